@@ -1,0 +1,23 @@
+#pragma once
+
+// Whole files, read with a limit and written atomically. Thread-safe.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace reluscape {
+
+// The bytes of `path`. NOT_FOUND where it cannot be opened, RESOURCE_EXHAUSTED where it is larger
+// than `limit_bytes`; every message names the path.
+absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t limit_bytes);
+
+// Writes a temporary file beside `path`, flushes it to the disk (fsync) and renames it over
+// `path`, so that a reader or a crash sees the old content or the new one, never a part.
+absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content);
+
+}  // namespace reluscape

@@ -1,0 +1,33 @@
+#include "base/files.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace reluscape {
+namespace {
+
+TEST(FilesTest, WhatIsWrittenIsReadBackAndReplacesTheOldFile) {
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "files_test.bin";
+  ASSERT_TRUE(WriteFileAtomically(path, "old").ok());
+  const std::string content("new\0bytes", 9);
+  ASSERT_TRUE(WriteFileAtomically(path, content).ok());
+  EXPECT_EQ(ReadFile(path, 100).value(), content);
+}
+
+TEST(FilesTest, AFileOverTheLimitIsRefusedByName) {
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "files_test.big";
+  ASSERT_TRUE(WriteFileAtomically(path, std::string(11, 'x')).ok());
+  const absl::Status status = ReadFile(path, 10).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(status.message().find("files_test.big"), std::string::npos);
+}
+
+TEST(FilesTest, AMissingFileAndAFolderAreNotFound) {
+  EXPECT_EQ(ReadFile("/nonexistent/x", 10).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ReadFile(testing::TempDir(), 10).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(WriteFileAtomically("/nonexistent/x", "y").ok());
+}
+
+}  // namespace
+}  // namespace reluscape

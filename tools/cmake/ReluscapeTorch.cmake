@@ -1,0 +1,25 @@
+# Finds LibTorch: an explicit Torch_DIR or CMAKE_PREFIX_PATH wins, then the wheel that
+# tools/install puts into .deps. Says in one sentence what is wrong with what it finds.
+
+if(NOT Torch_DIR AND NOT CMAKE_PREFIX_PATH AND NOT DEFINED ENV{Torch_DIR}
+   AND NOT DEFINED ENV{CMAKE_PREFIX_PATH})
+  file(GLOB wheel ${CMAKE_SOURCE_DIR}/.deps/venv/lib/python3*/site-packages/torch/share/cmake)
+  list(APPEND CMAKE_PREFIX_PATH ${wheel})
+endif()
+
+find_package(Torch QUIET)
+if(NOT Torch_FOUND)
+  message(FATAL_ERROR
+    "LibTorch was not found: run tools/install, or set Torch_DIR or CMAKE_PREFIX_PATH to a LibTorch "
+    "2.7 or newer, or configure with -DRELUSCAPE_WITH_TORCH=OFF to build everything but the worker.")
+endif()
+if(Torch_VERSION VERSION_LESS 2.7)
+  message(FATAL_ERROR
+    "LibTorch ${Torch_VERSION} in ${Torch_DIR} is too old: Reluscape needs 2.7 or newer.")
+endif()
+if(TORCH_CXX_FLAGS MATCHES "_GLIBCXX_USE_CXX11_ABI=0")
+  message(FATAL_ERROR
+    "The LibTorch in ${Torch_DIR} was built with the old C++ ABI (_GLIBCXX_USE_CXX11_ABI=0), which "
+    "cannot be linked with the system's gRPC: take a wheel or archive of 2.7 or newer.")
+endif()
+message(STATUS "LibTorch ${Torch_VERSION}: ${Torch_DIR}")

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace reluscape {
+
+// A file in the artifact folder, named by its SHA-256: <folder>/<first 2 digits>/<digest>.safetensors
+struct ArtifactRef {
+  std::string sha256;
+  int64_t bytes = 0;
+
+  explicit operator bool() const { return !sha256.empty(); }
+  friend bool operator==(const ArtifactRef&, const ArtifactRef&) = default;
+};
+
+}  // namespace reluscape

@@ -1,0 +1,40 @@
+#pragma once
+
+// The folder in which artifacts lie, shared by all machines of one installation:
+//   <folder>/reluscape-artifacts.id       marker: the installation's id, written by the coordinator
+//   <folder>/ab/abcd....safetensors       a file named by its SHA-256
+// Thread-safe.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "search/artifact.h"
+
+namespace reluscape {
+
+class ArtifactFolder {
+ public:
+  explicit ArtifactFolder(std::filesystem::path root) : root_(std::move(root)) {}
+
+  // The marker's content. NOT_FOUND with the path where the folder is not that of a coordinator.
+  absl::StatusOr<std::string> ReadId() const;
+  // The coordinator's side: creates folder and marker if missing and returns the id.
+  absl::StatusOr<std::string> CreateOrReadId() const;
+
+  // Stores `content` under its hash, durable when this returns (written beside, flushed, renamed).
+  absl::StatusOr<ArtifactRef> Put(std::string_view content) const;
+  // The bytes of `artifact`. NOT_FOUND where it is missing; DATA_LOSS where size or hash differ.
+  absl::StatusOr<std::string> Get(const ArtifactRef& artifact) const;
+  // Whether a file of that name and size is there (its content is not read).
+  bool Has(const ArtifactRef& artifact) const;
+  // Removes the file if it is there.
+  void Remove(const ArtifactRef& artifact) const;
+  std::filesystem::path PathOf(const ArtifactRef& artifact) const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace reluscape

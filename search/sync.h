@@ -1,0 +1,176 @@
+#pragma once
+
+// What a Worker and the coordinator say to each other in one Synchronize call. Plain data.
+//
+// The exchange is level-triggered: the Worker says what is, the coordinator answers what should
+// be. Every part may be lost, repeated or late without harm:
+//  * a TaskReport counts only while (task, attempt) is the current Lease; else it is ignored;
+//  * the Worker sends an epoch, snapshot, result or failure again until the answer shows it is
+//    stored (`epochs_received`), or the Lease is no longer in the answer;
+//  * the Worker runs exactly the Leases of the answer: it starts the new ones and drops what is
+//    missing (accepted, cancelled, or given to another Worker).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "search/artifact.h"
+#include "search/job.h"
+
+namespace reluscape {
+
+// Everything a Worker needs to work on one Task.
+struct TaskDescription {
+  TaskId task;
+  int64_t attempt = 0;
+  JobId job;
+  CandidateId candidate;
+  Stage stage = Stage::kPretrain;
+  std::string network;  // canonical text (search/network/names.h)
+  DataSpec data;
+  StageSettings settings;
+  // linearize: all Budgets of the Candidate, largest first; fine-tune: its one Budget.
+  std::vector<int64_t> budgets;
+  uint64_t seed = 0;        // of this stage: initial weights, order of images, augmentation
+  uint64_t split_seed = 0;  // of the Job: which images are validation and training images
+  // The data hash and split hash that the Candidate's pretrain found; empty for pretrain. A
+  // Worker that finds others fails the Task: its copy of the data set differs.
+  std::string data_hash;
+  std::string split_hash;
+  ArtifactRef weights;     // linearize, fine-tune: the pretrained network (teacher and start)
+  ArtifactRef snapshot;    // fine-tune: where the descent met the Budget
+  ArtifactRef checkpoint;  // to resume from; empty on a first Attempt
+};
+
+// One finished epoch. Accuracies are fractions in [0, 1].
+struct EpochReport {
+  int64_t epoch = 0;  // 0-based within the stage
+  double loss = 0;    // mean over the epoch's steps, all terms
+  double train_accuracy = 0;       // of the augmented batches, in training mode
+  double validation_accuracy = 0;  // soft network during linearize
+  double learning_rate = 0;        // at the epoch's end
+  std::optional<double> lambda;    // linearize only, the value used in this epoch
+  int64_t relus = 0;               // count at the epoch's end
+  double seconds = 0;              // wall time of the epoch with its evaluation
+
+  friend bool operator==(const EpochReport&, const EpochReport&) = default;
+};
+
+struct SnapshotReport {
+  int64_t budget = 0;
+  ArtifactRef artifact;
+  int64_t relus = 0;  // count of the soft network, >= budget
+  int64_t epoch = 0;  // in which the Budget was crossed
+  double device_seconds = 0;  // of the descent up to here
+
+  friend bool operator==(const SnapshotReport&, const SnapshotReport&) = default;
+};
+
+// ReLUs of one activation layer: `kept` of `units`.
+struct LayerRelus {
+  std::string layer;
+  int64_t units = 0;
+  int64_t kept = 0;
+
+  friend bool operator==(const LayerRelus&, const LayerRelus&) = default;
+};
+
+// How numbers were measured; the same for all of a Task.
+struct Measurement {
+  std::string build_commit;
+  std::string torch_version;
+  std::string device;     // "cpu" or the GPU's name
+  std::string precision;  // "float32"
+  int64_t threads = 0;    // CPU threads used
+  std::string data_hash;   // SHA-256 of the decoded images and labels in use
+  std::string split_hash;  // SHA-256 of the indices of the training and validation split
+  int64_t train_images = 0;
+  int64_t validation_images = 0;
+  int64_t test_images = 0;
+
+  friend bool operator==(const Measurement&, const Measurement&) = default;
+};
+
+struct ResultReport {
+  int64_t budget = 0;
+  int64_t relus = 0;  // of the final network; == budget for per-pixel masks
+  std::vector<LayerRelus> layers;
+  double accuracy_soft = 0;        // validation, at the snapshot, before the trim
+  double accuracy_trimmed = 0;     // validation, after trim and binarisation, before fine-tuning
+  double accuracy_validation = 0;  // validation, final: the one that ranks
+  double accuracy_test = 0;        // evaluated once; stored sealed
+  ArtifactRef artifact;            // final weights and 0/1 masks
+
+  friend bool operator==(const ResultReport&, const ResultReport&) = default;
+};
+
+// Why a Task ended without success.
+enum class FailureKind {
+  kTransient,   // another Attempt may succeed
+  kBadInput,    // data set missing or different, artifact broken: no retry cures it
+  kDiverged,    // a loss that is not finite
+  kInfeasible,  // the descent ended above a Budget
+};
+
+struct Failure {
+  FailureKind kind = FailureKind::kTransient;
+  std::string message;  // what happened, to which file or epoch, what can be done
+  int64_t epoch = -1;   // -1 = before the first
+
+  friend bool operator==(const Failure&, const Failure&) = default;
+};
+
+enum class ReportState { kRunning, kSucceeded, kFailed, kHandedBack };
+
+struct TaskReport {
+  TaskId task;
+  int64_t attempt = 0;
+  ReportState state = ReportState::kRunning;
+  std::vector<EpochReport> epochs;        // those not yet known to be stored
+  int64_t epochs_planned = 0;             // of the stage; for linearize its cap
+  ArtifactRef checkpoint;                 // newest, if any
+  std::vector<SnapshotReport> snapshots;  // linearize: all of this Attempt so far
+  ArtifactRef weights;                    // pretrain, kSucceeded
+  std::optional<ResultReport> result;     // fine-tune, kSucceeded
+  std::optional<Failure> failure;         // kFailed
+  std::optional<Measurement> measurement;  // known once the data is loaded; needed for kSucceeded
+  double device_seconds = 0;  // spent on the line of work that leads to the newest state, with
+                              // the earlier Attempts that its checkpoint came from
+};
+
+struct WorkerInfo {
+  std::string id;           // survives restarts
+  std::string incarnation;  // changes at every start
+  std::string host;
+  int64_t pid = 0;
+  std::string device;
+  std::string torch_version;
+  std::string build_commit;
+  std::vector<std::string> data_sets;  // names this Worker can load
+  int64_t slots = 1;                   // Tasks at a time
+};
+
+struct SyncRequest {
+  WorkerInfo worker;
+  // Read from the marker file in the Worker's artifact folder; the coordinator refuses a Worker
+  // that does not share its folder.
+  std::string artifact_folder_id;
+  bool accepts_work = true;  // false while shutting down
+  std::vector<TaskReport> reports;
+};
+
+struct Lease {
+  TaskDescription description;
+  int64_t epochs_received = 0;  // epochs 0 .. epochs_received-1 of this Task are stored
+  Milliseconds time_left{0};
+};
+
+struct SyncResponse {
+  std::vector<Lease> leases;
+  Milliseconds next_call{1000};  // at the latest; sooner when there is news
+};
+
+}  // namespace reluscape

@@ -1,0 +1,168 @@
+#pragma once
+
+// What listings show: the coordinator's rows, joined for a reader. Plain data; search/wire turns
+// it into the messages of views.proto, which are also the documents of the HTTP API and of --json.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "search/artifact.h"
+#include "search/job.h"
+#include "search/sync.h"
+
+namespace reluscape {
+
+enum class TaskState {
+  kBlocked,    // waits for other Tasks or a Snapshot
+  kQueued,
+  kLeased,
+  kSucceeded,
+  kFailed,
+  kCancelled,
+};
+
+// "BLOCKED", "QUEUED", ...
+const char* TaskStateName(TaskState state);
+// std::nullopt for another text.
+std::optional<TaskState> ParseTaskState(const std::string& name);
+
+enum class JobState { kRunning, kFinished, kFailed, kCancelled };
+// "RUNNING" (some Task not ended), "FINISHED" (all succeeded), "FAILED" (ended, at least one Task
+// failed; Results of the others stand), "CANCELLED".
+const char* JobStateName(JobState state);
+
+struct TaskView {
+  TaskId id;
+  CandidateId candidate;
+  Stage stage = Stage::kPretrain;
+  int64_t budget = 0;  // fine-tune only
+  TaskState state = TaskState::kBlocked;
+  int64_t attempt = 0;
+  std::string worker;          // of the newest Lease
+  int64_t epochs_done = 0;
+  int64_t epochs_planned = 0;  // 0 until a Worker says
+  std::optional<EpochReport> last_epoch;
+  double device_seconds = 0;
+  std::optional<Time> started_at;   // first Lease
+  std::optional<Time> finished_at;
+  std::string message;         // why it failed, or what it waits for
+};
+
+struct CandidateView {
+  CandidateId id;
+  JobId job;
+  std::string name;     // as users know the network: "hrn-5x5x3x@8"
+  std::string network;  // canonical text
+  std::string network_hash;
+  int64_t replicate = 0;
+  int64_t relus = 0;
+  int64_t relus_with_stem = 0;
+  int64_t macs = 0;
+  int64_t parameters = 0;
+  std::vector<int64_t> budgets;  // largest first
+  std::vector<TaskView> tasks;
+};
+
+struct JobView {
+  JobId id;
+  std::string name;
+  JobState state = JobState::kRunning;
+  Time created_at;
+  std::optional<Time> finished_at;
+  std::optional<Time> unsealed_at;
+  std::string data_set;
+  std::string recipe;     // first 12 hexadecimal digits of the recipe hash
+  std::string spec_json;  // the whole spec with all defaults
+  int64_t candidates = 0;
+  int64_t results = 0;
+  std::map<std::string, int64_t> tasks;  // number by state name
+  std::string message;    // what it waits for, if nothing runs
+  std::vector<std::string> objectives;
+};
+
+struct ResultView {
+  ResultId id;
+  JobId job;
+  CandidateId candidate;
+  std::string name;
+  std::string network;
+  std::string network_hash;
+  int64_t budget = 0;
+  int64_t relus = 0;
+  int64_t relus_with_stem = 0;
+  int64_t macs = 0;
+  int64_t parameters = 0;
+  double accuracy_soft = 0;
+  double accuracy_trimmed = 0;
+  double accuracy_validation = 0;
+  std::optional<double> accuracy_test;  // only after the Job was unsealed
+  std::map<std::string, double> latency;  // seconds by cost model
+  bool on_front = false;
+  uint64_t seed_pretrain = 0;
+  uint64_t seed_linearize = 0;
+  uint64_t seed_fine_tune = 0;
+  uint64_t seed_split = 0;
+  std::string recipe;
+  Measurement measurement;  // of the fine-tune
+  double seconds_pretrain = 0;
+  double seconds_linearize = 0;
+  double seconds_fine_tune = 0;
+  std::string worker;
+  int64_t attempt = 0;
+  Time created_at;
+  std::vector<LayerRelus> layers;
+  ArtifactRef artifact;
+};
+
+// One point of a learning curve.
+struct CurvePoint {
+  TaskId task;
+  Stage stage = Stage::kPretrain;
+  int64_t budget = 0;
+  int64_t attempt = 0;
+  Time at;
+  EpochReport report;
+};
+
+struct WorkerView {
+  WorkerInfo info;
+  Time last_seen;
+  bool connected = false;  // seen within the lease time
+  std::vector<TaskId> tasks;  // leased now
+};
+
+struct EventView {
+  int64_t id = 0;
+  Time at;
+  std::string kind;  // "job.submitted", "task.leased", "epoch", "snapshot", "result", ...
+  JobId job;
+  CandidateId candidate;
+  TaskId task;
+  ResultId result;
+  std::string worker;
+  std::string detail;
+};
+
+struct FrontView {
+  JobId job;
+  std::vector<std::string> objectives;
+  std::vector<ResultView> results;  // by recipe, data hash, split hash, then ReLUs
+};
+
+struct CandidateDetailView {
+  CandidateView candidate;
+  std::vector<CurvePoint> curves;   // by Task, then epoch
+  std::vector<ResultView> results;  // by ReLUs
+};
+
+struct JobDetailView {
+  JobView job;
+  std::vector<CandidateView> candidates;
+};
+
+}  // namespace reluscape

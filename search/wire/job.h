@@ -1,0 +1,28 @@
+#pragma once
+
+// JobSpec messages and structs.
+
+#include "base/field_errors.h"
+#include "reluscape/v1/job.pb.h"
+#include "search/job.h"
+
+namespace reluscape {
+
+// Fills in every default and checks every range that needs no network (those of job.proto's
+// comments); adds one error per field. The struct is usable only where nothing was added.
+JobSpec JobSpecFromProto(const v1::JobSpec& message, FieldErrors& errors);
+
+// With every field set.
+v1::JobSpec ToProto(const JobSpec& spec);
+
+v1::StagesSpec ToProto(const StageSettings& settings);
+v1::DataSpec ToProto(const DataSpec& data);
+// Of a message with every field set, as ToProto makes it.
+StageSettings StageSettingsFromProto(const v1::StagesSpec& message, FieldErrors& errors);
+DataSpec DataSpecFromProto(const v1::DataSpec& message, FieldErrors& errors);
+
+// SHA-256 of the canonical JSON of the settings: equal settings, equal hash, whatever was left to
+// its default.
+std::string RecipeHash(const StageSettings& settings);
+
+}  // namespace reluscape

@@ -1,0 +1,28 @@
+#pragma once
+
+// Messages and JSON text. Unlike protobuf's own JSON form, field names are as in the proto,
+// integers are JSON numbers, every field is written (an absent optional as null), and reading
+// collects every error with the path of its field instead of stopping at the first.
+
+#include <google/protobuf/message.h>
+
+#include <string>
+
+#include "base/field_errors.h"
+
+namespace reluscape {
+
+// One JSON document, two spaces of indentation unless `compact`.
+std::string MessageToJson(const google::protobuf::Message& message, bool compact = false);
+
+// As MessageToJson, but leaves out absent optionals and empty lists: what a person would write in
+// a job file.
+std::string MessageToShortJson(const google::protobuf::Message& message);
+
+// Fills `message` from `text`; adds one error per unknown field, wrong type, unknown enum value,
+// number out of the type's range, repeated key or syntax error (with line and column). What could
+// be read is in `message` even then.
+void JsonToMessage(const std::string& text, google::protobuf::Message& message,
+                   FieldErrors& errors);
+
+}  // namespace reluscape

@@ -1,0 +1,45 @@
+#pragma once
+
+// How the Agent has a Task worked on, without knowing LibTorch.
+
+#include <optional>
+#include <stop_token>
+
+#include "search/sync.h"
+
+namespace reluscape {
+
+// Receives what a Task leaves as it goes. Called from the thread that runs the Task; must return
+// quickly and be thread-safe against the Agent's own thread.
+class TaskListener {
+ public:
+  virtual ~TaskListener() = default;
+  // Once, when the data is loaded, before the first epoch.
+  virtual void OnMeasurement(const Measurement& measurement, int64_t epochs_planned) = 0;
+  virtual void OnEpoch(const EpochReport& epoch) = 0;
+  // `artifact` is stored; a later Attempt resumes from it.
+  virtual void OnCheckpoint(const ArtifactRef& artifact, double device_seconds) = 0;
+  virtual void OnSnapshot(const SnapshotReport& snapshot) = 0;
+};
+
+// How a Task ended. Exactly one of the optionals is set by a success, none by a linearize.
+struct TaskOutcome {
+  bool stopped = false;  // `stop` was requested; nothing else is set
+  ArtifactRef weights;   // pretrain
+  std::optional<ResultReport> result;  // fine-tune
+  std::optional<Failure> failure;
+  double device_seconds = 0;
+};
+
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+  // What WorkerInfo says of this process: device, torch_version, data_sets.
+  virtual void Describe(WorkerInfo& info) const = 0;
+  // Works on `task` until it ends or `stop` is requested (looked at after every step: returns
+  // within 2 s). Every error is a Failure; no exception leaves. One call at a time.
+  virtual TaskOutcome Run(const TaskDescription& task, TaskListener& listener,
+                          std::stop_token stop) = 0;
+};
+
+}  // namespace reluscape

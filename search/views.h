@@ -165,4 +165,24 @@ struct JobDetailView {
   std::vector<CandidateView> candidates;
 };
 
+// What a Job would become.
+struct PreviewNetwork {
+  std::string name;
+  std::string network;
+  int64_t replicates = 1;
+  int64_t relus = 0;
+  int64_t relus_with_stem = 0;
+  int64_t macs = 0;
+  int64_t parameters = 0;
+  std::vector<int64_t> budgets;  // largest first
+};
+
+struct Preview {
+  std::vector<PreviewNetwork> networks;
+  int64_t candidates = 0;
+  std::map<std::string, int64_t> tasks;  // number by stage name
+  std::string recipe;
+  std::vector<std::string> notes;  // what was left out and why
+};
+
 }  // namespace reluscape

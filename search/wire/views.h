@@ -17,6 +17,7 @@ v1::CandidateDetail ToProto(const CandidateDetailView& detail);
 v1::Result ToProto(const ResultView& result);
 v1::Front ToProto(const FrontView& front);
 v1::WorkerList ToProto(const std::vector<WorkerView>& workers);
+v1::Preview ToProto(const Preview& preview);
 v1::EventList ToProto(const std::vector<EventView>& events);
 
 }  // namespace reluscape

@@ -1,0 +1,60 @@
+#pragma once
+
+// The coordinator's decisions, free of transport: takes Jobs, hands out Leases, accepts what
+// Workers report. All state lies in the Store; every call is one transaction, so a crash at any
+// moment leaves either all of a call or nothing. Thread-safe.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "search/artifact_folder.h"
+#include "search/job.h"
+#include "search/sync.h"
+#include "search/views.h"
+#include "storage/store.h"
+
+namespace reluscape {
+
+struct CoordinatorOptions {
+  // A Worker not heard of for this long loses its Leases.
+  Milliseconds lease_time{30'000};
+  // Workers are told to call at least this often.
+  Milliseconds sync_interval{1'000};
+};
+
+struct SubmitOutcome {
+  JobId job;  // 0 with validate_only
+  Preview preview;
+};
+
+class Coordinator {
+ public:
+  // The references must outlive the coordinator. Writes the artifact folder's marker.
+  static absl::StatusOr<std::unique_ptr<Coordinator>> Start(const CoordinatorOptions& options,
+                                                            Store& store,
+                                                            const ArtifactFolder& artifacts,
+                                                            const Clock& clock);
+
+  // Validates `spec` against its networks (every error at once, INVALID_ARGUMENT) and, unless
+  // `validate_only`, stores the Job with its Candidates and Tasks. `spec` has passed
+  // JobSpecFromProto. A known non-empty `request_id` answers with the Job it made.
+  absl::StatusOr<SubmitOutcome> Submit(const JobSpec& spec, const std::string& spec_json,
+                                       const std::string& recipe, const std::string& request_id,
+                                       bool validate_only);
+
+  absl::Status Cancel(JobId job);
+  absl::Status Unseal(JobId job);
+
+  // See search/sync.h for the rules. FAILED_PRECONDITION for a foreign artifact folder.
+  absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request);
+
+  // Returns expired Leases to the queue or fails their Tasks. Call about once a second.
+  absl::Status Tick();
+};
+
+}  // namespace reluscape

@@ -1,0 +1,36 @@
+#pragma once
+
+// The Trainer that really trains: LibTorch on a CPU or a CUDA device. No Torch type appears here,
+// so that its users see neither its headers nor its include folder.
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "search/artifact_folder.h"
+#include "worker/trainer.h"
+
+namespace reluscape {
+
+struct TorchTrainerOptions {
+  // "auto" (the first CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:<index>".
+  std::string device = "auto";
+  // CPU threads for operators, 0 to 1024; 0 = what LibTorch chooses, normally one per core. Results
+  // on a CPU repeat bit by bit only for equal numbers of threads.
+  int threads = 0;
+  // Data sets that can be loaded: name -> path. "synthetic" needs no path and is always there.
+  std::map<std::string, std::string> data_sets;
+  // The least time between two resume checkpoints; they are made at ends of epochs only.
+  Milliseconds checkpoint_interval{15000};
+};
+
+// INVALID_ARGUMENT for an unknown device name, a number of threads out of range or a data set of an
+// empty name; UNAVAILABLE where a CUDA device is asked for and not there. `artifacts` must outlive
+// the Trainer. A process has one CPU thread pool: of several Trainers in one process the newest
+// call of Run decides how many threads all of them use.
+absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOptions& options,
+                                                          const ArtifactFolder& artifacts);
+
+}  // namespace reluscape

@@ -1,0 +1,123 @@
+#include "search/artifact_folder.h"
+
+#include <cstdint>
+#include <random>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "base/files.h"
+#include "base/sha256.h"
+#include "base/status_macros.h"
+
+namespace reluscape {
+namespace {
+
+constexpr char kMarker[] = "reluscape-artifacts.id";
+// A marker holds 32 hexadecimal digits; anything much longer is no marker.
+constexpr int64_t kMarkerLimitBytes = 200;
+
+// 128 random bits: two installations never choose the same id.
+std::string NewFolderId() {
+  std::random_device device;
+  std::string id;
+  for (int i = 0; i < 4; ++i) absl::StrAppend(&id, absl::Hex(device(), absl::kZeroPad8));
+  return id;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ArtifactFolder::ReadId() const {
+  const std::filesystem::path marker = root_ / kMarker;
+  absl::StatusOr<std::string> content = ReadFile(marker, kMarkerLimitBytes);
+  if (absl::IsNotFound(content.status())) {
+    return absl::NotFoundError(absl::StrCat(
+        "artifact folder ", root_.string(), ": there is no ", kMarker,
+        "; give the folder that the coordinator uses (the coordinator writes this file)"));
+  }
+  if (!content.ok()) return content.status();
+  std::string id(absl::StripAsciiWhitespace(*content));
+  if (id.empty()) {
+    return absl::DataLossError(absl::StrCat(marker.string(),
+                                            " is empty; remove it and start the "
+                                            "coordinator again"));
+  }
+  return id;
+}
+
+absl::StatusOr<std::string> ArtifactFolder::CreateOrReadId() const {
+  absl::StatusOr<std::string> id = ReadId();
+  if (id.ok() || !absl::IsNotFound(id.status())) return id;
+  std::error_code error;
+  std::filesystem::create_directories(root_, error);
+  if (error) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot create artifact folder ", root_.string(), ": ", error.message()));
+  }
+  RETURN_IF_ERROR(WriteFileAtomically(root_ / kMarker, NewFolderId() + "\n"));
+  // What lies there now: another coordinator may have been first.
+  return ReadId();
+}
+
+std::filesystem::path ArtifactFolder::PathOf(const ArtifactRef& artifact) const {
+  // A name from outside that is no digest must never become a path.
+  if (!IsSha256Hex(artifact.sha256)) return root_ / "no-such-artifact";
+  return root_ / artifact.sha256.substr(0, 2) / (artifact.sha256 + ".safetensors");
+}
+
+absl::StatusOr<ArtifactRef> ArtifactFolder::Put(std::string_view content) const {
+  const ArtifactRef artifact{Sha256Hex(content), static_cast<int64_t>(content.size())};
+  const std::filesystem::path path = PathOf(artifact);
+  if (Has(artifact)) {
+    // Equal name and size could still be a file that a full disk or a crash of the machine spoiled.
+    absl::StatusOr<std::string> digest = Sha256OfFile(path);
+    if (digest.ok() && *digest == artifact.sha256) return artifact;
+  }
+  std::error_code error;
+  std::filesystem::create_directories(path.parent_path(), error);
+  if (error) {
+    return absl::InternalError(
+        absl::StrCat("cannot create ", path.parent_path().string(), ": ", error.message()));
+  }
+  RETURN_IF_ERROR(WriteFileAtomically(path, content));
+  return artifact;
+}
+
+absl::StatusOr<std::string> ArtifactFolder::Get(const ArtifactRef& artifact) const {
+  const std::filesystem::path path = PathOf(artifact);
+  if (!IsSha256Hex(artifact.sha256)) {
+    return absl::NotFoundError(
+        absl::StrCat("artifact \"", artifact.sha256, "\" is not named by a SHA-256"));
+  }
+  std::error_code error;
+  const uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) {
+    return absl::NotFoundError(absl::StrCat("artifact ", path.string(), ": ", error.message()));
+  }
+  if (artifact.bytes < 0 || size != static_cast<uintmax_t>(artifact.bytes)) {
+    return absl::DataLossError(absl::StrCat("artifact ", path.string(), " has ", size,
+                                            " bytes instead of ", artifact.bytes));
+  }
+  ASSIGN_OR_RETURN(std::string content, ReadFile(path, artifact.bytes));
+  if (const std::string digest = Sha256Hex(content); digest != artifact.sha256) {
+    return absl::DataLossError(absl::StrCat("artifact ", path.string(),
+                                            " is damaged: its content has the SHA-256 ", digest));
+  }
+  return content;
+}
+
+bool ArtifactFolder::Has(const ArtifactRef& artifact) const {
+  if (!IsSha256Hex(artifact.sha256) || artifact.bytes < 0) return false;
+  std::error_code error;
+  const uintmax_t size = std::filesystem::file_size(PathOf(artifact), error);
+  return !error && size == static_cast<uintmax_t>(artifact.bytes);
+}
+
+void ArtifactFolder::Remove(const ArtifactRef& artifact) const {
+  if (!IsSha256Hex(artifact.sha256)) return;
+  std::error_code ignored;  // a file that is already gone, or cannot go, harms nobody
+  std::filesystem::remove(PathOf(artifact), ignored);
+}
+
+}  // namespace reluscape

@@ -1,0 +1,100 @@
+#include "search/artifact_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/sha256.h"
+#include "search/views.h"
+
+namespace reluscape {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class ArtifactFolderTest : public ::testing::Test {
+ protected:
+  ArtifactFolderTest() {
+    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
+    root_ = fs::path(::testing::TempDir()) / (std::string("artifact_folder_") + info->name());
+    fs::remove_all(root_);
+  }
+  ~ArtifactFolderTest() override { fs::remove_all(root_); }
+
+  fs::path root_;
+};
+
+TEST_F(ArtifactFolderTest, MarkerIsWrittenOnceAndReadByOthers) {
+  const ArtifactFolder folder(root_ / "a" / "b");
+  const auto missing = folder.ReadId();
+  EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.status().message()), HasSubstr((root_ / "a" / "b").string()));
+
+  const auto id = folder.CreateOrReadId();
+  ASSERT_TRUE(id.ok()) << id.status();
+  EXPECT_EQ(id->size(), 32u);
+  EXPECT_EQ(*ArtifactFolder(root_ / "a" / "b").CreateOrReadId(), *id);
+  EXPECT_EQ(*ArtifactFolder(root_ / "a" / "b").ReadId(), *id);
+  EXPECT_NE(*ArtifactFolder(root_ / "c").CreateOrReadId(), *id);
+}
+
+TEST_F(ArtifactFolderTest, PutThenGet) {
+  const ArtifactFolder folder(root_);
+  const std::string content("weights\0and masks", 17);
+  const auto artifact = folder.Put(content);
+  ASSERT_TRUE(artifact.ok()) << artifact.status();
+  EXPECT_EQ(artifact->sha256, Sha256Hex(content));
+  EXPECT_EQ(artifact->bytes, 17);
+  EXPECT_TRUE(folder.Has(*artifact));
+  EXPECT_EQ(*folder.Get(*artifact), content);
+  EXPECT_EQ(folder.PathOf(*artifact),
+            root_ / artifact->sha256.substr(0, 2) / (artifact->sha256 + ".safetensors"));
+  EXPECT_EQ(*folder.Put(content), *artifact);
+
+  folder.Remove(*artifact);
+  EXPECT_FALSE(folder.Has(*artifact));
+  EXPECT_EQ(folder.Get(*artifact).status().code(), absl::StatusCode::kNotFound);
+  folder.Remove(*artifact);
+}
+
+TEST_F(ArtifactFolderTest, DamageIsFoundAndHealedByTheNextPut) {
+  const ArtifactFolder folder(root_);
+  const ArtifactRef artifact = *folder.Put("0123456789");
+  std::ofstream(folder.PathOf(artifact)) << "0123456780";
+  EXPECT_TRUE(folder.Has(artifact));
+  EXPECT_EQ(folder.Get(artifact).status().code(), absl::StatusCode::kDataLoss);
+  std::ofstream(folder.PathOf(artifact)) << "01234";
+  EXPECT_FALSE(folder.Has(artifact));
+  EXPECT_EQ(folder.Get(artifact).status().code(), absl::StatusCode::kDataLoss);
+  ASSERT_TRUE(folder.Put("0123456789").ok());
+  EXPECT_EQ(*folder.Get(artifact), "0123456789");
+}
+
+TEST_F(ArtifactFolderTest, NamesThatAreNoDigestNeverBecomePaths) {
+  const ArtifactFolder folder(root_ / "artifacts");
+  ASSERT_TRUE(folder.CreateOrReadId().ok());
+  std::ofstream(root_ / "secret.safetensors") << "secret";
+  for (const std::string name : {"../secret", "", "ab", "..", "/etc/passwd"}) {
+    const ArtifactRef artifact{name, 6};
+    EXPECT_FALSE(folder.Has(artifact)) << name;
+    EXPECT_EQ(folder.Get(artifact).status().code(), absl::StatusCode::kNotFound) << name;
+    folder.Remove(artifact);
+    EXPECT_EQ(folder.PathOf(artifact).parent_path(), root_ / "artifacts") << name;
+  }
+  EXPECT_TRUE(fs::exists(root_ / "secret.safetensors"));
+}
+
+TEST(ViewsTest, StateNamesAreReadBack) {
+  for (const TaskState state : {TaskState::kBlocked, TaskState::kQueued, TaskState::kLeased,
+                                TaskState::kSucceeded, TaskState::kFailed, TaskState::kCancelled}) {
+    EXPECT_EQ(ParseTaskState(TaskStateName(state)), state);
+  }
+  EXPECT_EQ(ParseTaskState("queued"), std::nullopt);
+  EXPECT_STREQ(JobStateName(JobState::kFinished), "FINISHED");
+}
+
+}  // namespace
+}  // namespace reluscape

@@ -55,12 +55,13 @@ class Installation:
         ports = json.loads((self.data / "server.json").read_text())
         self.grpc_port, self.http_port = ports["grpc_port"], ports["http_port"]
 
-    def start_worker(self, worker_id, *flags, kill_at="", program="reluscape-worker"):
+    def start_worker(self, worker_id, *flags, kill_at="", program="reluscape-worker",
+                     artifact_dir=None):
         """Starts a Worker; `program` may be the path of another one that takes the same flags."""
         process = self._start(
             f"{worker_id}.log",
             [self.bin / program, "--server", f"127.0.0.1:{self.grpc_port}", "--artifact-dir",
-             self.data / "artifacts", "--id", worker_id, *flags],
+             artifact_dir or self.data / "artifacts", "--id", worker_id, *flags],
             kill_at)
         self.workers.append(process)
         return process

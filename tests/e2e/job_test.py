@@ -237,9 +237,9 @@ class JobTest(unittest.TestCase):
     def test_a_worker_with_another_artifact_folder_is_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             (pathlib.Path(folder) / "reluscape-artifacts.id").write_text("another installation")
-            worker = self.here.start_worker("w", "--artifact-dir", folder)
+            worker = self.here.start_worker("w", artifact_dir=folder)
             self.assertNotEqual(worker.wait(30), 0)
-        self.assertIn("artifact", (self.here.data / "w.log").read_text())
+        self.assertIn("another installation", (self.here.data / "w.log").read_text())
 
 
 if __name__ == "__main__":

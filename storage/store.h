@@ -1,0 +1,233 @@
+#pragma once
+
+// The coordinator's rows and the one way to change them. Schema and documented views:
+// storage/schema/*.sql; how users read them: docs/database.md.
+//
+// There is one implementation, SQLite, and no memory_store: an SQLite database at ":memory:" opens
+// in a millisecond, so that tests run the very SQL that production runs. A second implementation
+// would have to repeat foreign keys, uniqueness and rollback, and could differ in just these.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "search/artifact.h"
+#include "search/job.h"
+#include "search/sync.h"
+#include "search/views.h"
+
+namespace reluscape {
+
+struct JobRow {
+  JobId id;  // set by InsertJob
+  std::string name;
+  std::string request_id;  // empty = none
+  JobState state = JobState::kRunning;
+  std::string recipe;  // hash of `stages`, 64 hexadecimal digits
+  DataSpec data;
+  StageSettings stages;
+  std::vector<std::string> objectives;
+  int64_t max_attempts = 0;
+  uint64_t seed = 0;        // of the spec, at most 2^63 - 1
+  uint64_t split_seed = 0;  // derived from it
+  std::string spec_json;
+  Time created_at;
+  std::optional<Time> finished_at;
+  std::optional<Time> unsealed_at;
+};
+
+struct CandidateRow {
+  CandidateId id;  // set by InsertCandidate
+  JobId job;
+  std::string name;
+  std::string network;
+  std::string network_hash;
+  int64_t replicate = 0;
+  int64_t relus = 0;
+  int64_t relus_with_stem = 0;
+  int64_t macs = 0;
+  int64_t parameters = 0;
+  std::vector<int64_t> budgets;  // largest first
+  std::string data_hash;         // of its pretrain; empty before
+  std::string split_hash;
+};
+
+struct TaskRow {
+  TaskId id;  // set by InsertTask
+  JobId job;
+  CandidateId candidate;
+  Stage stage = Stage::kPretrain;
+  int64_t budget = 0;  // fine-tune only, else 0
+  uint64_t seed = 0;
+  TaskState state = TaskState::kBlocked;
+  int64_t attempt = 0;        // number of the newest Lease; 0 = never leased
+  int64_t attempts_lost = 0;  // Leases that expired or failed; never above the Job's max_attempts
+  std::string worker;         // of the newest Lease
+  std::optional<Time> lease_until;  // while LEASED
+  int64_t epochs_planned = 0;
+  double device_seconds = 0;
+  ArtifactRef checkpoint;
+  int64_t checkpoint_epochs = 0;  // epochs stored when `checkpoint` was; a resume goes on there
+  ArtifactRef weights;            // of a pretrain that succeeded
+  std::optional<Time> started_at;
+  std::optional<Time> finished_at;
+  std::string message;
+};
+
+struct SnapshotRow {
+  CandidateId candidate;
+  TaskId task;  // the linearize
+  int64_t attempt = 0;
+  SnapshotReport report;
+  Time created_at;
+};
+
+struct ResultRow {
+  JobId job;
+  CandidateId candidate;
+  TaskId task;  // the fine-tune
+  int64_t attempt = 0;
+  std::string worker;
+  ResultReport report;  // its test accuracy goes to a table of its own
+  std::string data_hash;
+  std::string split_hash;
+  double seconds_pretrain = 0;
+  double seconds_linearize = 0;  // of the descent up to the Snapshot
+  double seconds_fine_tune = 0;
+  Time created_at;
+};
+
+// Seconds for one Result by one cost model.
+struct LatencyRow {
+  std::string model;
+  std::string model_version;
+  double seconds = 0;
+};
+
+// A stored Result as pricing sees it.
+struct PricedResult {
+  ResultId id;
+  std::string network;  // canonical text
+  int64_t relus = 0;
+  std::map<std::string, std::string> versions;  // of the stored latencies, by model
+};
+
+struct WorkerRow {
+  WorkerInfo info;
+  Time first_seen;
+  Time last_seen;
+};
+
+// 0 and empty mean "none".
+struct EventRow {
+  Time at;
+  std::string kind;
+  JobId job;
+  CandidateId candidate;
+  TaskId task;
+  ResultId result;
+  std::string worker;
+  std::string detail;
+};
+
+// One unit of work. Lives inside Store::Transact; every call may also fail with what
+// Store::Transact documents, and after an error the unit must end with that error.
+// Get... returns NOT_FOUND naming the id.
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+
+  virtual absl::StatusOr<JobId> InsertJob(const JobRow& job) = 0;
+  virtual absl::StatusOr<JobRow> GetJob(JobId job) = 0;
+  virtual absl::StatusOr<std::optional<JobId>> FindJobByRequest(const std::string& request_id) = 0;
+  // Writes state, finished_at and unsealed_at.
+  virtual absl::Status UpdateJob(const JobRow& job) = 0;
+  virtual absl::StatusOr<int64_t> CountJobs() = 0;
+
+  virtual absl::StatusOr<CandidateId> InsertCandidate(const CandidateRow& candidate) = 0;
+  virtual absl::StatusOr<CandidateRow> GetCandidate(CandidateId candidate) = 0;
+  // Writes data_hash and split_hash.
+  virtual absl::Status UpdateCandidate(const CandidateRow& candidate) = 0;
+
+  virtual absl::StatusOr<TaskId> InsertTask(const TaskRow& task) = 0;
+  virtual absl::StatusOr<TaskRow> GetTask(TaskId task) = 0;
+  // Writes everything below `seed`.
+  virtual absl::Status UpdateTask(const TaskRow& task) = 0;
+  virtual absl::StatusOr<std::vector<TaskRow>> ListTasks(CandidateId candidate) = 0;
+  // BLOCKED, QUEUED or LEASED.
+  virtual absl::StatusOr<std::vector<TaskRow>> ListLiveTasks(JobId job) = 0;
+  virtual absl::StatusOr<std::map<TaskState, int64_t>> CountTasks(JobId job) = 0;
+  virtual absl::StatusOr<std::vector<TaskRow>> ListLeasedTasks(const std::string& worker) = 0;
+  virtual absl::StatusOr<std::vector<TaskRow>> ListExpiredTasks(Time now) = 0;
+  // The QUEUED Task that `worker` should work on next, of a RUNNING Job whose data set it lists:
+  // the oldest Job first; in it later Stages first, so that what was begun is finished; among
+  // those a Candidate that this Worker has worked on; then the oldest Candidate, largest Budget.
+  virtual absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker) = 0;
+  // Leases that would end before `until` end then.
+  virtual absl::Status ExtendLeases(Time until) = 0;
+
+  // Stores those of `epochs` that this Attempt has not stored yet and returns them. Rows of
+  // earlier Attempts from the first of them on are replaced: the Attempt has gone another way.
+  virtual absl::StatusOr<std::vector<EpochReport>> StoreEpochs(
+      TaskId task, int64_t attempt, Time at, const std::vector<EpochReport>& epochs) = 0;
+  // Removes epochs >= `first`.
+  virtual absl::Status DropEpochs(TaskId task, int64_t first) = 0;
+  // One more than the highest stored epoch.
+  virtual absl::StatusOr<int64_t> EpochsStored(TaskId task) = 0;
+
+  virtual absl::Status PutMeasurement(TaskId task, int64_t attempt, const Measurement& m) = 0;
+  // NOT_FOUND unless this Attempt has stored one.
+  virtual absl::StatusOr<Measurement> GetMeasurement(TaskId task, int64_t attempt) = 0;
+
+  // ALREADY_EXISTS where the Candidate has a Snapshot for that Budget.
+  virtual absl::Status InsertSnapshot(const SnapshotRow& snapshot) = 0;
+  virtual absl::StatusOr<std::vector<SnapshotRow>> ListSnapshots(CandidateId candidate) = 0;
+
+  // ALREADY_EXISTS where the Candidate has a Result for that Budget.
+  virtual absl::StatusOr<ResultId> InsertResult(const ResultRow& result) = 0;
+  virtual absl::Status PutLatency(ResultId result, const LatencyRow& latency) = 0;
+  virtual absl::StatusOr<std::vector<PricedResult>> ListPricedResults() = 0;
+
+  // Artifacts that a row once referred to and none does any more (replaced checkpoints).
+  virtual absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts() = 0;
+  virtual absl::Status ForgetArtifact(const ArtifactRef& artifact) = 0;
+
+  virtual absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) = 0;
+  virtual absl::Status PutWorker(const WorkerRow& worker) = 0;
+  // Whether the Worker was ever stored with this incarnation.
+  virtual absl::StatusOr<bool> KnowsIncarnation(const std::string& worker,
+                                                const std::string& incarnation) = 0;
+
+  virtual absl::Status AppendEvent(const EventRow& event) = 0;
+
+  // Facts of the installation: "artifact_folder_id". Empty where nothing is stored.
+  virtual absl::StatusOr<std::string> GetFact(const std::string& name) = 0;
+  virtual absl::Status PutFact(const std::string& name, const std::string& value) = 0;
+};
+
+// Thread-safe: units of work run one after the other.
+class Store {
+ public:
+  // Opens `database` (created if missing, ":memory:" for one that dies with the Store) and brings
+  // its schema up to this program's version. Holds "<database>.lock" until destroyed.
+  // FAILED_PRECONDITION: another coordinator holds that lock, the database was written by a newer
+  // version, or is none of Reluscape's. Every message names the path.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::filesystem::path& database);
+  virtual ~Store() = default;
+
+  // Runs `work` in one transaction (BEGIN IMMEDIATE; on the disk when this returns OK). An error
+  // of `work` rolls everything back and is returned. UNAVAILABLE: another process held the
+  // database for 10 s. RESOURCE_EXHAUSTED: the disk is full. DATA_LOSS: the file is damaged.
+  virtual absl::Status Transact(const std::function<absl::Status(Transaction&)>& work) = 0;
+};
+
+}  // namespace reluscape

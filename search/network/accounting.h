@@ -31,8 +31,8 @@ struct StageCounts {
 struct NetworkCounts {
   int64_t relus = 0;            // units of the layout that is trained
   int64_t relus_with_stem = 0;  // what it would be with a ReLU after the stem
-  int64_t macs = 0;        // multiply-accumulates of convolutions and linear layers, one image
-  int64_t parameters = 0;  // weights, biases, batch-norm gains and shifts
+  int64_t macs = 0;             // multiply-accumulates of convolutions and linear layers, one image
+  int64_t parameters = 0;       // weights, biases, batch-norm gains and shifts
   std::vector<StageCounts> stages;
   std::vector<LayerCounts> layers;  // one per op, in order
 };

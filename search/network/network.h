@@ -35,10 +35,10 @@ struct Op {
   std::string name;
   std::vector<int> inputs;  // indices of earlier ops
   Shape output;
-  int stage = 0;  // 0 = input and stem, 1..D, D + 1 = tail
-  int64_t kernel = 0;   // kConv, kAveragePool
-  int64_t stride = 1;   // kConv
-  int64_t padding = 0;  // kConv
+  int stage = 0;          // 0 = input and stem, 1..D, D + 1 = tail
+  int64_t kernel = 0;     // kConv, kAveragePool
+  int64_t stride = 1;     // kConv
+  int64_t padding = 0;    // kConv
   bool shortcut = false;  // belongs to a skip connection
 
   friend bool operator==(const Op&, const Op&) = default;

@@ -8,6 +8,18 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "absl/base/thread_annotations.h"
+
+// Some versions of abseil define these names too, in a header that most of its others include.
+#undef CAPABILITY
+#undef SCOPED_CAPABILITY
+#undef GUARDED_BY
+#undef REQUIRES
+#undef EXCLUDES
+#undef ACQUIRE
+#undef RELEASE
+#undef NO_THREAD_SAFETY_ANALYSIS
+
 #if defined(__clang__)
 #define RELUSCAPE_ANNOTATE(x) __attribute__((x))
 #else

@@ -1,0 +1,4 @@
+#include "web/http_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>

@@ -1,0 +1,194 @@
+#include "search/network/equalization.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+
+#include "base/random.h"
+#include "search/network/accounting.h"
+#include "search/network/names.h"
+
+namespace reluscape {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Multipliers = std::vector<int64_t>;
+
+std::vector<Multipliers> Solve(const std::vector<int64_t>& blocks,
+                               const std::vector<int64_t>& order, int64_t bound = 16) {
+  const auto weights = BasicBlockStageWeights(blocks, 32);
+  EXPECT_TRUE(weights.ok()) << weights.status();
+  const auto solutions =
+      SolveEqualization({.stage_weights = *weights, .order = order, .bound = bound});
+  EXPECT_TRUE(solutions.ok()) << solutions.status();
+  return *solutions;
+}
+
+// Every tuple, tried out; the rule as it is written.
+std::vector<Multipliers> BruteForce(const std::vector<int64_t>& weights,
+                                    const std::vector<int64_t>& order, int64_t bound) {
+  std::map<Multipliers, int64_t> smallest;  // first multiplier by all the others
+  Multipliers tuple(weights.size() - 1, 2);
+  for (;;) {
+    std::vector<int64_t> relus = weights;
+    int64_t product = 1;
+    for (size_t i = 0; i < tuple.size(); ++i) {
+      product *= tuple[i];
+      relus[i + 1] *= product;
+    }
+    bool follows = true;
+    for (size_t i = 1; i < order.size(); ++i) {
+      follows = follows && relus[static_cast<size_t>(order[i - 1]) - 1] >
+                               relus[static_cast<size_t>(order[i]) - 1];
+    }
+    if (follows) {
+      const auto [entry, is_new] =
+          smallest.try_emplace(Multipliers(tuple.begin() + 1, tuple.end()), tuple[0]);
+      entry->second = std::min(entry->second, tuple[0]);
+    }
+    size_t digit = 0;
+    while (digit < tuple.size() && tuple[digit] == bound) tuple[digit++] = 2;
+    if (digit == tuple.size()) break;
+    ++tuple[digit];
+  }
+  std::vector<Multipliers> solutions;
+  for (const auto& [others, first] : smallest) {
+    solutions.push_back({first});
+    solutions.back().insert(solutions.back().end(), others.begin(), others.end());
+  }
+  return solutions;
+}
+
+// DeepReShape's four networks for ResNet18; HRN-5x5x3x is also defined in PrivCirNet's code.
+TEST(EqualizationTest, ResNet18HasItsFourSolutions) {
+  EXPECT_THAT(Solve({2, 2, 2, 2}, {3, 2, 4, 1}),
+              ElementsAre(Multipliers{7, 5, 2}, Multipliers{5, 5, 3}, Multipliers{6, 6, 2},
+                          Multipliers{5, 7, 2}));
+}
+
+TEST(EqualizationTest, ALargerBoundAddsNothingForResNet18) {
+  EXPECT_EQ(Solve({2, 2, 2, 2}, {3, 2, 4, 1}, 64), Solve({2, 2, 2, 2}, {3, 2, 4, 1}, 16));
+}
+
+// By hand for phi = 3, 4, 6, 3: S3 > S2 needs 6 beta / 16 > 4 / 4, S2 > S4 needs
+// 4 / 4 > 3 beta gamma / 64, S4 > S1 needs 3 alpha beta gamma / 64 > 3; so (beta, gamma) = (6, 3)
+// needs alpha > 64 / 18 = 3.6.
+TEST(EqualizationTest, ResNet34ContainsThePublishedChoice) {
+  EXPECT_THAT(Solve({3, 4, 6, 3}, {3, 2, 4, 1}), Contains(Multipliers{4, 6, 3}));
+}
+
+TEST(EqualizationTest, TheStemStaysOutOfStageOne) {
+  // With the stem, stage 1 of ResNet18 would weigh 5/4 of what it does: all four solutions fail.
+  std::vector<int64_t> weights = *BasicBlockStageWeights({2, 2, 2, 2}, 32);
+  weights[0] = weights[0] * 5 / 4;
+  const auto solutions =
+      SolveEqualization({.stage_weights = weights, .order = {3, 2, 4, 1}, .bound = 16});
+  ASSERT_TRUE(solutions.ok()) << solutions.status();
+  for (const Multipliers& published :
+       {Multipliers{7, 5, 2}, Multipliers{5, 5, 3}, Multipliers{6, 6, 2}, Multipliers{5, 7, 2}}) {
+    EXPECT_THAT(*solutions, testing::Not(Contains(published)));
+  }
+}
+
+TEST(EqualizationTest, AgreesWithBruteForceForRandomBackbonesAndOrders) {
+  Random random(3);
+  size_t found = 0;
+  for (int round = 0; round < 2000; ++round) {
+    const size_t stages = 3 + random.Below(3);
+    const auto bound = static_cast<int64_t>(2 + random.Below(stages == 5 ? 5 : 11));
+    std::vector<int64_t> blocks;
+    for (size_t i = 0; i < stages; ++i) {
+      blocks.push_back(static_cast<int64_t>(1 + random.Below(6)));
+    }
+    std::vector<int64_t> order = random.Permutation(static_cast<int64_t>(stages));
+    for (int64_t& stage : order) ++stage;
+    const std::vector<int64_t> weights = *BasicBlockStageWeights(blocks, 32);
+    const auto solutions =
+        SolveEqualization({.stage_weights = weights, .order = order, .bound = bound});
+    ASSERT_TRUE(solutions.ok()) << solutions.status();
+    ASSERT_EQ(*solutions, BruteForce(weights, order, bound))
+        << "round " << round << ", order " << testing::PrintToString(order) << ", blocks "
+        << testing::PrintToString(blocks);
+    found += solutions->size();
+  }
+  EXPECT_GT(found, 1000u);  // the comparison was not about empty lists
+}
+
+TEST(EqualizationTest, SolutionsOrderTheExactCountsOfTheNetworks) {
+  for (const int64_t side : {32, 64, 36}) {  // 36 halves to 18, 9, 5: no exact powers of two
+    const std::vector<int64_t> blocks = {3, 4, 6, 3};
+    const std::vector<int64_t> order = {3, 2, 4, 1};
+    const auto solutions = SolveEqualization(
+        {.stage_weights = *BasicBlockStageWeights(blocks, side), .order = order, .bound = 16});
+    ASSERT_TRUE(solutions.ok()) << solutions.status();
+    ASSERT_FALSE(solutions->empty());
+    for (const Multipliers& multipliers : *solutions) {
+      Architecture architecture;
+      architecture.side = side;
+      architecture.base_channels = 4;
+      architecture.blocks = blocks;
+      architecture.multipliers.assign(multipliers.begin(), multipliers.end());
+      const auto counts = CountNetwork(*BuildNetwork(architecture));
+      ASSERT_TRUE(counts.ok()) << counts.status();
+      for (size_t i = 1; i < order.size(); ++i) {
+        EXPECT_GT(counts->stages[static_cast<size_t>(order[i - 1]) - 1].relus,
+                  counts->stages[static_cast<size_t>(order[i]) - 1].relus)
+            << CanonicalText(architecture);
+      }
+    }
+  }
+}
+
+TEST(EqualizationTest, ABoundThatAdmitsNothingGivesAnEmptyList) {
+  EXPECT_THAT(Solve({2, 2, 2, 2}, {3, 2, 4, 1}, 4), IsEmpty());
+}
+
+// Generous limits for slow machines: what must not happen is a search over every tuple.
+TEST(EqualizationTest, IsFastAtItsBounds) {
+  using std::chrono::steady_clock;
+  const auto start = steady_clock::now();
+  for (int i = 0; i < 20; ++i) Solve({2, 2, 2, 2}, {3, 2, 4, 1}, 16);
+  const auto four_stages = steady_clock::now() - start;
+  EXPECT_LT(four_stages, std::chrono::milliseconds(20 * 10));
+
+  const auto before = steady_clock::now();
+  Solve({1, 1, 1, 1, 1}, {5, 4, 3, 2, 1}, 64);
+  EXPECT_LT(steady_clock::now() - before, std::chrono::seconds(2));
+}
+
+TEST(EqualizationTest, BadProblemsAreRefusedByField) {
+  struct Case {
+    EqualizationProblem problem;
+    std::string message;
+  };
+  const std::vector<int64_t> weights = {64, 16, 4, 1};
+  const Case cases[] = {
+      {{weights, {3, 2, 4}, 16}, "order: found [3, 2, 4]; allowed: each stage number from 1 to 4"},
+      {{weights, {3, 2, 4, 4}, 16}, "order: found [3, 2, 4, 4]"},
+      {{weights, {0, 1, 2, 3}, 16}, "order: found [0, 1, 2, 3]"},
+      {{weights, {3, 2, 5, 1}, 16}, "order: found [3, 2, 5, 1]"},
+      {{weights, {}, 16}, "order: found []"},
+      {{weights, {3, 2, 4, 1}, 1}, "bound: found 1; allowed: 2 to 64"},
+      {{weights, {3, 2, 4, 1}, 65}, "bound: found 65; allowed: 2 to 64"},
+      {{{1, 1}, {1, 2}, 16}, "stage_weights: found 2 stages; allowed: 3 to 5"},
+      {{{1, 1, 1, 1, 1, 1}, {1, 2, 3, 4, 5, 6}, 16}, "stage_weights: found 6 stages"},
+      {{{1, 0, 1}, {1, 2, 3}, 16}, "stage_weights: found 0"},
+      {{{1, 1, int64_t{1} << 40}, {1, 2, 3}, 16}, "stage_weights: found 1099511627776"},
+  };
+  for (const Case& c : cases) {
+    const auto solutions = SolveEqualization(c.problem);
+    ASSERT_FALSE(solutions.ok()) << c.message;
+    EXPECT_EQ(solutions.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(solutions.status().message()), HasSubstr(c.message));
+  }
+  EXPECT_FALSE(BasicBlockStageWeights({}, 32).ok());
+  EXPECT_FALSE(BasicBlockStageWeights({2, 0, 2}, 32).ok());
+}
+
+}  // namespace
+}  // namespace reluscape

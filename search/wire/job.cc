@@ -1,0 +1,659 @@
+#include "search/wire/job.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/sha256.h"
+#include "search/cost/cost_model.h"
+#include "search/wire/json.h"
+
+namespace reluscape {
+namespace {
+
+// The largest integer up to which every one is exact in JSON readers that keep doubles.
+constexpr int64_t kLargestExact = (int64_t{1} << 53) - 1;
+constexpr int64_t kMostImages = 1'000'000'000;
+constexpr int kMostNetworks = 1000;
+constexpr int kMostGenerators = 100;
+constexpr int kMostListed = 100;  // budgets, base channels, objectives, step epochs
+constexpr size_t kLongestNetworkText = 4000;
+constexpr size_t kLongestDataSetName = 100;
+
+// What a missing optional means.
+enum class Missing { kTakesDefault, kIsError };
+
+struct KnownDataSet {
+  const char* name;
+  int64_t classes;
+  int64_t side;
+};
+constexpr KnownDataSet kKnownDataSets[] = {
+    {"synthetic", 10, 32}, {"cifar10", 10, 32}, {"cifar100", 100, 32}};
+
+const KnownDataSet* FindKnown(const std::string& set) {
+  for (const KnownDataSet& known : kKnownDataSets) {
+    if (set == known.name) return &known;
+  }
+  return nullptr;
+}
+
+// An interval of doubles, as it is checked and as it is said.
+struct Interval {
+  double low;
+  double high;
+  bool low_included;
+  bool high_included;
+  const char* text;
+
+  bool Contains(double value) const {
+    return std::isfinite(value) && (low_included ? value >= low : value > low) &&
+           (high_included ? value <= high : value < high);
+  }
+};
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr Interval kPositive = {0, kInfinity, false, false, "a number above 0"};
+constexpr Interval kNotNegative = {0, kInfinity, true, false, "a number of at least 0"};
+constexpr Interval kFromOne = {1, kInfinity, true, false, "a number of at least 1"};
+constexpr Interval kFraction = {0, 1, true, false, "a number from 0 to below 1"};
+constexpr Interval kOpenFraction = {0, 1, false, false, "a number between 0 and 1, both excluded"};
+constexpr Interval kFactor = {0, 1, false, true, "a number above 0, at most 1"};
+
+std::string Number(double value) { return absl::StrCat(value); }
+
+// Reads the fields of one message below `path`.
+class FieldReader {
+ public:
+  FieldReader(std::string path, Missing missing, FieldErrors& errors)
+      : path_(std::move(path)), missing_(missing), errors_(errors) {}
+
+  std::string Path(const char* field) const {
+    return path_.empty() ? std::string(field) : absl::StrCat(path_, ".", field);
+  }
+  Missing missing() const { return missing_; }
+  FieldErrors& errors() const { return errors_; }
+
+  // `target` holds the default.
+  void Integer(const char* field, bool present, int64_t value, int64_t low, int64_t high,
+               int64_t& target) const {
+    if (!Present(field, present)) return;
+    if (value < low || value > high) {
+      errors_.Add(Path(field), absl::StrCat(value), absl::StrCat(low, " to ", high));
+    } else {
+      target = value;
+    }
+  }
+  void Real(const char* field, bool present, double value, const Interval& interval,
+            double& target) const {
+    if (!Present(field, present)) return;
+    if (!interval.Contains(value)) {
+      errors_.Add(Path(field), Number(value), interval.text);
+    } else {
+      target = value;
+    }
+  }
+  void Boolean(const char* field, bool present, bool value, bool& target) const {
+    if (Present(field, present)) target = value;
+  }
+
+  bool Present(const char* field, bool present) const {
+    if (!present && missing_ == Missing::kIsError) {
+      errors_.Add(Path(field), "nothing", "a value");
+    }
+    return present;
+  }
+
+ private:
+  const std::string path_;
+  const Missing missing_;
+  FieldErrors& errors_;
+};
+
+// ---------------------------------------------------------------------------------------------
+// stages
+
+const char* ScheduleName(Schedule schedule) {
+  switch (schedule) {
+    case Schedule::kConstant:
+      return "constant";
+    case Schedule::kCosine:
+      return "cosine";
+    case Schedule::kOneCycle:
+      return "one_cycle";
+    case Schedule::kSteps:
+      return "steps";
+  }
+  return "";
+}
+
+v1::Schedule ToProto(Schedule schedule) {
+  switch (schedule) {
+    case Schedule::kConstant:
+      return v1::CONSTANT;
+    case Schedule::kCosine:
+      return v1::COSINE;
+    case Schedule::kOneCycle:
+      return v1::ONE_CYCLE;
+    case Schedule::kSteps:
+      return v1::STEPS;
+  }
+  return v1::SCHEDULE_UNSPECIFIED;
+}
+
+std::optional<Schedule> ScheduleFromProto(v1::Schedule schedule) {
+  switch (schedule) {
+    case v1::CONSTANT:
+      return Schedule::kConstant;
+    case v1::COSINE:
+      return Schedule::kCosine;
+    case v1::ONE_CYCLE:
+      return Schedule::kOneCycle;
+    case v1::STEPS:
+      return Schedule::kSteps;
+    default:
+      return std::nullopt;
+  }
+}
+
+constexpr int64_t kMostEpochs = 100'000;
+constexpr int64_t kLargestBatch = 65'536;
+
+void ReadStepEpochs(const v1::SgdSpec& message, const FieldReader& reader, SgdSettings& settings) {
+  const std::string path = reader.Path("step_epochs");
+  if (reader.missing() == Missing::kTakesDefault) {
+    if (settings.schedule != Schedule::kSteps) {
+      settings.step_epochs.clear();
+      if (message.step_epochs_size() > 0) {
+        reader.errors().Add(path,
+                            absl::StrCat("[", absl::StrJoin(message.step_epochs(), ", "), "]"),
+                            absl::StrCat("no entries where schedule is ",
+                                         ScheduleName(settings.schedule), "; they are for steps"));
+      }
+      return;
+    }
+    if (message.step_epochs_size() == 0) {
+      if (settings.step_epochs.empty()) {
+        reader.errors().Add(path, "nothing", "at least one epoch where schedule is steps");
+      }
+      return;
+    }
+  }
+  settings.step_epochs.clear();
+  if (message.step_epochs_size() > kMostListed) {
+    reader.errors().Add(path, absl::StrCat(message.step_epochs_size(), " entries"),
+                        absl::StrCat("at most ", kMostListed));
+    return;
+  }
+  int64_t before = 0;
+  for (int i = 0; i < message.step_epochs_size(); ++i) {
+    const int64_t epoch = message.step_epochs(i);
+    const std::string item = absl::StrCat(path, "[", i, "]");
+    if (epoch < 1 || epoch > kMostEpochs) {
+      reader.errors().Add(item, absl::StrCat(epoch), absl::StrCat("1 to ", kMostEpochs));
+    } else if (epoch <= before) {
+      reader.errors().Add(item, absl::StrCat(epoch),
+                          absl::StrCat("more than the entry before it (", before, ")"));
+    }
+    before = std::max(before, epoch);
+    settings.step_epochs.push_back(epoch);
+  }
+}
+
+void ReadSgd(const v1::SgdSpec& message, const FieldReader& reader, SgdSettings& settings) {
+  reader.Integer("epochs", message.has_epochs(), message.epochs(), 1, kMostEpochs, settings.epochs);
+  reader.Integer("batch", message.has_batch(), message.batch(), 2, kLargestBatch, settings.batch);
+  reader.Real("learning_rate", message.has_learning_rate(), message.learning_rate(), kPositive,
+              settings.learning_rate);
+  reader.Real("momentum", message.has_momentum(), message.momentum(), kFraction, settings.momentum);
+  reader.Boolean("nesterov", message.has_nesterov(), message.nesterov(), settings.nesterov);
+  reader.Real("weight_decay", message.has_weight_decay(), message.weight_decay(), kNotNegative,
+              settings.weight_decay);
+  reader.Boolean("decay_one_dimensional", message.has_decay_one_dimensional(),
+                 message.decay_one_dimensional(), settings.decay_one_dimensional);
+  if (reader.Present("schedule", message.has_schedule())) {
+    if (const auto schedule = ScheduleFromProto(message.schedule())) {
+      settings.schedule = *schedule;
+    } else {
+      reader.errors().Add(reader.Path("schedule"), absl::StrCat(int{message.schedule()}),
+                          "constant, cosine, one_cycle, steps");
+    }
+  }
+  reader.Real("warmup_fraction", message.has_warmup_fraction(), message.warmup_fraction(),
+              kFraction, settings.warmup_fraction);
+  reader.Real("step_factor", message.has_step_factor(), message.step_factor(), kFactor,
+              settings.step_factor);
+  ReadStepEpochs(message, reader, settings);
+  // Torch refuses Nesterov without momentum when the stage starts.
+  if (settings.nesterov && settings.momentum == 0) {
+    reader.errors().Add(reader.Path("nesterov"), "true", "false where momentum is 0");
+  }
+}
+
+void ReadLinearize(const v1::LinearizeSpec& message, const FieldReader& reader,
+                   LinearizeSettings& settings) {
+  reader.Integer("max_epochs", message.has_max_epochs(), message.max_epochs(), 1, kMostEpochs,
+                 settings.max_epochs);
+  reader.Integer("batch", message.has_batch(), message.batch(), 2, kLargestBatch, settings.batch);
+  reader.Real("weight_learning_rate", message.has_weight_learning_rate(),
+              message.weight_learning_rate(), kPositive, settings.weight_learning_rate);
+  reader.Real("mask_learning_rate", message.has_mask_learning_rate(), message.mask_learning_rate(),
+              kPositive, settings.mask_learning_rate);
+  reader.Real("lambda", message.has_lambda(), message.lambda(), kPositive, settings.lambda);
+  reader.Real("lambda_growth", message.has_lambda_growth(), message.lambda_growth(), kFromOne,
+              settings.lambda_growth);
+  reader.Integer("lambda_patience", message.has_lambda_patience(), message.lambda_patience(), 0,
+                 kMostEpochs, settings.lambda_patience);
+  reader.Real("lambda_growth_per_epoch", message.has_lambda_growth_per_epoch(),
+              message.lambda_growth_per_epoch(), kFromOne, settings.lambda_growth_per_epoch);
+  reader.Real("threshold", message.has_threshold(), message.threshold(), kOpenFraction,
+              settings.threshold);
+  reader.Integer("check_interval_steps", message.has_check_interval_steps(),
+                 message.check_interval_steps(), 0, 1'000'000'000, settings.check_interval_steps);
+}
+
+void ReadDistillation(const v1::DistillationSpec& message, const FieldReader& reader,
+                      DistillationSettings& settings) {
+  reader.Real("temperature", message.has_temperature(), message.temperature(), kPositive,
+              settings.temperature);
+  reader.Real("weight", message.has_weight(), message.weight(), kNotNegative, settings.weight);
+  reader.Real("cross_entropy_weight", message.has_cross_entropy_weight(),
+              message.cross_entropy_weight(), kNotNegative, settings.cross_entropy_weight);
+  if (settings.weight == 0 && settings.cross_entropy_weight == 0) {
+    reader.errors().Add(reader.Path("weight"), "0",
+                        "a number above 0 where cross_entropy_weight is 0 (nothing would be "
+                        "learned)");
+  }
+}
+
+StageSettings ReadStages(const v1::StagesSpec& message, const std::string& path, Missing missing,
+                         FieldErrors& errors) {
+  StageSettings settings;
+  const FieldReader own(path, missing, errors);
+  const auto below = [&](const char* field) {
+    return FieldReader(own.Path(field), missing, errors);
+  };
+  ReadSgd(message.pretrain(), below("pretrain"), settings.pretrain);
+  ReadLinearize(message.linearize(), below("linearize"), settings.linearize);
+  ReadSgd(message.fine_tune(), below("fine_tune"), settings.fine_tune);
+  ReadDistillation(message.distillation(), below("distillation"), settings.distillation);
+  const FieldReader augmentation = below("augmentation");
+  augmentation.Integer("crop_padding", message.augmentation().has_crop_padding(),
+                       message.augmentation().crop_padding(), 0, 64,
+                       settings.augmentation.crop_padding);
+  augmentation.Boolean("flip", message.augmentation().has_flip(), message.augmentation().flip(),
+                       settings.augmentation.flip);
+  return settings;
+}
+
+// ---------------------------------------------------------------------------------------------
+// data
+
+bool IsDataSetName(const std::string& name) {
+  return !name.empty() && name.size() <= kLongestDataSetName &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+                  c == '-';
+         });
+}
+
+void CheckKnown(const FieldReader& reader, const KnownDataSet& known, const char* field,
+                int64_t expected, int64_t& value) {
+  if (value == 0) {
+    value = expected;
+  } else if (value != expected) {
+    reader.errors().Add(reader.Path(field), absl::StrCat(value),
+                        absl::StrCat(expected, " (", known.name, ")"));
+  }
+}
+
+DataSpec ReadData(const v1::DataSpec& message, const std::string& path, Missing missing,
+                  FieldErrors& errors) {
+  DataSpec data;
+  const FieldReader reader(path, missing, errors);
+  const std::string allowed_name =
+      absl::StrCat("1 to ", kLongestDataSetName,
+                   " of a-z, 0-9, '_', '.' and '-': synthetic, or a name that Workers are given a "
+                   "path for (cifar10, cifar100, ...)");
+  bool usable = message.has_set() && IsDataSetName(message.set());
+  if (!usable) {
+    errors.Add(reader.Path("set"),
+               message.has_set() ? absl::StrCat("\"", message.set(), "\"") : "nothing",
+               allowed_name);
+  } else {
+    data.set = message.set();
+  }
+  const size_t errors_before = errors.errors().size();
+  reader.Integer("classes", message.has_classes(), message.classes(), 2, 100'000, data.classes);
+  reader.Integer("side", message.has_side(), message.side(), 8, 256, data.side);
+  const bool ranges_hold = errors.errors().size() == errors_before;
+  reader.Integer("train_images", message.has_train_images(), message.train_images(), 0, kMostImages,
+                 data.train_images);
+  reader.Integer("validation_images", message.has_validation_images(), message.validation_images(),
+                 0, kMostImages, data.validation_images);
+  reader.Integer("test_images", message.has_test_images(), message.test_images(), 0, kMostImages,
+                 data.test_images);
+  if (!usable || missing == Missing::kIsError) return data;
+  if (const KnownDataSet* known = FindKnown(data.set)) {
+    if (!ranges_hold) return data;
+    CheckKnown(reader, *known, "classes", known->classes, data.classes);
+    CheckKnown(reader, *known, "side", known->side, data.side);
+    return data;
+  }
+  const std::string why = absl::StrCat(" (known only for synthetic, cifar10, cifar100)");
+  if (!message.has_classes()) {
+    errors.Add(reader.Path("classes"), "nothing", absl::StrCat("2 to 100000", why));
+  }
+  if (!message.has_side())
+    errors.Add(reader.Path("side"), "nothing", absl::StrCat("8 to 256", why));
+  return data;
+}
+
+// ---------------------------------------------------------------------------------------------
+// the rest of a Job
+
+// Characters of UTF-8 text: its bytes without those that continue a character.
+int64_t CountCharacters(const std::string& text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+}
+
+bool HasControlCharacter(const std::string& text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
+std::string ReadName(const v1::JobSpec& message, FieldErrors& errors) {
+  if (!message.has_name()) return "job";
+  const int64_t characters = CountCharacters(message.name());
+  if (characters < 1 || characters > 100) {
+    errors.Add("name", absl::StrCat(characters, " characters"), "1 to 100 characters");
+  } else if (HasControlCharacter(message.name())) {
+    errors.Add("name", "a control character", "text on one line");
+  }
+  return message.name();
+}
+
+// One entry of a list that must lie in a range and may not repeat.
+bool CheckListed(const std::string& path, int64_t value, int64_t low, int64_t high,
+                 std::set<int64_t>& seen, FieldErrors& errors) {
+  if (value < low || value > high) {
+    errors.Add(path, absl::StrCat(value), absl::StrCat(low, " to ", high));
+    return false;
+  }
+  if (!seen.insert(value).second) {
+    errors.Add(path, absl::StrCat(value, " again"), "each value once");
+    return false;
+  }
+  return true;
+}
+
+bool CheckLength(const std::string& path, int64_t size, int64_t most, FieldErrors& errors) {
+  if (size <= most) return true;
+  errors.Add(path, absl::StrCat(size, " entries"), absl::StrCat("at most ", most));
+  return false;
+}
+
+DeepReShapeSpec ReadDeepReShape(const v1::DeepReShapeSpec& message, const std::string& path,
+                                FieldErrors& errors) {
+  DeepReShapeSpec spec;
+  const FieldReader reader(path, Missing::kTakesDefault, errors);
+  spec.backbone = message.has_backbone() ? message.backbone() : "resnet18";
+  if (spec.backbone.empty() || spec.backbone.size() > 100 || HasControlCharacter(spec.backbone)) {
+    errors.Add(reader.Path("backbone"), absl::StrCat("\"", spec.backbone, "\""),
+               "a backbone's name of 1 to 100 characters, as resnet18");
+  }
+  // The backbones of names.h that have four stages.
+  const bool four_stages = spec.backbone == "resnet18" || spec.backbone == "resnet34";
+  if (message.order_size() == 0) {
+    if (four_stages) {
+      spec.order = {3, 2, 4, 1};
+    } else {
+      errors.Add(reader.Path("order"), "nothing",
+                 absl::StrCat("every stage number of ", spec.backbone, ", most critical first"));
+    }
+  } else if (CheckLength(reader.Path("order"), message.order_size(), 5, errors)) {
+    std::set<int64_t> seen;
+    for (int i = 0; i < message.order_size(); ++i) {
+      CheckListed(absl::StrCat(reader.Path("order"), "[", i, "]"), message.order(i), 1,
+                  message.order_size(), seen, errors);
+      spec.order.push_back(message.order(i));
+    }
+  }
+  if (message.base_channels_size() == 0) {
+    spec.base_channels = {16};
+  } else if (CheckLength(reader.Path("base_channels"), message.base_channels_size(), kMostListed,
+                         errors)) {
+    std::set<int64_t> seen;
+    for (int i = 0; i < message.base_channels_size(); ++i) {
+      CheckListed(absl::StrCat(reader.Path("base_channels"), "[", i, "]"), message.base_channels(i),
+                  1, 65'536, seen, errors);
+      spec.base_channels.push_back(message.base_channels(i));
+    }
+  }
+  reader.Integer("max_multiplier", message.has_max_multiplier(), message.max_multiplier(), 2, 64,
+                 spec.max_multiplier);
+  return spec;
+}
+
+CandidatesSpec ReadCandidates(const v1::CandidatesSpec& message, FieldErrors& errors) {
+  CandidatesSpec spec;
+  const FieldReader reader("candidates", Missing::kTakesDefault, errors);
+  if (message.networks_size() + message.deepreshape_size() == 0) {
+    errors.Add("candidates", "no network",
+               "at least one entry in networks (\"resnet18@8\") or deepreshape ({})");
+  }
+  if (CheckLength(reader.Path("networks"), message.networks_size(), kMostNetworks, errors)) {
+    for (int i = 0; i < message.networks_size(); ++i) {
+      const std::string& network = message.networks(i);
+      if (network.empty() || network.size() > kLongestNetworkText) {
+        errors.Add(absl::StrCat("candidates.networks[", i, "]"),
+                   absl::StrCat(network.size(), " characters"),
+                   absl::StrCat("1 to ", kLongestNetworkText, " characters"));
+      }
+      spec.networks.push_back(network);
+    }
+  }
+  if (CheckLength(reader.Path("deepreshape"), message.deepreshape_size(), kMostGenerators,
+                  errors)) {
+    for (int i = 0; i < message.deepreshape_size(); ++i) {
+      spec.deepreshape.push_back(ReadDeepReShape(
+          message.deepreshape(i), absl::StrCat("candidates.deepreshape[", i, "]"), errors));
+    }
+  }
+  reader.Integer("replicates", message.has_replicates(), message.replicates(), 1, 100,
+                 spec.replicates);
+  return spec;
+}
+
+BudgetsSpec ReadBudgets(const v1::BudgetsSpec& message, FieldErrors& errors) {
+  BudgetsSpec spec;
+  if (message.relus_size() + message.fractions_size() == 0) {
+    errors.Add("budgets", "no budget", "at least one entry in relus (15000) or fractions (0.05)");
+  }
+  if (CheckLength("budgets.relus", message.relus_size(), kMostListed, errors)) {
+    std::set<int64_t> seen;
+    for (int i = 0; i < message.relus_size(); ++i) {
+      CheckListed(absl::StrCat("budgets.relus[", i, "]"), message.relus(i), 1, kLargestExact, seen,
+                  errors);
+      spec.relus.push_back(message.relus(i));
+    }
+  }
+  if (CheckLength("budgets.fractions", message.fractions_size(), kMostListed, errors)) {
+    std::set<double> seen;
+    for (int i = 0; i < message.fractions_size(); ++i) {
+      const double fraction = message.fractions(i);
+      const std::string path = absl::StrCat("budgets.fractions[", i, "]");
+      if (!kOpenFraction.Contains(fraction)) {
+        errors.Add(path, Number(fraction), kOpenFraction.text);
+      } else if (!seen.insert(fraction).second) {
+        errors.Add(path, absl::StrCat(Number(fraction), " again"), "each value once");
+      }
+      spec.fractions.push_back(fraction);
+    }
+  }
+  return spec;
+}
+
+std::vector<std::string> KnownObjectives() {
+  std::vector<std::string> known = {"relus", "macs", "parameters"};
+  for (const CostModel* model : CostModels()) known.push_back("latency." + model->Name());
+  return known;
+}
+
+std::vector<std::string> ReadObjectives(const v1::JobSpec& message, FieldErrors& errors) {
+  if (message.objectives_size() == 0) return {"relus"};
+  std::vector<std::string> objectives;
+  if (!CheckLength("objectives", message.objectives_size(), kMostListed, errors)) return objectives;
+  const std::vector<std::string> known = KnownObjectives();
+  std::set<std::string> seen;
+  for (int i = 0; i < message.objectives_size(); ++i) {
+    const std::string& objective = message.objectives(i);
+    const std::string path = absl::StrCat("objectives[", i, "]");
+    if (std::find(known.begin(), known.end(), objective) == known.end()) {
+      errors.Add(path, absl::StrCat("\"", objective, "\""), absl::StrJoin(known, ", "));
+    } else if (!seen.insert(objective).second) {
+      errors.Add(path, absl::StrCat("\"", objective, "\" again"), "each objective once");
+    }
+    objectives.push_back(objective);
+  }
+  return objectives;
+}
+
+LimitsSpec ReadLimits(const v1::LimitsSpec& message, FieldErrors& errors) {
+  LimitsSpec limits;
+  const FieldReader reader("limits", Missing::kTakesDefault, errors);
+  constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
+  reader.Integer("max_attempts", message.has_max_attempts(), message.max_attempts(), 1, 100,
+                 limits.max_attempts);
+  reader.Integer("max_macs", message.has_max_macs(), message.max_macs(), 0, kLargest,
+                 limits.max_macs);
+  reader.Integer("max_parameters", message.has_max_parameters(), message.max_parameters(), 0,
+                 kLargest, limits.max_parameters);
+  return limits;
+}
+
+void WriteSgd(const SgdSettings& settings, v1::SgdSpec& message) {
+  message.set_epochs(settings.epochs);
+  message.set_batch(settings.batch);
+  message.set_learning_rate(settings.learning_rate);
+  message.set_momentum(settings.momentum);
+  message.set_nesterov(settings.nesterov);
+  message.set_weight_decay(settings.weight_decay);
+  message.set_decay_one_dimensional(settings.decay_one_dimensional);
+  message.set_schedule(ToProto(settings.schedule));
+  message.set_warmup_fraction(settings.warmup_fraction);
+  for (const int64_t epoch : settings.step_epochs) message.add_step_epochs(epoch);
+  message.set_step_factor(settings.step_factor);
+}
+
+}  // namespace
+
+JobSpec JobSpecFromProto(const v1::JobSpec& message, FieldErrors& errors) {
+  JobSpec spec;
+  spec.name = ReadName(message, errors);
+  if (message.has_data()) {
+    spec.data = ReadData(message.data(), "data", Missing::kTakesDefault, errors);
+  } else {
+    errors.Add("data", "nothing", "an object such as {\"set\": \"synthetic\"}");
+  }
+  if (message.has_candidates()) {
+    spec.candidates = ReadCandidates(message.candidates(), errors);
+  } else {
+    errors.Add("candidates", "nothing", "an object such as {\"networks\": [\"resnet18@8\"]}");
+  }
+  if (message.has_budgets()) {
+    spec.budgets = ReadBudgets(message.budgets(), errors);
+  } else {
+    errors.Add("budgets", "nothing", "an object such as {\"fractions\": [0.2, 0.05]}");
+  }
+  spec.stages = ReadStages(message.stages(), "stages", Missing::kTakesDefault, errors);
+  spec.objectives = ReadObjectives(message, errors);
+  spec.limits = ReadLimits(message.limits(), errors);
+  int64_t seed = 1;
+  FieldReader("", Missing::kTakesDefault, errors)
+      .Integer("seed", message.has_seed(), message.seed(), 0, kLargestExact, seed);
+  spec.seed = static_cast<uint64_t>(seed);
+  return spec;
+}
+
+v1::StagesSpec ToProto(const StageSettings& settings) {
+  v1::StagesSpec message;
+  WriteSgd(settings.pretrain, *message.mutable_pretrain());
+  v1::LinearizeSpec& linearize = *message.mutable_linearize();
+  linearize.set_max_epochs(settings.linearize.max_epochs);
+  linearize.set_batch(settings.linearize.batch);
+  linearize.set_weight_learning_rate(settings.linearize.weight_learning_rate);
+  linearize.set_mask_learning_rate(settings.linearize.mask_learning_rate);
+  linearize.set_lambda(settings.linearize.lambda);
+  linearize.set_lambda_growth(settings.linearize.lambda_growth);
+  linearize.set_lambda_patience(settings.linearize.lambda_patience);
+  linearize.set_lambda_growth_per_epoch(settings.linearize.lambda_growth_per_epoch);
+  linearize.set_threshold(settings.linearize.threshold);
+  linearize.set_check_interval_steps(settings.linearize.check_interval_steps);
+  WriteSgd(settings.fine_tune, *message.mutable_fine_tune());
+  message.mutable_distillation()->set_temperature(settings.distillation.temperature);
+  message.mutable_distillation()->set_weight(settings.distillation.weight);
+  message.mutable_distillation()->set_cross_entropy_weight(
+      settings.distillation.cross_entropy_weight);
+  message.mutable_augmentation()->set_crop_padding(settings.augmentation.crop_padding);
+  message.mutable_augmentation()->set_flip(settings.augmentation.flip);
+  return message;
+}
+
+v1::DataSpec ToProto(const DataSpec& data) {
+  v1::DataSpec message;
+  message.set_set(data.set);
+  message.set_classes(data.classes);
+  message.set_side(data.side);
+  message.set_train_images(data.train_images);
+  message.set_validation_images(data.validation_images);
+  message.set_test_images(data.test_images);
+  return message;
+}
+
+v1::JobSpec ToProto(const JobSpec& spec) {
+  v1::JobSpec message;
+  message.set_name(spec.name);
+  *message.mutable_data() = ToProto(spec.data);
+  v1::CandidatesSpec& candidates = *message.mutable_candidates();
+  for (const std::string& network : spec.candidates.networks) candidates.add_networks(network);
+  for (const DeepReShapeSpec& generator : spec.candidates.deepreshape) {
+    v1::DeepReShapeSpec& written = *candidates.add_deepreshape();
+    written.set_backbone(generator.backbone);
+    for (const int64_t stage : generator.order) written.add_order(stage);
+    for (const int64_t channels : generator.base_channels) written.add_base_channels(channels);
+    written.set_max_multiplier(generator.max_multiplier);
+  }
+  candidates.set_replicates(spec.candidates.replicates);
+  v1::BudgetsSpec& budgets = *message.mutable_budgets();
+  for (const int64_t relus : spec.budgets.relus) budgets.add_relus(relus);
+  for (const double fraction : spec.budgets.fractions) budgets.add_fractions(fraction);
+  *message.mutable_stages() = ToProto(spec.stages);
+  for (const std::string& objective : spec.objectives) message.add_objectives(objective);
+  message.mutable_limits()->set_max_attempts(spec.limits.max_attempts);
+  message.mutable_limits()->set_max_macs(spec.limits.max_macs);
+  message.mutable_limits()->set_max_parameters(spec.limits.max_parameters);
+  message.set_seed(static_cast<int64_t>(spec.seed));
+  return message;
+}
+
+StageSettings StageSettingsFromProto(const v1::StagesSpec& message, FieldErrors& errors) {
+  return ReadStages(message, "settings", Missing::kIsError, errors);
+}
+
+DataSpec DataSpecFromProto(const v1::DataSpec& message, FieldErrors& errors) {
+  return ReadData(message, "data", Missing::kIsError, errors);
+}
+
+std::string RecipeHash(const StageSettings& settings) {
+  return Sha256Hex(MessageToJson(ToProto(settings), /*compact=*/true));
+}
+
+}  // namespace reluscape

@@ -1,0 +1,31 @@
+#pragma once
+
+// Listing of folders and reading of files with errors that name them. Thread-safe.
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace reluscape {
+
+struct FolderEntry {
+  std::string name;
+  bool is_folder = false;
+};
+
+// What `path` holds, sorted by name (bytewise), so that the order of the file system is never
+// seen. Hidden entries (".x") are left out; links are followed. Entries that are neither files nor
+// folders are an error, as is a link that leads nowhere or round in a circle.
+// `limit`: RESOURCE_EXHAUSTED where there are more entries.
+absl::StatusOr<std::vector<FolderEntry>> ListFolder(const std::string& path, int64_t limit);
+
+// The bytes of `path`, a regular file of at most `limit_bytes`.
+absl::StatusOr<std::string> ReadRegularFile(const std::string& path, int64_t limit_bytes);
+
+// A Status of the code that fits `error` (an errno value): NOT_FOUND, PERMISSION_DENIED, DATA_LOSS
+// (a circle of links, an input error), RESOURCE_EXHAUSTED or INTERNAL.
+absl::Status FileError(int error, const std::string& action, const std::string& path);
+
+}  // namespace reluscape

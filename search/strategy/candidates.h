@@ -1,0 +1,61 @@
+#pragma once
+
+// From a Job's candidates and budgets to the list of distinct networks to train. A function of
+// its input alone. Thread-safe.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/field_errors.h"
+#include "search/job.h"
+#include "search/network/accounting.h"
+#include "search/network/names.h"
+
+namespace reluscape {
+
+// Limits of one Job.
+inline constexpr int64_t kMaxNetworks = 1000;
+inline constexpr int64_t kMaxCandidates = 10'000;  // networks x replicates
+inline constexpr int64_t kMaxBudgets = 100;        // relus and fractions together
+inline constexpr int64_t kMaxReplicates = 100;
+inline constexpr int64_t kMaxGenerators = 100;  // entries of candidates.deepreshape
+inline constexpr size_t kMaxNotes = 100;        // more are only counted
+// Operations of all networks together, also of those that are left out; 1000 networks of 110
+// layers have half of it.
+inline constexpr int64_t kMaxOperations = 1'000'000;
+
+struct ProposedNetwork {
+  std::string name;  // as the user wrote it, or "hrn-5x5x3x@16" where generated
+  Architecture architecture;
+  std::string canonical_text;
+  Network network;
+  NetworkCounts counts;
+  std::string hash;              // NetworkHash: differs between any two of a proposal
+  std::vector<int64_t> budgets;  // ReLU counts, largest first, each once; below counts.relus
+};
+
+struct Proposal {
+  // Named ones first, in the order of the Job; then the generated ones, entry by entry, by base
+  // channels, by multipliers.
+  std::vector<ProposedNetwork> networks;
+  // What was left out or merged, and why; one sentence each.
+  std::vector<std::string> notes;
+};
+
+// Expands candidates.networks and candidates.deepreshape, applies the limits and resolves the
+// Budgets. Adds one error per field, with its path in the job file
+// ("candidates.deepreshape[0].order", "budgets.relus[2]"); the proposal is usable only where
+// nothing was added.
+//
+//  * A network named twice, also under two names, is an error; a generated one that is there
+//    already is merged with a note.
+//  * A named network above limits.max_macs or limits.max_parameters is an error; a generated one
+//    is left out with a note.
+//  * A Budget must be at least 1 and below the ReLU count of every network. A fraction is of each
+//    network's own count, rounded down (a product that is an integer but for the last bits of
+//    floating point counts as that integer).
+Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors);
+
+}  // namespace reluscape

@@ -1,0 +1,214 @@
+import {
+  candidateDetail,
+  get,
+  jobDetail,
+  type Candidate,
+  type CandidateDetail,
+  type Job,
+  type Result,
+  type ServerEvent,
+} from "./api";
+import { h, progressBar, replace, section, table, type Child } from "./dom";
+import { bytes, count, duration, latencyModel, percent, shortHash, time } from "./format";
+import { layerBars } from "./layer_bars";
+import { progressOf } from "./running";
+import { dataSet, stageTitle, stateBadge } from "./states";
+import { TrainingCurves } from "./training_curves";
+import type { View } from "./view";
+
+export class CandidateView implements View {
+  readonly nav = "jobs";
+  private readonly head = h("div", { class: "page-head" });
+  private readonly stagesBody = h("div", { class: "scroll" });
+  private readonly curves = new TrainingCurves();
+  private readonly resultsBody = h("div", { class: "result-cards" });
+  readonly element = h(
+    "div",
+    { class: "page" },
+    this.head,
+    section("Stages", this.stagesBody),
+    section("Learning curves", this.curves.element),
+    section("Results", this.resultsBody),
+  );
+  private detail: CandidateDetail | null = null;
+
+  constructor(private readonly id: number) {}
+
+  title(): string {
+    return this.detail === null ? `Candidate ${this.id}` : this.detail.candidate.name;
+  }
+
+  async load(signal: AbortSignal): Promise<void> {
+    const detail = await get(`api/candidates/${this.id}`, candidateDetail, signal);
+    const { job } = await get(`api/jobs/${detail.candidate.job}`, jobDetail, signal);
+    this.detail = detail;
+    replace(this.head, ...heading(detail.candidate, job));
+    replace(this.stagesBody, stagesTable(detail.candidate));
+    this.curves.update(detail.curves);
+    replace(
+      this.resultsBody,
+      ...(detail.results.length === 0
+        ? [h("p", { class: "empty" }, "No result yet: the first fine-tune gives one.")]
+        : detail.results.map((result) => resultCard(result, job))),
+    );
+  }
+
+  concerns(event: ServerEvent): boolean {
+    return (
+      event.candidate === this.id ||
+      (event.candidate === 0 && event.job !== 0 && event.job === this.detail?.candidate.job)
+    );
+  }
+
+  close(): void {
+    this.curves.close();
+  }
+}
+
+function facts(rows: [string, Child][]): HTMLElement {
+  return h(
+    "dl",
+    { class: "facts" },
+    ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
+}
+
+function heading(candidate: Candidate, job: Job): HTMLElement[] {
+  return [
+    h(
+      "p",
+      { class: "crumbs" },
+      h("a", { href: "#/" }, "Jobs"),
+      " / ",
+      h("a", { href: `#/jobs/${job.job}` }, job.name),
+      ` / candidate ${candidate.candidate}`,
+    ),
+    h("h1", {}, candidate.name),
+    h("p", { class: "canonical" }, h("code", {}, candidate.network)),
+    facts([
+      ["ReLUs", count(candidate.relus)],
+      ["ReLUs with stem", count(candidate.relus_with_stem)],
+      ["MACs", count(candidate.macs)],
+      ["Parameters", count(candidate.parameters)],
+      ["Budgets", candidate.budgets.map(count).join(", ")],
+      ["Replicate", count(candidate.replicate)],
+      ["Data set", dataSet(job.data_set)],
+      ["Network hash", h("code", {}, shortHash(candidate.network_hash))],
+    ]),
+  ];
+}
+
+function stagesTable(candidate: Candidate): HTMLElement {
+  return table(
+    "Tasks by stage",
+    [
+      { title: "Stage", cell: (task) => stageTitle(task) },
+      { title: "State", cell: (task) => stateBadge(task.state) },
+      {
+        title: "Progress",
+        cell: (task) => {
+          const progress = progressOf(task, candidate);
+          const done = task.state === "SUCCEEDED";
+          return h(
+            "span",
+            { class: "inline-progress" },
+            progressBar(
+              done ? 1 : progress.fraction,
+              `${stageTitle(task)}: ${progress.text}`,
+              task.state === "LEASED" ? "" : "still",
+            ),
+            h(
+              "span",
+              { class: "quiet" },
+              done
+                ? `${count(task.epochs_done)} epochs`
+                : [`${count(task.epochs_done)} of ${count(task.epochs_planned)} epochs`, task.state === "LEASED" ? progress.left : ""]
+                    .filter((text) => text !== "")
+                    .join(", "),
+            ),
+          );
+        },
+      },
+      {
+        title: "Validation accuracy",
+        number: true,
+        cell: (task) => percent(task.last_epoch === null ? null : task.last_epoch.validation_accuracy),
+      },
+      { title: "Attempt", number: true, cell: (task) => count(task.attempt) },
+      { title: "Worker", cell: (task) => task.worker || "–" },
+      { title: "Device time", number: true, cell: (task) => duration(task.device_seconds) },
+      { title: "Note", cell: (task) => h("span", { class: "task-message" }, task.message || "–") },
+    ],
+    candidate.tasks,
+  );
+}
+
+function resultCard(result: Result, job: Job): HTMLElement {
+  const numbers: [string, Child][] = [
+    ["Validation accuracy", h("b", {}, percent(result.accuracy_validation))],
+    ["Trimmed, before fine-tune", percent(result.accuracy_trimmed)],
+    ["Soft, before the trim", percent(result.accuracy_soft)],
+  ];
+  if (job.unsealed_at_ms !== null) {
+    numbers.push(["Test accuracy", percent(result.accuracy_test)]);
+  }
+  for (const [model, seconds] of result.latency) {
+    numbers.push([latencyModel(model), duration(seconds)]);
+  }
+  return h(
+    "article",
+    { class: "result-card", "data-result": result.result },
+    h(
+      "h3",
+      {},
+      `${count(result.relus)} ReLUs`,
+      h("span", { class: "quiet" }, ` at budget ${count(result.budget)} `),
+      result.on_front ? h("span", { class: "badge on-front" }, "on front") : null,
+    ),
+    facts(numbers),
+    h("h4", {}, "ReLUs per layer"),
+    layerBars(result),
+    h(
+      "details",
+      { "data-key": `provenance ${result.result}` },
+      h("summary", {}, "Provenance"),
+      provenance(result),
+    ),
+  );
+}
+
+function provenance(result: Result): HTMLElement {
+  const { measurement: m, seeds, seconds } = result;
+  const rows: [string, string][] = [
+    ["Finished", time(result.created_at_ms)],
+    ["Worker", `${result.worker}, attempt ${result.attempt}`],
+    ["Device", `${m.device}, ${m.precision}, ${count(m.threads)} threads`],
+    [
+      "Device seconds",
+      `pretrain ${duration(seconds.pretrain)}, linearize ${duration(seconds.linearize)}, ` +
+        `fine-tune ${duration(seconds.fine_tune)}`,
+    ],
+    [
+      "Seeds",
+      `pretrain ${seeds.pretrain}, linearize ${seeds.linearize}, fine-tune ${seeds.fine_tune}, ` +
+        `split ${seeds.split}`,
+    ],
+    [
+      "Images",
+      `${count(m.train_images)} training, ${count(m.validation_images)} validation, ` +
+        `${count(m.test_images)} test`,
+    ],
+    ["Recipe", result.recipe],
+    ["Data hash", m.data_hash],
+    ["Split hash", m.split_hash],
+    ["Network hash", result.network_hash],
+    ["Build commit", m.build_commit],
+    ["LibTorch", m.torch_version],
+    ["Artifact", `${result.artifact_sha256}, ${bytes(result.artifact_bytes)}`],
+  ];
+  return h(
+    "dl",
+    { class: "provenance" },
+    ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+  );
+}

@@ -1,0 +1,471 @@
+// The Front of a Job: every Result a dot, the Results that the server marks on_front joined by a
+// step line, one line per group of comparable Results. Nothing is ranked here.
+import { axisBottom, axisLeft } from "d3-axis";
+import { scaleLinear, scaleLog, type ScaleContinuousNumeric } from "d3-scale";
+import { select } from "d3-selection";
+import { curveStepAfter, line, symbol, type SymbolType } from "d3-shape";
+import {
+  symbolCircle,
+  symbolDiamond,
+  symbolSquare,
+  symbolStar,
+  symbolTriangle,
+  symbolWye,
+} from "d3-shape";
+import type { Result } from "./api";
+import { h } from "./dom";
+import { axisTitle, count, duration, latencyModel, percent, short, shortHash } from "./format";
+import { COLOURS } from "./palette";
+
+const SYMBOLS: SymbolType[] = [
+  symbolCircle,
+  symbolSquare,
+  symbolTriangle,
+  symbolDiamond,
+  symbolWye,
+  symbolStar,
+];
+// More networks than this have no legend; their dots still say who they are.
+const MAX_LEGEND = 14;
+const MARGIN = { top: 16, right: 18, bottom: 46, left: 52 };
+
+// The axes that Results offer against accuracy, those of the Job's objectives first.
+export function axes(objectives: string[], results: Result[]): string[] {
+  const models = new Set<string>();
+  for (const result of results) {
+    for (const model of result.latency.keys()) {
+      models.add(`latency.${model}`);
+    }
+  }
+  return [...new Set([...objectives, "relus", ...[...models].sort(), "macs", "parameters"])];
+}
+
+// Null where this Result has no such number.
+export function axisValue(result: Result, axis: string): number | null {
+  switch (axis) {
+    case "relus":
+      return result.relus;
+    case "macs":
+      return result.macs;
+    case "parameters":
+      return result.parameters;
+    default:
+      return axis.startsWith("latency.")
+        ? (result.latency.get(axis.slice("latency.".length)) ?? null)
+        : null;
+  }
+}
+
+export interface Group {
+  key: string;
+  recipe: string;
+  dataHash: string;
+  splitHash: string;
+  results: Result[];
+}
+
+// Results may only be compared within one of these.
+export function groups(results: Result[]): Group[] {
+  const found = new Map<string, Group>();
+  for (const result of results) {
+    const { data_hash: dataHash, split_hash: splitHash } = result.measurement;
+    const key = `${result.recipe} ${dataHash} ${splitHash}`;
+    const group = found.get(key) ?? { key, recipe: result.recipe, dataHash, splitHash, results: [] };
+    group.results.push(result);
+    found.set(key, group);
+  }
+  return [...found.values()];
+}
+
+export interface Dot {
+  result: Result;
+  x: number;
+  y: number;
+}
+
+export function dots(results: Result[], axis: string): Dot[] {
+  return results.flatMap((result) => {
+    const x = axisValue(result, axis);
+    return x === null ? [] : [{ result, x, y: result.accuracy_validation }];
+  });
+}
+
+// The dots of a group that a step line joins, by x: those on the front. Null where joining them
+// would draw something else than a staircase, as it may along an axis that is not the objective.
+export function steps(group: Dot[]): Dot[] | null {
+  const on = group.filter((dot) => dot.result.on_front).sort((a, b) => a.x - b.x || a.y - b.y);
+  for (let i = 1; i < on.length; i++) {
+    if ((on[i] as Dot).y < (on[i - 1] as Dot).y) {
+      return null;
+    }
+  }
+  return on;
+}
+
+// The range of an axis with some air around it.
+export function padded(values: number[], log: boolean): [number, number] {
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  if (log) {
+    const factor = Math.max((high / low) ** 0.06, 1.08);
+    return [low / factor, high * factor];
+  }
+  const air = high > low ? (high - low) * 0.06 : Math.max(Math.abs(high) * 0.05, 1e-9);
+  return [low - air < 0 && low >= 0 ? 0 : low - air, high + air];
+}
+
+// Tick positions of a log axis that fit into `room` labels: 1, 2, 5 of each decade, else decades.
+export function logTicks(domain: [number, number], room: number): number[] {
+  for (const digits of [[1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]]) {
+    const ticks: number[] = [];
+    for (let e = Math.floor(Math.log10(domain[0])); e <= Math.ceil(Math.log10(domain[1])); e++) {
+      for (const digit of digits) {
+        // Not digit * 10 ** e: 3 * 10 ** -1 is 0.30000000000000004.
+        const tick = Number(`${digit}e${e}`);
+        if (tick >= domain[0] && tick <= domain[1]) {
+          ticks.push(tick);
+        }
+      }
+    }
+    if (ticks.length <= room && (ticks.length > 1 || digits.length > 1)) {
+      return ticks;
+    }
+  }
+  return [];
+}
+
+export class FrontChart {
+  readonly element: HTMLElement;
+  private readonly plot = h("div", { class: "front-plot" });
+  private readonly tooltip = h("div", { class: "tooltip", role: "presentation", hidden: true });
+  private readonly legend = h("ul", { class: "legend" });
+  private readonly note = h("p", { class: "quiet note" });
+  private readonly axisSelect: HTMLSelectElement;
+  private readonly logBox = h("input", { type: "checkbox" });
+  private readonly controls: HTMLElement;
+  private readonly svg = select(this.plot)
+    .append("svg")
+    .attr("role", "group")
+    .attr("aria-label", "Front");
+  private readonly resizing: ResizeObserver;
+  private results: Result[] = [];
+  private objectives: string[] = [];
+  private width = 0;
+  private shownResult: number | null = null;
+
+  constructor() {
+    this.axisSelect = h("select", { "data-key": "axis", change: () => this.draw() });
+    this.logBox.checked = true;
+    this.logBox.addEventListener("change", () => this.draw());
+    this.controls = h(
+      "div",
+      { class: "controls" },
+      h("label", {}, "Accuracy against ", this.axisSelect),
+      h("label", { class: "check" }, this.logBox, " log scale"),
+    );
+    this.plot.append(this.tooltip);
+    this.element = h("div", { class: "front" }, this.controls, this.plot, this.legend, this.note);
+    for (const layer of ["grid", "axis-x", "axis-y", "lines", "dots"]) {
+      this.svg.append("g").attr("class", layer);
+    }
+    this.svg.append("text").attr("class", "title-x");
+    this.svg.append("text").attr("class", "title-y");
+    this.resizing = new ResizeObserver((entries) => {
+      const width = Math.floor(entries[0]?.contentRect.width ?? 0);
+      if (width !== this.width && width > 0) {
+        this.width = width;
+        this.draw();
+      }
+    });
+    this.resizing.observe(this.plot);
+    this.plot.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") {
+        this.hideTooltip();
+      }
+    });
+  }
+
+  close(): void {
+    this.resizing.disconnect();
+  }
+
+  update(objectives: string[], results: Result[]): void {
+    const names = axes(objectives, results);
+    const shown = [...this.axisSelect.options].map((option) => option.value);
+    if (names.join("\n") !== shown.join("\n")) {
+      const wanted = shown.length === 0 ? names[0] : this.axisSelect.value;
+      this.axisSelect.replaceChildren(
+        ...names.map((name) => h("option", { value: name }, axisTitle(name))),
+      );
+      this.axisSelect.value = names.includes(wanted ?? "") ? (wanted as string) : (names[0] as string);
+    }
+    this.objectives = objectives;
+    this.results = results;
+    this.draw();
+  }
+
+  private draw(): void {
+    const empty = this.results.length === 0;
+    this.controls.hidden = empty;
+    this.plot.classList.toggle("is-empty", empty);
+    if (empty) {
+      this.note.textContent =
+        "No result yet. Each candidate gives one per budget, as its fine-tunes end.";
+      this.legend.replaceChildren();
+      return;
+    }
+    if (this.width === 0) {
+      return; // not laid out yet: the ResizeObserver comes back
+    }
+    const axis = this.axisSelect.value;
+    const all = dots(this.results, axis);
+    const positive = all.every((dot) => dot.x > 0);
+    this.logBox.disabled = !positive;
+    const log = this.logBox.checked && positive && all.length > 0;
+    const width = this.width;
+    const height = Math.round(Math.min(440, Math.max(260, width * 0.5)));
+    const x: ScaleContinuousNumeric<number, number> = (log ? scaleLog() : scaleLinear())
+      .domain(all.length === 0 ? [0, 1] : padded(all.map((dot) => dot.x), log))
+      .range([MARGIN.left, width - MARGIN.right]);
+    const yDomain: [number, number] =
+      all.length === 0 ? [0, 1] : padded(all.map((dot) => dot.y), false);
+    const y = scaleLinear()
+      .domain([yDomain[0], Math.min(1.005, yDomain[1])])
+      .nice(6)
+      .range([height - MARGIN.bottom, MARGIN.top]);
+    this.svg
+      .attr("width", width)
+      .attr("height", height)
+      .attr("viewBox", `0 0 ${width} ${height}`)
+      .attr(
+        "aria-label",
+        `${all.length} results, validation accuracy against ${axisTitle(axis)}`,
+      );
+    this.drawAxes(x, y, axis, log, width, height);
+
+    const style = this.styles();
+    const grouped = groups(this.results).map((group) => ({ group, dots: dots(group.results, axis) }));
+    const lines = grouped.flatMap((entry, index) => {
+      const joined = steps(entry.dots);
+      return joined === null || joined.length === 0
+        ? []
+        : [{ key: entry.group.key, joined, index }];
+    });
+    const path = line<Dot>()
+      .x((dot) => x(dot.x))
+      .y((dot) => y(dot.y))
+      .curve(curveStepAfter);
+    this.svg
+      .select(".lines")
+      .selectAll<SVGPathElement, (typeof lines)[number]>("path")
+      .data(lines, (entry) => entry.key)
+      .join("path")
+      .attr("class", (entry) => `front-line dash-${entry.index % 4}`)
+      .attr("d", (entry) => path(entry.joined));
+
+    this.svg
+      .select(".dots")
+      .selectAll<SVGAElement, Dot>("a")
+      // Dots on the front are drawn last, above the others; the order is also that of the Tab key.
+      .data(
+        [...all].sort(
+          (a, b) =>
+            Number(a.result.on_front) - Number(b.result.on_front) || a.x - b.x || a.y - b.y,
+        ),
+        (dot) => dot.result.result,
+      )
+      .join((enter) => {
+        const link = enter.append("a");
+        link.append("circle").attr("class", "target").attr("r", 13);
+        link.append("path").attr("class", "mark");
+        link
+          .on("mouseenter", (_event, dot) => this.showTooltip(dot.result.result))
+          .on("mouseleave", () => this.hideTooltip())
+          .on("focus", (_event, dot) => this.showTooltip(dot.result.result))
+          .on("blur", () => this.hideTooltip());
+        return link;
+      })
+      .order()
+      .attr("class", (dot) => `dot ${dot.result.on_front ? "on-front" : "off-front"}`)
+      .attr("href", (dot) => `#/candidates/${dot.result.candidate}`)
+      .attr("data-result", (dot) => dot.result.result)
+      .attr("aria-label", (dot) => describe(dot.result))
+      .attr("transform", (dot) => `translate(${x(dot.x)},${y(dot.y)})`)
+      .each(function (dot) {
+        const { colour, shape } = style(dot.result.name);
+        select(this)
+          .select(".mark")
+          .attr("d", symbol(SYMBOLS[shape] as SymbolType, dot.result.on_front ? 88 : 60)() ?? "")
+          .style("--mark", `var(--series-${colour})`);
+      });
+    this.drawLegend(style, grouped.map((entry) => entry.group));
+    this.drawNote(axis, all.length, lines.length < grouped.length);
+    if (this.shownResult !== null) {
+      this.showTooltip(this.shownResult);
+    }
+  }
+
+  private drawAxes(
+    x: ScaleContinuousNumeric<number, number>,
+    y: ScaleContinuousNumeric<number, number>,
+    axis: string,
+    log: boolean,
+    width: number,
+    height: number,
+  ): void {
+    const room = Math.max(2, Math.floor(width / 68));
+    const seconds = axis.startsWith("latency.");
+    const bottom = axisBottom(x)
+      .tickSizeOuter(0)
+      .tickPadding(8)
+      .tickFormat((value) => (seconds ? String(Number(Number(value).toPrecision(3))) : short(Number(value))));
+    if (log) {
+      bottom.tickValues(logTicks(x.domain() as [number, number], room));
+    } else {
+      bottom.ticks(room);
+    }
+    const left = axisLeft(y)
+      .ticks(6)
+      .tickSizeOuter(0)
+      .tickSize(0)
+      .tickPadding(8)
+      .tickFormat((value) => `${Number((Number(value) * 100).toFixed(1))}`);
+    this.svg
+      .select<SVGGElement>(".axis-x")
+      .attr("transform", `translate(0,${height - MARGIN.bottom})`)
+      .call(bottom);
+    this.svg.select<SVGGElement>(".axis-y").attr("transform", `translate(${MARGIN.left},0)`).call(left);
+    this.svg
+      .select(".grid")
+      .selectAll("line")
+      .data(y.ticks(6))
+      .join("line")
+      .attr("x1", MARGIN.left)
+      .attr("x2", width - MARGIN.right)
+      .attr("y1", (tick) => y(tick))
+      .attr("y2", (tick) => y(tick));
+    this.svg
+      .select(".title-x")
+      .attr("x", (MARGIN.left + width - MARGIN.right) / 2)
+      .attr("y", height - 6)
+      .attr("text-anchor", "middle")
+      .text(axisTitle(axis) + (log ? ", log scale" : ""));
+    this.svg
+      .select(".title-y")
+      .attr("transform", `translate(13,${(MARGIN.top + height - MARGIN.bottom) / 2}) rotate(-90)`)
+      .attr("text-anchor", "middle")
+      .text("Validation accuracy (%)");
+  }
+
+  // Colour and shape by network name, in order of appearance by name, so that a new Result does
+  // not recolour the others of its network.
+  private styles(): (name: string) => { colour: number; shape: number } {
+    const names = [...new Set(this.results.map((result) => result.name))].sort();
+    const index = new Map(names.map((name, i) => [name, i]));
+    return (name) => {
+      const i = index.get(name) ?? 0;
+      return { colour: i % COLOURS, shape: i % SYMBOLS.length };
+    };
+  }
+
+  private drawLegend(
+    style: (name: string) => { colour: number; shape: number },
+    found: Group[],
+  ): void {
+    const names = [...new Set(this.results.map((result) => result.name))].sort();
+    const items: HTMLElement[] = [];
+    if (names.length <= MAX_LEGEND) {
+      for (const name of names) {
+        const { colour, shape } = style(name);
+        const key = select(h("span", { class: "key", "aria-hidden": "true" }));
+        key
+          .append("svg")
+          .attr("viewBox", "-8 -8 16 16")
+          .append("path")
+          .attr("class", "mark")
+          .attr("d", symbol(SYMBOLS[shape] as SymbolType, 80)() ?? "")
+          .style("--mark", `var(--series-${colour})`);
+        items.push(h("li", {}, key.node(), name));
+      }
+    }
+    found.forEach((group, index) => {
+      const key = select(h("span", { class: "key wide", "aria-hidden": "true" }));
+      key
+        .append("svg")
+        .attr("viewBox", "0 0 28 16")
+        .append("path")
+        .attr("class", `front-line dash-${index % 4}`)
+        .attr("d", "M1 8H27");
+      const title =
+        found.length === 1
+          ? "front"
+          : `front of recipe ${shortHash(group.recipe)}, data ${shortHash(group.dataHash)}, ` +
+            `split ${shortHash(group.splitHash)}`;
+      items.push(h("li", {}, key.node(), title));
+    });
+    this.legend.replaceChildren(...items);
+  }
+
+  private drawNote(axis: string, drawn: number, unjoined: boolean): void {
+    const parts = [
+      `The front is that of validation accuracy and ${this.objectives.map(axisTitle).join(", ")}.`,
+      "Filled marks are on it.",
+    ];
+    if (unjoined) {
+      parts.push("Along this axis they form no staircase and are not joined.");
+    }
+    if (drawn < this.results.length) {
+      parts.push(`${count(this.results.length - drawn)} results have no ${axisTitle(axis)}.`);
+    }
+    this.note.textContent = parts.join(" ");
+  }
+
+  private showTooltip(id: number): void {
+    const result = this.results.find((one) => one.result === id);
+    const dot = this.svg.select<SVGAElement>(`a[data-result="${id}"]`).node();
+    if (result === undefined || dot === null) {
+      this.hideTooltip();
+      return;
+    }
+    this.shownResult = id;
+    this.tooltip.replaceChildren(h("b", {}, result.name), facts(result));
+    this.tooltip.hidden = false;
+    const frame = this.plot.getBoundingClientRect();
+    const mark = dot.getBoundingClientRect();
+    const size = this.tooltip.getBoundingClientRect();
+    const centre = mark.left + mark.width / 2 - frame.left;
+    const left = Math.min(Math.max(0, centre - size.width / 2), frame.width - size.width);
+    const above = mark.top - frame.top - size.height - 4;
+    const top = above >= -40 ? above : mark.bottom - frame.top + 4;
+    this.tooltip.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
+  }
+
+  private hideTooltip(): void {
+    this.shownResult = null;
+    this.tooltip.hidden = true;
+  }
+}
+
+function facts(result: Result): HTMLElement {
+  const rows: [string, string][] = [
+    ["Budget", `${count(result.budget)} ReLUs`],
+    ["ReLUs", count(result.relus)],
+    ["Validation accuracy", percent(result.accuracy_validation)],
+  ];
+  if (result.accuracy_test !== null) {
+    rows.push(["Test accuracy", percent(result.accuracy_test)]);
+  }
+  for (const [model, seconds] of result.latency) {
+    rows.push([latencyModel(model), duration(seconds)]);
+  }
+  rows.push(["Front", result.on_front ? "on it" : "dominated"]);
+  return h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+// One sentence for screen readers.
+export function describe(result: Result): string {
+  return (
+    `${result.name}, ${count(result.relus)} ReLUs, validation accuracy ` +
+    `${percent(result.accuracy_validation)}${result.on_front ? ", on the front" : ""}`
+  );
+}

@@ -1,0 +1,205 @@
+import {
+  front,
+  get,
+  jobDetail,
+  workerList,
+  type Candidate,
+  type Front,
+  type Job,
+  type JobDetail,
+  type ServerEvent,
+  type Task,
+} from "./api";
+import { h, replace, section, table, type Sorting } from "./dom";
+import { axisTitle, count, duration, short, shortHash, time } from "./format";
+import { FrontChart } from "./front_chart";
+import { resultsTable } from "./results_table";
+import { running } from "./running";
+import { dataSet, stageTitle, stateBadge, taskStates } from "./states";
+import type { View } from "./view";
+import { workersTable } from "./workers_table";
+
+export class JobView implements View {
+  readonly nav = "jobs";
+  private readonly head = h("div", { class: "page-head" });
+  private readonly chart = new FrontChart();
+  private readonly states = h("div", {});
+  private readonly runningBody = h("div", {});
+  private readonly resultsBody = h("div", { class: "scroll" });
+  private readonly candidatesBody = h("div", { class: "scroll" });
+  private readonly workersBody = h("div", { class: "scroll" });
+  private readonly spec = h("pre", { class: "code", tabindex: 0 });
+  private readonly runningSection: HTMLElement;
+  readonly element: HTMLElement;
+  private detail: JobDetail | null = null;
+  private front: Front | null = null;
+  private sorting: Sorting | null = null;
+
+  constructor(private readonly id: number) {
+    this.runningSection = section("Running", this.runningBody);
+    this.element = h(
+      "div",
+      { class: "page" },
+      this.head,
+      h(
+        "div",
+        { class: "columns" },
+        section("Front", this.chart.element),
+        h(
+          "div",
+          { class: "side" },
+          section("Tasks", this.states),
+          this.runningSection,
+        ),
+      ),
+      section("Results", this.resultsBody),
+      section("Candidates", this.candidatesBody),
+      section("Workers", this.workersBody),
+      section(
+        "Job file",
+        h("details", { "data-key": "spec" }, h("summary", {}, "Show it with every default"), this.spec),
+      ),
+    );
+  }
+
+  title(): string {
+    return this.detail === null ? `Job ${this.id}` : `${this.detail.job.name} (job ${this.id})`;
+  }
+
+  async load(signal: AbortSignal): Promise<void> {
+    const [detail, results, { workers }] = await Promise.all([
+      get(`api/jobs/${this.id}`, jobDetail, signal),
+      get(`api/jobs/${this.id}/front`, front, signal),
+      get("api/workers", workerList, signal),
+    ]);
+    this.detail = detail;
+    this.front = results;
+    const { job, candidates } = detail;
+    replace(this.head, ...heading(job));
+    replace(this.states, taskStates(job));
+    // A job that has ended leases nothing: the section would only say so.
+    this.runningSection.hidden = job.state !== "RUNNING";
+    replace(this.runningBody, running(candidates));
+    this.drawResults();
+    replace(this.candidatesBody, candidatesTable(candidates));
+    const titles = new Map(
+      candidates.flatMap((candidate) =>
+        candidate.tasks.map((task) => [task.task, `${candidate.name} ${stageTitle(task)}`] as const),
+      ),
+    );
+    replace(
+      this.workersBody,
+      workersTable(workers, Date.now(), (task) => titles.get(task) ?? null),
+    );
+    this.spec.textContent = prettyJson(detail.spec_json);
+    this.chart.update(results.objectives, results.results);
+  }
+
+  private drawResults(): void {
+    replace(
+      this.resultsBody,
+      resultsTable(
+        this.front?.results ?? [],
+        this.detail?.job.unsealed_at_ms != null,
+        this.sorting,
+        (column) => {
+          this.sorting = {
+            column,
+            descending: this.sorting?.column === column ? !this.sorting.descending : false,
+          };
+          this.drawResults();
+        },
+      ),
+    );
+  }
+
+  concerns(event: ServerEvent): boolean {
+    return event.job === this.id || event.job === 0;
+  }
+
+  close(): void {
+    this.chart.close();
+  }
+}
+
+function heading(job: Job): HTMLElement[] {
+  const facts: [string, Node | string][] = [
+    ["Data set", dataSet(job.data_set)],
+    ["Objectives", ["Validation accuracy", ...job.objectives.map(axisTitle)].join(", ")],
+    ["Candidates", count(job.candidates)],
+    ["Results", count(job.results)],
+    ["Recipe", h("code", {}, shortHash(job.recipe))],
+    ["Submitted", time(job.created_at_ms)],
+  ];
+  if (job.finished_at_ms !== null) {
+    facts.push(["Took", duration((job.finished_at_ms - job.created_at_ms) / 1000)]);
+  }
+  facts.push([
+    "Test accuracy",
+    job.unsealed_at_ms === null ? "sealed" : `unsealed ${time(job.unsealed_at_ms)}`,
+  ]);
+  return [
+    h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Jobs"), ` / ${job.job}`),
+    h("h1", {}, job.name, " ", stateBadge(job.state)),
+    ...(job.message === "" ? [] : [h("p", { class: "message" }, job.message)]),
+    h(
+      "dl",
+      { class: "facts" },
+      ...facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    ),
+  ];
+}
+
+function candidatesTable(candidates: Candidate[]): HTMLElement {
+  return table(
+    "Candidates",
+    [
+      {
+        title: "Candidate",
+        cell: (candidate) =>
+          h(
+            "a",
+            { href: `#/candidates/${candidate.candidate}`, "data-key": `candidate ${candidate.candidate}` },
+            candidate.replicate === 0
+              ? candidate.name
+              : `${candidate.name}, replicate ${candidate.replicate}`,
+          ),
+      },
+      { title: "ReLUs", number: true, cell: (candidate) => count(candidate.relus) },
+      { title: "MACs", number: true, cell: (candidate) => short(candidate.macs) },
+      { title: "Parameters", number: true, cell: (candidate) => short(candidate.parameters) },
+      { title: "Stages", cell: (candidate) => stages(candidate.tasks) },
+    ],
+    candidates,
+  );
+}
+
+function stages(tasks: Task[]): HTMLElement {
+  return h(
+    "span",
+    { class: "pills" },
+    ...tasks.map((task) =>
+      h(
+        "span",
+        {
+          class: `pill state-${task.state.toLowerCase()}`,
+          title: `${stageTitle(task)}: ${task.state.toLowerCase()}${task.message === "" ? "" : `, ${task.message}`}`,
+        },
+        h("span", { class: "sr" }, `${stageTitle(task)} ${task.state.toLowerCase()}`),
+        h("span", { "aria-hidden": "true" }, pillText(task)),
+      ),
+    ),
+  );
+}
+
+function pillText(task: Task): string {
+  return task.budget === null ? task.stage : short(task.budget);
+}
+
+export function prettyJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}

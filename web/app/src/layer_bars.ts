@@ -1,0 +1,36 @@
+// ReLUs per layer of a Result: how many of each layer's units are left.
+import type { Result } from "./api";
+import { h } from "./dom";
+import { count, percent } from "./format";
+
+export function layerBars(result: Result): HTMLElement {
+  const largest = Math.max(1, ...result.layers.map((layer) => layer.units));
+  return h(
+    "table",
+    { class: "layers", "aria-label": `ReLUs per layer at budget ${count(result.budget)}` },
+    h(
+      "thead",
+      { class: "sr" },
+      h("tr", {}, h("th", { scope: "col" }, "Layer"), h("th", { scope: "col" }, "Share"), h("th", { scope: "col" }, "ReLUs")),
+    ),
+    h(
+      "tbody",
+      {},
+      ...result.layers.map((layer) => {
+        const track = h("span", { class: "track" });
+        const kept = h("span", { class: "kept" });
+        track.style.width = `${(100 * layer.units) / largest}%`;
+        kept.style.width = `${(100 * layer.kept) / Math.max(1, layer.units)}%`;
+        track.append(kept);
+        const share = layer.units === 0 ? "0 %" : percent(layer.kept / layer.units);
+        return h(
+          "tr",
+          { title: `${layer.layer}: ${count(layer.kept)} of ${count(layer.units)} (${share})` },
+          h("th", { scope: "row" }, layer.layer),
+          h("td", { class: "bar-cell" }, track),
+          h("td", { class: "number" }, count(layer.kept), h("span", { class: "quiet" }, ` / ${count(layer.units)}`)),
+        );
+      }),
+    ),
+  );
+}

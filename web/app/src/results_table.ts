@@ -1,0 +1,86 @@
+import type { Result } from "./api";
+import { h, table, type Column, type Sorting } from "./dom";
+import { count, duration, latencyModel, percent } from "./format";
+
+// Test accuracies are a column only where the Job is unsealed; before, the server sends none.
+export function resultColumns(results: Result[], unsealed: boolean): Column<Result>[] {
+  const models = [...new Set(results.flatMap((result) => [...result.latency.keys()]))].sort();
+  return [
+    {
+      title: "Network",
+      cell: (result) =>
+        h(
+          "a",
+          { href: `#/candidates/${result.candidate}`, "data-key": `result ${result.result}` },
+          result.name,
+        ),
+      order: (result) => result.name,
+    },
+    {
+      title: "Budget",
+      number: true,
+      cell: (result) => count(result.budget),
+      order: (result) => result.budget,
+    },
+    {
+      title: "ReLUs",
+      number: true,
+      cell: (result) => count(result.relus),
+      order: (result) => result.relus,
+    },
+    {
+      title: "Validation accuracy",
+      number: true,
+      cell: (result) => percent(result.accuracy_validation),
+      order: (result) => result.accuracy_validation,
+    },
+    ...(unsealed
+      ? [
+          {
+            title: "Test accuracy",
+            number: true,
+            cell: (result: Result) => percent(result.accuracy_test),
+            order: (result: Result) => result.accuracy_test ?? -1,
+          },
+        ]
+      : []),
+    ...models.map((model) => ({
+      title: latencyModel(model),
+      number: true,
+      cell: (result: Result) => {
+        const seconds = result.latency.get(model);
+        return seconds === undefined ? "–" : duration(seconds);
+      },
+      order: (result: Result) => result.latency.get(model) ?? Number.POSITIVE_INFINITY,
+    })),
+    {
+      title: "MACs",
+      number: true,
+      cell: (result) => count(result.macs),
+      order: (result) => result.macs,
+    },
+    {
+      title: "Parameters",
+      number: true,
+      cell: (result) => count(result.parameters),
+      order: (result) => result.parameters,
+    },
+    {
+      title: "Front",
+      cell: (result) =>
+        result.on_front ? h("span", { class: "badge on-front" }, "on front") : h("span", {}, "–"),
+      order: (result) => (result.on_front ? 0 : 1),
+    },
+  ];
+}
+
+export function resultsTable(
+  results: Result[],
+  unsealed: boolean,
+  sorting: Sorting | null,
+  onSort: (column: string) => void,
+): HTMLElement {
+  return results.length === 0
+    ? h("p", { class: "empty" }, "No result yet.")
+    : table("Results", resultColumns(results, unsealed), results, sorting, onSort);
+}

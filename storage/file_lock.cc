@@ -1,0 +1,46 @@
+#include "storage/file_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "base/files.h"
+
+namespace reluscape {
+
+absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot open ", path.string(), ": ", std::generic_category().message(errno)));
+  }
+  std::unique_ptr<FileLock> lock(new FileLock(fd));
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      return absl::FailedPreconditionError(absl::StrCat("cannot lock ", path.string(), ": ",
+                                                        std::generic_category().message(errno)));
+    }
+    const absl::StatusOr<std::string> holder = ReadFile(path, /*limit_bytes=*/100);
+    return absl::FailedPreconditionError(absl::StrCat(
+        path.string(), " is locked by process ",
+        holder.ok() && !holder->empty() ? std::string(absl::StripAsciiWhitespace(*holder)) : "?",
+        ": another coordinator uses this database; stop it or choose another folder"));
+  }
+  const std::string number = absl::StrCat(::getpid(), "\n");
+  // The number only serves the message above: the lock holds without it.
+  if (::ftruncate(fd, 0) == 0) {
+    [[maybe_unused]] const ssize_t written = ::pwrite(fd, number.data(), number.size(), 0);
+  }
+  return lock;
+}
+
+FileLock::~FileLock() { ::close(fd_); }
+
+}  // namespace reluscape

@@ -1,0 +1,481 @@
+#include "storage/result_reader.h"
+
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "search/pareto/front.h"
+#include "storage/sqlite_db.h"
+
+namespace reluscape {
+namespace {
+
+constexpr size_t kShownRecipeDigits = 12;  // as in the views of the schema
+constexpr int64_t kMaxEvents = 10'000;     // of one answer
+
+EpochReport ReadEpoch(Query& row) {
+  EpochReport e;
+  e.epoch = row.Int();
+  e.loss = row.Real();
+  e.train_accuracy = row.Real();
+  e.validation_accuracy = row.Real();
+  e.learning_rate = row.Real();
+  e.lambda = row.OptionalReal();
+  e.relus = row.Int();
+  e.seconds = row.Real();
+  return e;
+}
+
+#define EPOCH_COLUMNS                                                                    \
+  "p.epoch, p.loss, p.train_accuracy, p.validation_accuracy, p.learning_rate, p.lambda," \
+  " p.relus, p.seconds"
+
+// One objective of a Result; NaN where nothing is known, which keeps it off every Front.
+double ObjectiveOf(const ResultView& result, const std::string& objective) {
+  if (objective == "relus") return static_cast<double>(result.relus);
+  if (objective == "macs") return static_cast<double>(result.macs);
+  if (objective == "parameters") return static_cast<double>(result.parameters);
+  if (absl::StartsWith(objective, "latency.")) {
+    const auto latency = result.latency.find(objective.substr(std::string("latency.").size()));
+    if (latency != result.latency.end()) return latency->second;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+// Sets on_front of the Results of one Job. Never compares across recipes, data or splits.
+void MarkFront(const std::vector<std::string>& objectives, std::vector<ResultView>& results) {
+  using Group = std::tuple<std::string, std::string, std::string>;
+  std::map<Group, std::vector<size_t>> groups;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const ResultView& r = results[i];
+    groups[{r.recipe, r.measurement.data_hash, r.measurement.split_hash}].push_back(i);
+  }
+  for (const auto& [group, members] : groups) {
+    std::vector<Objectives> points;
+    for (const size_t i : members) {
+      Objectives point = {-results[i].accuracy_validation};
+      for (const std::string& name : objectives) point.push_back(ObjectiveOf(results[i], name));
+      points.push_back(std::move(point));
+    }
+    const std::vector<bool> on_front = OnFront(points);
+    for (size_t k = 0; k < members.size(); ++k) results[members[k]].on_front = on_front[k];
+  }
+}
+
+class SqliteResultReader final : public ResultReader {
+ public:
+  SqliteResultReader(std::unique_ptr<SqliteDb> db, const Clock& clock, Milliseconds lease_time)
+      : db_(std::move(db)), clock_(clock), lease_time_(lease_time) {}
+
+  absl::StatusOr<std::vector<JobView>> ListJobs() override {
+    return Consistently([&]() -> absl::StatusOr<std::vector<JobView>> {
+      std::vector<JobId> ids;
+      {
+        Query row(*db_, "SELECT job_id FROM jobs ORDER BY job_id DESC");
+        while (row.Step()) ids.push_back(row.IdOf<JobId>());
+      }
+      std::vector<JobView> jobs;
+      for (const JobId id : ids) {
+        ASSIGN_OR_RETURN(JobView job, ReadJob(id));
+        job.spec_json.clear();  // a listing of many Jobs leaves the long text to GetJob
+        jobs.push_back(std::move(job));
+      }
+      return jobs;
+    });
+  }
+
+  absl::StatusOr<JobDetailView> GetJob(JobId job) override {
+    return Consistently([&]() -> absl::StatusOr<JobDetailView> {
+      JobDetailView detail;
+      ASSIGN_OR_RETURN(detail.job, ReadJob(job));
+      std::vector<CandidateId> ids;
+      {
+        Query row(*db_,
+                  "SELECT candidate_id FROM candidates WHERE job_id = ? ORDER BY candidate_id",
+                  job);
+        while (row.Step()) ids.push_back(row.IdOf<CandidateId>());
+      }
+      for (const CandidateId id : ids) {
+        ASSIGN_OR_RETURN(CandidateView candidate, ReadCandidate(id));
+        detail.candidates.push_back(std::move(candidate));
+      }
+      return detail;
+    });
+  }
+
+  absl::StatusOr<FrontView> GetFront(JobId job) override {
+    return Consistently([&]() -> absl::StatusOr<FrontView> {
+      FrontView front;
+      ASSIGN_OR_RETURN(const JobView view, ReadJob(job));
+      front.job = job;
+      front.objectives = view.objectives;
+      front.results = ReadResults(view);
+      return front;
+    });
+  }
+
+  absl::StatusOr<CandidateDetailView> GetCandidate(CandidateId candidate) override {
+    return Consistently([&]() -> absl::StatusOr<CandidateDetailView> {
+      CandidateDetailView detail;
+      ASSIGN_OR_RETURN(detail.candidate, ReadCandidate(candidate));
+      {
+        Query row(*db_,
+                  "SELECT t.task_id, t.stage, t.budget, p.attempt, p.at_ms, " EPOCH_COLUMNS
+                  " FROM tasks t JOIN stage_progress p ON p.task_id = t.task_id"
+                  " WHERE t.candidate_id = ? ORDER BY t.task_id, p.epoch",
+                  candidate);
+        while (row.Step()) {
+          CurvePoint point;
+          point.task = row.IdOf<TaskId>();
+          point.stage = row.StageOf();
+          point.budget = row.Int();
+          point.attempt = row.Int();
+          point.at = row.At();
+          point.report = ReadEpoch(row);
+          detail.curves.push_back(std::move(point));
+        }
+      }
+      // on_front is against all Results of the Job, so that a page says the same as the Front.
+      ASSIGN_OR_RETURN(const JobView job, ReadJob(detail.candidate.job));
+      for (ResultView& result : ReadResults(job)) {
+        if (result.candidate == candidate) detail.results.push_back(std::move(result));
+      }
+      return detail;
+    });
+  }
+
+  absl::StatusOr<std::vector<WorkerView>> ListWorkers() override {
+    return Consistently([&]() -> absl::StatusOr<std::vector<WorkerView>> {
+      std::vector<WorkerView> workers;
+      {
+        Query row(*db_,
+                  "SELECT worker, incarnation, host, pid, device, torch_version, build_commit,"
+                  " slots, last_seen_ms FROM workers ORDER BY worker");
+        while (row.Step()) {
+          WorkerView w;
+          w.info.id = row.Text();
+          w.info.incarnation = row.Text();
+          w.info.host = row.Text();
+          w.info.pid = row.Int();
+          w.info.device = row.Text();
+          w.info.torch_version = row.Text();
+          w.info.build_commit = row.Text();
+          w.info.slots = row.Int();
+          w.last_seen = row.At();
+          w.connected = clock_.Now() - w.last_seen < lease_time_;
+          workers.push_back(std::move(w));
+        }
+      }
+      for (WorkerView& w : workers) {
+        Query sets(*db_, "SELECT data_set FROM worker_data_sets WHERE worker = ? ORDER BY data_set",
+                   w.info.id);
+        while (sets.Step()) w.info.data_sets.push_back(sets.Text());
+        Query tasks(*db_,
+                    "SELECT task_id FROM tasks WHERE state = 'LEASED' AND worker = ?"
+                    " ORDER BY task_id",
+                    w.info.id);
+        while (tasks.Step()) w.tasks.push_back(tasks.IdOf<TaskId>());
+      }
+      return workers;
+    });
+  }
+
+  absl::StatusOr<std::vector<EventView>> ListEvents(JobId job, int64_t after,
+                                                    int64_t limit) override {
+    if (limit < 1 || limit > kMaxEvents) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("limit: found ", limit, "; allowed: 1 to ", kMaxEvents));
+    }
+    return Consistently([&]() -> absl::StatusOr<std::vector<EventView>> {
+      if (job) RETURN_IF_ERROR(ReadJob(job).status());
+      std::vector<EventView> events;
+      Query row(*db_,
+                job ? "SELECT event_id, at_ms, kind, job_id, candidate_id, task_id,"
+                      " result_id, worker, detail FROM events"
+                      " WHERE event_id > ?1 AND job_id = ?3 ORDER BY event_id LIMIT ?2"
+                    : "SELECT event_id, at_ms, kind, job_id, candidate_id, task_id,"
+                      " result_id, worker, detail FROM events"
+                      " WHERE event_id > ?1 AND ?3 = 0 ORDER BY event_id LIMIT ?2",
+                after, limit, job);
+      while (row.Step()) {
+        EventView e;
+        e.id = row.Int();
+        e.at = row.At();
+        e.kind = row.Text();
+        e.job = row.IdOf<JobId>();
+        e.candidate = row.IdOf<CandidateId>();
+        e.task = row.IdOf<TaskId>();
+        e.result = row.IdOf<ResultId>();
+        e.worker = row.Text();
+        e.detail = row.Text();
+        events.push_back(std::move(e));
+      }
+      return events;
+    });
+  }
+
+ private:
+  // All queries of `work` see one state of the database.
+  template <typename Work>
+  auto Consistently(const Work& work) -> decltype(work()) {
+    return Guard(*db_, [&]() -> decltype(work()) {
+      db_->Execute("BEGIN");
+      try {
+        auto result = work();
+        db_->Rollback();  // nothing was written
+        return result;
+      } catch (...) {
+        db_->Rollback();
+        throw;
+      }
+    });
+  }
+
+  absl::StatusOr<JobView> ReadJob(JobId id) {
+    JobView job;
+    {
+      Query row(*db_,
+                "SELECT job_id, name, state, created_at_ms, finished_at_ms, unsealed_at_ms,"
+                " data_set, recipe, spec_json,"
+                " (SELECT count(*) FROM candidates c WHERE c.job_id = j.job_id),"
+                " (SELECT count(*) FROM results r WHERE r.job_id = j.job_id)"
+                " FROM jobs j WHERE job_id = ?",
+                id);
+      if (!row.Step()) return absl::NotFoundError(absl::StrCat("there is no job ", id.value));
+      job.id = row.IdOf<JobId>();
+      job.name = row.Text();
+      job.state = row.JobStateOf();
+      job.created_at = row.At();
+      job.finished_at = row.OptionalTime();
+      job.unsealed_at = row.OptionalTime();
+      job.data_set = row.Text();
+      job.recipe = row.Text().substr(0, kShownRecipeDigits);
+      job.spec_json = row.Text();
+      job.candidates = row.Int();
+      job.results = row.Int();
+    }
+    {
+      Query row(*db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
+                id);
+      while (row.Step()) job.objectives.push_back(row.Text());
+    }
+    {
+      Query row(*db_, "SELECT state, count(*) FROM tasks WHERE job_id = ? GROUP BY state", id);
+      while (row.Step()) {
+        std::string state = row.Text();
+        job.tasks[std::move(state)] = row.Int();
+      }
+    }
+    job.message = MessageOf(job);
+    return job;
+  }
+
+  // What a user should know: what is waited for, or what failed first.
+  std::string MessageOf(const JobView& job) {
+    const auto count = [&](TaskState state) {
+      const auto found = job.tasks.find(TaskStateName(state));
+      return found == job.tasks.end() ? int64_t{0} : found->second;
+    };
+    if (job.state == JobState::kRunning && count(TaskState::kLeased) == 0 &&
+        count(TaskState::kQueued) > 0) {
+      Query row(*db_,
+                "SELECT count(*), sum(EXISTS (SELECT 1 FROM worker_data_sets s"
+                "   WHERE s.worker = w.worker AND s.data_set = ?))"
+                " FROM workers w WHERE w.last_seen_ms > ?",
+                job.data_set, clock_.Now() - lease_time_);
+      row.Step();
+      const int64_t connected = row.Int();
+      const int64_t serving = row.Int();
+      if (connected == 0) return "waiting: no worker is connected";
+      if (serving == 0) {
+        return absl::StrCat("waiting: no connected worker has data set ", job.data_set);
+      }
+      return "waiting for a free worker";
+    }
+    if (const int64_t failed = count(TaskState::kFailed); failed > 0) {
+      Query row(*db_,
+                "SELECT t.task_id, t.stage, c.name, t.message FROM tasks t"
+                " JOIN candidates c ON c.candidate_id = t.candidate_id"
+                " WHERE t.job_id = ? AND t.state = 'FAILED' ORDER BY t.finished_at_ms LIMIT 1",
+                job.id);
+      if (!row.Step()) return "";
+      const int64_t task = row.Int();
+      const std::string stage = row.Text();
+      const std::string name = row.Text();
+      return absl::StrCat(failed, failed == 1 ? " task" : " tasks", " failed; the first: ", stage,
+                          " of ", name, " (task ", task, "): ", row.Text());
+    }
+    return "";
+  }
+
+  absl::StatusOr<CandidateView> ReadCandidate(CandidateId id) {
+    CandidateView c;
+    {
+      Query row(*db_,
+                "SELECT candidate_id, job_id, name, network, network_hash, replicate, relus,"
+                " relus_with_stem, macs, parameters FROM candidates WHERE candidate_id = ?",
+                id);
+      if (!row.Step()) {
+        return absl::NotFoundError(absl::StrCat("there is no candidate ", id.value));
+      }
+      c.id = row.IdOf<CandidateId>();
+      c.job = row.IdOf<JobId>();
+      c.name = row.Text();
+      c.network = row.Text();
+      c.network_hash = row.Text();
+      c.replicate = row.Int();
+      c.relus = row.Int();
+      c.relus_with_stem = row.Int();
+      c.macs = row.Int();
+      c.parameters = row.Int();
+    }
+    {
+      Query row(*db_,
+                "SELECT budget FROM candidate_budgets WHERE candidate_id = ? ORDER BY budget DESC",
+                id);
+      while (row.Step()) c.budgets.push_back(row.Int());
+    }
+    Query row(*db_,
+              "SELECT t.task_id, t.stage, t.budget, t.state, t.attempt, t.worker,"
+              " t.epochs_planned, t.device_seconds, t.started_at_ms, t.finished_at_ms, "
+              "t.message, " EPOCH_COLUMNS
+              " FROM tasks t LEFT JOIN stage_progress p ON p.task_id = t.task_id"
+              " AND p.epoch = (SELECT max(epoch) FROM stage_progress WHERE task_id = t.task_id)"
+              " WHERE t.candidate_id = ? ORDER BY t.task_id",
+              id);
+    while (row.Step()) {
+      TaskView t;
+      t.id = row.IdOf<TaskId>();
+      t.candidate = id;
+      t.stage = row.StageOf();
+      t.budget = row.Int();
+      t.state = row.TaskStateOf();
+      t.attempt = row.Int();
+      t.worker = row.Text();
+      t.epochs_planned = row.Int();
+      t.device_seconds = row.Real();
+      t.started_at = row.OptionalTime();
+      t.finished_at = row.OptionalTime();
+      t.message = row.Text();
+      if (!row.NextIsNull()) {
+        t.last_epoch = ReadEpoch(row);
+        t.epochs_done = t.last_epoch->epoch + 1;
+      }
+      if (t.state == TaskState::kBlocked) {
+        t.message = t.stage == Stage::kFineTune ? "waits for its snapshot" : "waits for pretrain";
+      }
+      c.tasks.push_back(std::move(t));
+    }
+    return c;
+  }
+
+  std::vector<ResultView> ReadResults(const JobView& job) {
+    std::vector<ResultView> results;
+    std::map<int64_t, size_t> place;
+    {
+      Query row(*db_,
+                "SELECT result, candidate, name, network, network_hash, budget, relus,"
+                " relus_with_stem, macs, parameters, accuracy_soft, accuracy_trimmed,"
+                " accuracy_validation, accuracy_test, seed_pretrain, seed_linearize,"
+                " seed_fine_tune, seed_split, recipe, build_commit, torch_version, device,"
+                " precision, threads, v.data_hash, v.split_hash, train_images, validation_images,"
+                " test_images, seconds_pretrain, seconds_linearize, seconds_fine_tune, worker,"
+                " attempt, created_at_ms, v.artifact_sha256, a.bytes"
+                " FROM results_v v JOIN artifacts a ON a.sha256 = v.artifact_sha256"
+                " WHERE job = ? ORDER BY recipe, v.data_hash, v.split_hash, relus, result",
+                job.id);
+      while (row.Step()) {
+        ResultView r;
+        r.id = row.IdOf<ResultId>();
+        r.job = job.id;
+        r.candidate = row.IdOf<CandidateId>();
+        r.name = row.Text();
+        r.network = row.Text();
+        r.network_hash = row.Text();
+        r.budget = row.Int();
+        r.relus = row.Int();
+        r.relus_with_stem = row.Int();
+        r.macs = row.Int();
+        r.parameters = row.Int();
+        r.accuracy_soft = row.Real();
+        r.accuracy_trimmed = row.Real();
+        r.accuracy_validation = row.Real();
+        r.accuracy_test = row.OptionalReal();
+        r.seed_pretrain = row.Seed();
+        r.seed_linearize = row.Seed();
+        r.seed_fine_tune = row.Seed();
+        r.seed_split = row.Seed();
+        r.recipe = row.Text();
+        r.measurement.build_commit = row.Text();
+        r.measurement.torch_version = row.Text();
+        r.measurement.device = row.Text();
+        r.measurement.precision = row.Text();
+        r.measurement.threads = row.Int();
+        r.measurement.data_hash = row.Text();
+        r.measurement.split_hash = row.Text();
+        r.measurement.train_images = row.Int();
+        r.measurement.validation_images = row.Int();
+        r.measurement.test_images = row.Int();
+        r.seconds_pretrain = row.Real();
+        r.seconds_linearize = row.Real();
+        r.seconds_fine_tune = row.Real();
+        r.worker = row.Text();
+        r.attempt = row.Int();
+        r.created_at = row.At();
+        r.artifact = row.Artifact();
+        place[r.id.value] = results.size();
+        results.push_back(std::move(r));
+      }
+    }
+    {
+      Query row(*db_,
+                "SELECT l.result_id, l.layer, l.units, l.kept FROM result_layers l"
+                " JOIN results r ON r.result_id = l.result_id"
+                " WHERE r.job_id = ? ORDER BY l.result_id, l.position",
+                job.id);
+      while (row.Step()) {
+        ResultView& result = results[place.at(row.Int())];
+        LayerRelus layer;
+        layer.layer = row.Text();
+        layer.units = row.Int();
+        layer.kept = row.Int();
+        result.layers.push_back(std::move(layer));
+      }
+    }
+    {
+      Query row(*db_,
+                "SELECT l.result_id, l.model, l.seconds FROM result_latencies l"
+                " JOIN results r ON r.result_id = l.result_id WHERE r.job_id = ?",
+                job.id);
+      while (row.Step()) {
+        ResultView& result = results[place.at(row.Int())];
+        std::string model = row.Text();
+        result.latency[std::move(model)] = row.Real();
+      }
+    }
+    MarkFront(job.objectives, results);
+    return results;
+  }
+
+  const std::unique_ptr<SqliteDb> db_;
+  const Clock& clock_;
+  const Milliseconds lease_time_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ResultReader>> ResultReader::Open(
+    const std::filesystem::path& database, const Clock& clock, Milliseconds lease_time) {
+  try {
+    auto db = std::make_unique<SqliteDb>(database, SqliteDb::Mode::kReadOnly);
+    RETURN_IF_ERROR(Guard(*db, [&] { return db->CheckVersion(); }));
+    return std::unique_ptr<ResultReader>(new SqliteResultReader(std::move(db), clock, lease_time));
+  } catch (const SQLite::Exception& error) {
+    return ToStatus(error, database);
+  }
+}
+
+}  // namespace reluscape

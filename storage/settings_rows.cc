@@ -1,0 +1,156 @@
+#include "storage/settings_rows.h"
+
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+
+namespace reluscape {
+namespace {
+
+constexpr std::pair<Schedule, const char*> kSchedules[] = {
+    {Schedule::kConstant, "constant"},
+    {Schedule::kCosine, "cosine"},
+    {Schedule::kOneCycle, "one-cycle"},
+    {Schedule::kSteps, "steps"},
+};
+
+// Calls visit(name, field) for every setting: the one list that writing and reading share.
+template <typename Settings, typename Visit>
+void VisitSgd(const std::string& stage, Settings& s, const Visit& visit) {
+  visit(stage + ".epochs", s.epochs);
+  visit(stage + ".batch", s.batch);
+  visit(stage + ".learning_rate", s.learning_rate);
+  visit(stage + ".momentum", s.momentum);
+  visit(stage + ".nesterov", s.nesterov);
+  visit(stage + ".weight_decay", s.weight_decay);
+  visit(stage + ".decay_one_dimensional", s.decay_one_dimensional);
+  visit(stage + ".schedule", s.schedule);
+  visit(stage + ".warmup_fraction", s.warmup_fraction);
+  visit(stage + ".step_epochs", s.step_epochs);
+  visit(stage + ".step_factor", s.step_factor);
+}
+
+template <typename Settings, typename Visit>
+void VisitSettings(Settings& s, const Visit& visit) {
+  VisitSgd("pretrain", s.pretrain, visit);
+  visit("linearize.max_epochs", s.linearize.max_epochs);
+  visit("linearize.batch", s.linearize.batch);
+  visit("linearize.weight_learning_rate", s.linearize.weight_learning_rate);
+  visit("linearize.mask_learning_rate", s.linearize.mask_learning_rate);
+  visit("linearize.lambda", s.linearize.lambda);
+  visit("linearize.lambda_growth", s.linearize.lambda_growth);
+  visit("linearize.lambda_patience", s.linearize.lambda_patience);
+  visit("linearize.lambda_growth_per_epoch", s.linearize.lambda_growth_per_epoch);
+  visit("linearize.threshold", s.linearize.threshold);
+  visit("linearize.check_interval_steps", s.linearize.check_interval_steps);
+  VisitSgd("fine_tune", s.fine_tune, visit);
+  visit("distillation.temperature", s.distillation.temperature);
+  visit("distillation.weight", s.distillation.weight);
+  visit("distillation.cross_entropy_weight", s.distillation.cross_entropy_weight);
+  visit("augmentation.crop_padding", s.augmentation.crop_padding);
+  visit("augmentation.flip", s.augmentation.flip);
+}
+
+class Writer {
+ public:
+  explicit Writer(std::vector<SettingRow>& rows) : rows_(rows) {}
+
+  void operator()(const std::string& name, int64_t value) const { rows_.push_back({name, value}); }
+  void operator()(const std::string& name, double value) const { rows_.push_back({name, value}); }
+  void operator()(const std::string& name, bool value) const {
+    rows_.push_back({name, int64_t{value ? 1 : 0}});
+  }
+  void operator()(const std::string& name, Schedule value) const {
+    for (const auto& [schedule, text] : kSchedules) {
+      if (schedule == value) rows_.push_back({name, std::string(text)});
+    }
+  }
+  void operator()(const std::string& name, const std::vector<int64_t>& value) const {
+    rows_.push_back({name, absl::StrJoin(value, ",")});
+  }
+
+ private:
+  std::vector<SettingRow>& rows_;
+};
+
+class Reader {
+ public:
+  Reader(const std::map<std::string, SettingRow>& rows, absl::Status& status)
+      : rows_(rows), status_(status) {}
+
+  void operator()(const std::string& name, int64_t& value) const { Read(name, value); }
+  void operator()(const std::string& name, double& value) const { Read(name, value); }
+  void operator()(const std::string& name, bool& value) const {
+    int64_t number = value ? 1 : 0;
+    Read(name, number);
+    value = number != 0;
+  }
+  void operator()(const std::string& name, Schedule& value) const {
+    std::string text;
+    if (!Read(name, text)) return;
+    for (const auto& [schedule, known] : kSchedules) {
+      if (text == known) {
+        value = schedule;
+        return;
+      }
+    }
+    Complain(name);
+  }
+  void operator()(const std::string& name, std::vector<int64_t>& value) const {
+    std::string text;
+    if (!Read(name, text)) return;
+    value.clear();
+    for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+      int64_t number = 0;
+      if (!absl::SimpleAtoi(part, &number)) return Complain(name);
+      value.push_back(number);
+    }
+  }
+
+ private:
+  template <typename T>
+  bool Read(const std::string& name, T& value) const {
+    const auto row = rows_.find(name);
+    if (row == rows_.end()) return false;
+    const T* stored = std::get_if<T>(&row->second.value);
+    if (stored == nullptr) {
+      Complain(name);
+      return false;
+    }
+    value = *stored;
+    return true;
+  }
+
+  void Complain(const std::string& name) const {
+    status_.Update(absl::DataLossError(absl::StrCat("job_settings: cannot read ", name)));
+  }
+
+  const std::map<std::string, SettingRow>& rows_;
+  absl::Status& status_;
+};
+
+}  // namespace
+
+std::vector<SettingRow> SettingsToRows(const StageSettings& settings) {
+  std::vector<SettingRow> rows;
+  VisitSettings(settings, Writer(rows));
+  return rows;
+}
+
+absl::StatusOr<StageSettings> SettingsFromRows(const std::vector<SettingRow>& rows) {
+  std::map<std::string, SettingRow> by_name;
+  for (const SettingRow& row : rows) by_name[row.name] = row;
+  StageSettings settings;
+  absl::Status status;
+  VisitSettings(settings, Reader(by_name, status));
+  if (!status.ok()) return status;
+  return settings;
+}
+
+}  // namespace reluscape

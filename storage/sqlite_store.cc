@@ -1,0 +1,60 @@
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/mutex.h"
+#include "base/status_macros.h"
+#include "storage/file_lock.h"
+#include "storage/sqlite_db.h"
+#include "storage/sqlite_transaction.h"
+#include "storage/store.h"
+
+namespace reluscape {
+namespace {
+
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(std::unique_ptr<FileLock> lock, std::unique_ptr<SqliteDb> db)
+      : lock_(std::move(lock)), db_(std::move(db)) {}
+
+  absl::Status Transact(const std::function<absl::Status(Transaction&)>& work) override {
+    const MutexLock hold(mutex_);
+    SqliteDb& db = *db_;
+    absl::Status status = Guard(db, [&]() -> absl::Status {
+      db.Execute("BEGIN IMMEDIATE");
+      SqliteTransaction transaction(db);
+      RETURN_IF_ERROR(work(transaction));
+      db.Execute("COMMIT");
+      return absl::OkStatus();
+    });
+    if (!status.ok()) db.Rollback();
+    return status;
+  }
+
+ private:
+  const std::unique_ptr<FileLock> lock_;  // null for ":memory:"; freed after the connection closes
+  Mutex mutex_;
+  const std::unique_ptr<SqliteDb> db_ GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& database) {
+  std::unique_ptr<FileLock> lock;
+  if (database != ":memory:") {
+    ASSIGN_OR_RETURN(lock, FileLock::Take(database.string() + ".lock"));
+  }
+  try {
+    auto db = std::make_unique<SqliteDb>(database, SqliteDb::Mode::kReadWrite);
+    const absl::Status migrated = Guard(*db, [&] { return db->Migrate(); });
+    if (!migrated.ok()) {
+      db->Rollback();
+      return migrated;
+    }
+    return std::unique_ptr<Store>(new SqliteStore(std::move(lock), std::move(db)));
+  } catch (const SQLite::Exception& error) {
+    return ToStatus(error, database);
+  }
+}
+
+}  // namespace reluscape

@@ -1,0 +1,649 @@
+#include "storage/sqlite_transaction.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "storage/settings_rows.h"
+
+namespace reluscape {
+namespace {
+
+// Columns in the order in which ReadTask takes them.
+#define TASK_COLUMNS                                                                        \
+  "t.task_id, t.job_id, t.candidate_id, t.stage, t.budget, t.seed, t.state, t.attempt, "    \
+  "t.attempts_lost, t.worker, t.lease_until_ms, t.epochs_planned, t.device_seconds, "       \
+  "t.checkpoint_sha256, "                                                                   \
+  "(SELECT bytes FROM artifacts WHERE sha256 = t.checkpoint_sha256), t.checkpoint_epochs, " \
+  "t.weights_sha256, (SELECT bytes FROM artifacts WHERE sha256 = t.weights_sha256), "       \
+  "t.started_at_ms, t.finished_at_ms, t.message "
+
+TaskRow ReadTask(Query& row) {
+  TaskRow task;
+  task.id = row.IdOf<TaskId>();
+  task.job = row.IdOf<JobId>();
+  task.candidate = row.IdOf<CandidateId>();
+  task.stage = row.StageOf();
+  task.budget = row.Int();
+  task.seed = row.Seed();
+  task.state = row.TaskStateOf();
+  task.attempt = row.Int();
+  task.attempts_lost = row.Int();
+  task.worker = row.Text();
+  task.lease_until = row.OptionalTime();
+  task.epochs_planned = row.Int();
+  task.device_seconds = row.Real();
+  task.checkpoint = row.Artifact();
+  task.checkpoint_epochs = row.Int();
+  task.weights = row.Artifact();
+  task.started_at = row.OptionalTime();
+  task.finished_at = row.OptionalTime();
+  task.message = row.Text();
+  return task;
+}
+
+template <typename IdType>
+absl::Status NoSuch(const char* what, IdType id) {
+  return absl::NotFoundError(absl::StrCat("there is no ", what, " ", id.value));
+}
+
+}  // namespace
+
+absl::StatusOr<JobId> SqliteTransaction::InsertJob(const JobRow& job) {
+  return Guard(db_, [&]() -> absl::StatusOr<JobId> {
+    Query(db_,
+          "INSERT INTO jobs (name, request_id, state, recipe, data_set, classes, side,"
+          " train_images, validation_images, test_images, max_attempts, seed, split_seed,"
+          " spec_json, created_at_ms, finished_at_ms, unsealed_at_ms)"
+          " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+          job.name, OrNull(job.request_id), job.state, job.recipe, job.data.set, job.data.classes,
+          job.data.side, job.data.train_images, job.data.validation_images, job.data.test_images,
+          job.max_attempts, job.seed, job.split_seed, job.spec_json, job.created_at,
+          job.finished_at, job.unsealed_at)
+        .Run();
+    const JobId id{db_.LastInsertId()};
+    for (const SettingRow& setting : SettingsToRows(job.stages)) {
+      std::visit(
+          [&](const auto& value) {
+            Query(db_, "INSERT INTO job_settings (job_id, name, value) VALUES (?,?,?)", id,
+                  setting.name, value)
+                .Run();
+          },
+          setting.value);
+    }
+    for (size_t i = 0; i < job.objectives.size(); ++i) {
+      Query(db_, "INSERT INTO job_objectives (job_id, position, objective) VALUES (?,?,?)", id,
+            static_cast<int64_t>(i), job.objectives[i])
+          .Run();
+    }
+    return id;
+  });
+}
+
+absl::StatusOr<JobRow> SqliteTransaction::GetJob(JobId id) {
+  return Guard(db_, [&]() -> absl::StatusOr<JobRow> {
+    JobRow job;
+    {
+      Query row(db_,
+                "SELECT job_id, name, request_id, state, recipe, data_set, classes, side,"
+                " train_images, validation_images, test_images, max_attempts, seed, split_seed,"
+                " spec_json, created_at_ms, finished_at_ms, unsealed_at_ms"
+                " FROM jobs WHERE job_id = ?",
+                id);
+      if (!row.Step()) return NoSuch("job", id);
+      job.id = row.IdOf<JobId>();
+      job.name = row.Text();
+      job.request_id = row.Text();
+      job.state = row.JobStateOf();
+      job.recipe = row.Text();
+      job.data.set = row.Text();
+      job.data.classes = row.Int();
+      job.data.side = row.Int();
+      job.data.train_images = row.Int();
+      job.data.validation_images = row.Int();
+      job.data.test_images = row.Int();
+      job.max_attempts = row.Int();
+      job.seed = row.Seed();
+      job.split_seed = row.Seed();
+      job.spec_json = row.Text();
+      job.created_at = row.At();
+      job.finished_at = row.OptionalTime();
+      job.unsealed_at = row.OptionalTime();
+    }
+    Query objectives(db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
+                     id);
+    while (objectives.Step()) job.objectives.push_back(objectives.Text());
+    std::vector<SettingRow> settings;
+    Query setting(db_, "SELECT name, typeof(value), value FROM job_settings WHERE job_id = ?", id);
+    while (setting.Step()) {
+      SettingRow row{setting.Text(), {}};
+      const std::string type = setting.Text();
+      if (type == "integer") {
+        row.value = setting.Int();
+      } else if (type == "real") {
+        row.value = setting.Real();
+      } else {
+        row.value = setting.Text();
+      }
+      settings.push_back(std::move(row));
+    }
+    ASSIGN_OR_RETURN(job.stages, SettingsFromRows(settings));
+    return job;
+  });
+}
+
+absl::StatusOr<std::optional<JobId>> SqliteTransaction::FindJobByRequest(
+    const std::string& request_id) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::optional<JobId>> {
+    Query row(db_, "SELECT job_id FROM jobs WHERE request_id = ?", request_id);
+    if (!row.Step()) return std::optional<JobId>();
+    return std::optional<JobId>(row.IdOf<JobId>());
+  });
+}
+
+absl::Status SqliteTransaction::UpdateJob(const JobRow& job) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "UPDATE jobs SET state = ?, finished_at_ms = ?, unsealed_at_ms = ? WHERE job_id = ?",
+          job.state, job.finished_at, job.unsealed_at, job.id)
+        .Run();
+    return db_.Changes() == 1 ? absl::OkStatus() : NoSuch("job", job.id);
+  });
+}
+
+absl::StatusOr<int64_t> SqliteTransaction::CountJobs() {
+  return Guard(db_, [&]() -> absl::StatusOr<int64_t> {
+    Query row(db_, "SELECT count(*) FROM jobs");
+    row.Step();
+    return row.Int();
+  });
+}
+
+absl::StatusOr<CandidateId> SqliteTransaction::InsertCandidate(const CandidateRow& c) {
+  return Guard(db_, [&]() -> absl::StatusOr<CandidateId> {
+    Query(db_,
+          "INSERT INTO candidates (job_id, name, network, network_hash, replicate, relus,"
+          " relus_with_stem, macs, parameters, data_hash, split_hash)"
+          " VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+          c.job, c.name, c.network, c.network_hash, c.replicate, c.relus, c.relus_with_stem, c.macs,
+          c.parameters, OrNull(c.data_hash), OrNull(c.split_hash))
+        .Run();
+    const CandidateId id{db_.LastInsertId()};
+    for (const int64_t budget : c.budgets) {
+      Query(db_, "INSERT INTO candidate_budgets (candidate_id, budget) VALUES (?,?)", id, budget)
+          .Run();
+    }
+    return id;
+  });
+}
+
+absl::StatusOr<CandidateRow> SqliteTransaction::GetCandidate(CandidateId id) {
+  return Guard(db_, [&]() -> absl::StatusOr<CandidateRow> {
+    CandidateRow c;
+    Query row(db_,
+              "SELECT candidate_id, job_id, name, network, network_hash, replicate, relus,"
+              " relus_with_stem, macs, parameters, data_hash, split_hash"
+              " FROM candidates WHERE candidate_id = ?",
+              id);
+    if (!row.Step()) return NoSuch("candidate", id);
+    c.id = row.IdOf<CandidateId>();
+    c.job = row.IdOf<JobId>();
+    c.name = row.Text();
+    c.network = row.Text();
+    c.network_hash = row.Text();
+    c.replicate = row.Int();
+    c.relus = row.Int();
+    c.relus_with_stem = row.Int();
+    c.macs = row.Int();
+    c.parameters = row.Int();
+    c.data_hash = row.Text();
+    c.split_hash = row.Text();
+    Query budgets(
+        db_, "SELECT budget FROM candidate_budgets WHERE candidate_id = ? ORDER BY budget DESC",
+        id);
+    while (budgets.Step()) c.budgets.push_back(budgets.Int());
+    return c;
+  });
+}
+
+absl::Status SqliteTransaction::UpdateCandidate(const CandidateRow& c) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "UPDATE candidates SET data_hash = ?, split_hash = ? WHERE candidate_id = ?",
+          OrNull(c.data_hash), OrNull(c.split_hash), c.id)
+        .Run();
+    return db_.Changes() == 1 ? absl::OkStatus() : NoSuch("candidate", c.id);
+  });
+}
+
+void SqliteTransaction::PutArtifact(const ArtifactRef& artifact) {
+  Query(db_,
+        "INSERT INTO artifacts (sha256, bytes) VALUES (?,?)"
+        " ON CONFLICT (sha256) DO UPDATE SET bytes = excluded.bytes",
+        artifact.sha256, artifact.bytes)
+      .Run();
+}
+
+absl::StatusOr<TaskId> SqliteTransaction::InsertTask(const TaskRow& task) {
+  return Guard(db_, [&]() -> absl::StatusOr<TaskId> {
+    Query(db_,
+          "INSERT INTO tasks (job_id, candidate_id, stage, budget, seed, state, lease_until_ms)"
+          " VALUES (?,?,?,?,?,?,?)",
+          task.job, task.candidate, task.stage, task.budget, task.seed, task.state,
+          task.lease_until)
+        .Run();
+    TaskRow row = task;
+    row.id = TaskId{db_.LastInsertId()};
+    // All other columns have the defaults of a fresh TaskRow unless the caller says otherwise.
+    if (task.attempt != 0 || task.checkpoint || task.weights || !task.message.empty()) {
+      RETURN_IF_ERROR(UpdateTask(row));
+    }
+    return row.id;
+  });
+}
+
+absl::StatusOr<TaskRow> SqliteTransaction::GetTask(TaskId id) {
+  return Guard(db_, [&]() -> absl::StatusOr<TaskRow> {
+    Query row(db_, "SELECT " TASK_COLUMNS "FROM tasks t WHERE t.task_id = ?", id);
+    if (!row.Step()) return NoSuch("task", id);
+    return ReadTask(row);
+  });
+}
+
+absl::Status SqliteTransaction::UpdateTask(const TaskRow& task) {
+  return Guard(db_, [&]() -> absl::Status {
+    if (task.checkpoint) PutArtifact(task.checkpoint);
+    if (task.weights) PutArtifact(task.weights);
+    Query(db_,
+          "UPDATE tasks SET state = ?, attempt = ?, attempts_lost = ?, worker = ?,"
+          " lease_until_ms = ?, epochs_planned = ?, device_seconds = ?, checkpoint_sha256 = ?,"
+          " checkpoint_epochs = ?, weights_sha256 = ?, started_at_ms = ?, finished_at_ms = ?,"
+          " message = ? WHERE task_id = ?",
+          task.state, task.attempt, task.attempts_lost, task.worker, task.lease_until,
+          task.epochs_planned, task.device_seconds, OrNull(task.checkpoint.sha256),
+          task.checkpoint_epochs, OrNull(task.weights.sha256), task.started_at, task.finished_at,
+          task.message, task.id)
+        .Run();
+    return db_.Changes() == 1 ? absl::OkStatus() : NoSuch("task", task.id);
+  });
+}
+
+template <typename... Values>
+std::vector<TaskRow> SqliteTransaction::QueryTasks(const char* sql, const Values&... values) {
+  std::vector<TaskRow> tasks;
+  Query row(db_, sql, values...);
+  while (row.Step()) tasks.push_back(ReadTask(row));
+  return tasks;
+}
+
+absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListTasks(CandidateId candidate) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<TaskRow>> {
+    return QueryTasks("SELECT " TASK_COLUMNS
+                      "FROM tasks t WHERE t.candidate_id = ? ORDER BY t.task_id",
+                      candidate);
+  });
+}
+
+absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListLiveTasks(JobId job) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<TaskRow>> {
+    return QueryTasks("SELECT " TASK_COLUMNS
+                      "FROM tasks t WHERE t.job_id = ?"
+                      " AND t.state IN ('BLOCKED', 'QUEUED', 'LEASED') ORDER BY t.task_id",
+                      job);
+  });
+}
+
+absl::StatusOr<std::map<TaskState, int64_t>> SqliteTransaction::CountTasks(JobId job) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::map<TaskState, int64_t>> {
+    std::map<TaskState, int64_t> counts;
+    Query row(db_, "SELECT state, count(*) FROM tasks WHERE job_id = ? GROUP BY state", job);
+    while (row.Step()) {
+      const TaskState state = row.TaskStateOf();
+      counts[state] = row.Int();
+    }
+    return counts;
+  });
+}
+
+absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListLeasedTasks(const std::string& worker) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<TaskRow>> {
+    return QueryTasks("SELECT " TASK_COLUMNS
+                      "FROM tasks t WHERE t.state = 'LEASED' AND t.worker = ? ORDER BY t.task_id",
+                      worker);
+  });
+}
+
+absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListExpiredTasks(Time now) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<TaskRow>> {
+    return QueryTasks("SELECT " TASK_COLUMNS
+                      "FROM tasks t WHERE t.state = 'LEASED' AND t.lease_until_ms <= ?"
+                      " ORDER BY t.task_id",
+                      now);
+  });
+}
+
+absl::StatusOr<std::optional<TaskRow>> SqliteTransaction::NextQueuedTask(
+    const std::string& worker) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::optional<TaskRow>> {
+    // In two steps, so that a long queue of Jobs for other data sets is passed over by the index.
+    JobId job;
+    {
+      Query row(db_,
+                "SELECT j.job_id FROM jobs j"
+                " JOIN worker_data_sets s ON s.data_set = j.data_set AND s.worker = ?"
+                " WHERE j.state = 'RUNNING' AND EXISTS (SELECT 1 FROM tasks t"
+                "   WHERE t.state = 'QUEUED' AND t.job_id = j.job_id)"
+                " ORDER BY j.job_id LIMIT 1",
+                worker);
+      if (!row.Step()) return std::optional<TaskRow>();
+      job = row.IdOf<JobId>();
+    }
+    Query row(db_,
+              "SELECT " TASK_COLUMNS
+              "FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = ? ORDER BY"
+              " CASE t.stage WHEN 'fine-tune' THEN 0 WHEN 'linearize' THEN 1 ELSE 2 END,"
+              " NOT EXISTS (SELECT 1 FROM tasks mine"
+              "   WHERE mine.candidate_id = t.candidate_id AND mine.worker = ?),"
+              " t.candidate_id, t.budget DESC LIMIT 1",
+              job, worker);
+    if (!row.Step()) return std::optional<TaskRow>();
+    return std::optional<TaskRow>(ReadTask(row));
+  });
+}
+
+absl::Status SqliteTransaction::ExtendLeases(Time until) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "UPDATE tasks SET lease_until_ms = max(lease_until_ms, ?) WHERE state = 'LEASED'",
+          until)
+        .Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<EpochReport>> SqliteTransaction::StoreEpochs(
+    TaskId task, int64_t attempt, Time at, const std::vector<EpochReport>& epochs) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<EpochReport>> {
+    std::vector<EpochReport> stored;
+    if (epochs.empty()) return stored;
+    int64_t first = epochs.front().epoch;
+    for (const EpochReport& e : epochs) first = std::min(first, e.epoch);
+    Query(db_, "DELETE FROM stage_progress WHERE task_id = ? AND epoch >= ? AND attempt < ?", task,
+          first, attempt)
+        .Run();
+    for (const EpochReport& e : epochs) {
+      Query(db_,
+            "INSERT INTO stage_progress (task_id, epoch, attempt, at_ms, loss, train_accuracy,"
+            " validation_accuracy, learning_rate, lambda, relus, seconds)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (task_id, epoch) DO NOTHING",
+            task, e.epoch, attempt, at, e.loss, e.train_accuracy, e.validation_accuracy,
+            e.learning_rate, e.lambda, e.relus, e.seconds)
+          .Run();
+      if (db_.Changes() > 0) stored.push_back(e);
+    }
+    return stored;
+  });
+}
+
+absl::Status SqliteTransaction::DropEpochs(TaskId task, int64_t first) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "DELETE FROM stage_progress WHERE task_id = ? AND epoch >= ?", task, first).Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<int64_t> SqliteTransaction::EpochsStored(TaskId task) {
+  return Guard(db_, [&]() -> absl::StatusOr<int64_t> {
+    Query row(db_, "SELECT coalesce(max(epoch) + 1, 0) FROM stage_progress WHERE task_id = ?",
+              task);
+    row.Step();
+    return row.Int();
+  });
+}
+
+absl::Status SqliteTransaction::PutMeasurement(TaskId task, int64_t attempt, const Measurement& m) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_,
+          "INSERT OR REPLACE INTO measurements (task_id, attempt, build_commit, torch_version,"
+          " device, precision, threads, data_hash, split_hash, train_images, validation_images,"
+          " test_images) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+          task, attempt, m.build_commit, m.torch_version, m.device, m.precision, m.threads,
+          m.data_hash, m.split_hash, m.train_images, m.validation_images, m.test_images)
+        .Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<Measurement> SqliteTransaction::GetMeasurement(TaskId task, int64_t attempt) {
+  return Guard(db_, [&]() -> absl::StatusOr<Measurement> {
+    Query row(db_,
+              "SELECT build_commit, torch_version, device, precision, threads, data_hash,"
+              " split_hash, train_images, validation_images, test_images"
+              " FROM measurements WHERE task_id = ? AND attempt = ?",
+              task, attempt);
+    if (!row.Step()) {
+      return absl::NotFoundError(absl::StrCat("attempt ", attempt, " of task ", task.value,
+                                              " has not said how it measures"));
+    }
+    Measurement m;
+    m.build_commit = row.Text();
+    m.torch_version = row.Text();
+    m.device = row.Text();
+    m.precision = row.Text();
+    m.threads = row.Int();
+    m.data_hash = row.Text();
+    m.split_hash = row.Text();
+    m.train_images = row.Int();
+    m.validation_images = row.Int();
+    m.test_images = row.Int();
+    return m;
+  });
+}
+
+absl::Status SqliteTransaction::InsertSnapshot(const SnapshotRow& s) {
+  return Guard(db_, [&]() -> absl::Status {
+    PutArtifact(s.report.artifact);
+    Query(db_,
+          "INSERT INTO snapshots (candidate_id, budget, task_id, attempt, artifact_sha256, relus,"
+          " epoch, device_seconds, created_at_ms) VALUES (?,?,?,?,?,?,?,?,?)",
+          s.candidate, s.report.budget, s.task, s.attempt, s.report.artifact.sha256, s.report.relus,
+          s.report.epoch, s.report.device_seconds, s.created_at)
+        .Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<SnapshotRow>> SqliteTransaction::ListSnapshots(CandidateId candidate) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<SnapshotRow>> {
+    std::vector<SnapshotRow> snapshots;
+    Query row(db_,
+              "SELECT s.task_id, s.attempt, s.budget, s.artifact_sha256, a.bytes, s.relus, s.epoch,"
+              " s.device_seconds, s.created_at_ms"
+              " FROM snapshots s JOIN artifacts a ON a.sha256 = s.artifact_sha256"
+              " WHERE s.candidate_id = ? ORDER BY s.budget DESC",
+              candidate);
+    while (row.Step()) {
+      SnapshotRow s;
+      s.candidate = candidate;
+      s.task = row.IdOf<TaskId>();
+      s.attempt = row.Int();
+      s.report.budget = row.Int();
+      s.report.artifact = row.Artifact();
+      s.report.relus = row.Int();
+      s.report.epoch = row.Int();
+      s.report.device_seconds = row.Real();
+      s.created_at = row.At();
+      snapshots.push_back(std::move(s));
+    }
+    return snapshots;
+  });
+}
+
+absl::StatusOr<ResultId> SqliteTransaction::InsertResult(const ResultRow& r) {
+  return Guard(db_, [&]() -> absl::StatusOr<ResultId> {
+    PutArtifact(r.report.artifact);
+    Query(db_,
+          "INSERT INTO results (job_id, candidate_id, task_id, budget, relus, accuracy_soft,"
+          " accuracy_trimmed, accuracy_validation, artifact_sha256, data_hash, split_hash,"
+          " seconds_pretrain, seconds_linearize, seconds_fine_tune, worker, attempt, created_at_ms)"
+          " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+          r.job, r.candidate, r.task, r.report.budget, r.report.relus, r.report.accuracy_soft,
+          r.report.accuracy_trimmed, r.report.accuracy_validation, r.report.artifact.sha256,
+          r.data_hash, r.split_hash, r.seconds_pretrain, r.seconds_linearize, r.seconds_fine_tune,
+          r.worker, r.attempt, r.created_at)
+        .Run();
+    const ResultId id{db_.LastInsertId()};
+    Query(db_, "INSERT INTO sealed_test_accuracy (result_id, accuracy_test) VALUES (?,?)", id,
+          r.report.accuracy_test)
+        .Run();
+    for (size_t i = 0; i < r.report.layers.size(); ++i) {
+      const LayerRelus& layer = r.report.layers[i];
+      Query(db_,
+            "INSERT INTO result_layers (result_id, position, layer, units, kept)"
+            " VALUES (?,?,?,?,?)",
+            id, static_cast<int64_t>(i), layer.layer, layer.units, layer.kept)
+          .Run();
+    }
+    return id;
+  });
+}
+
+absl::Status SqliteTransaction::PutLatency(ResultId result, const LatencyRow& latency) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_,
+          "INSERT OR REPLACE INTO result_latencies (result_id, model, model_version, seconds)"
+          " VALUES (?,?,?,?)",
+          result, latency.model, latency.model_version, latency.seconds)
+        .Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<PricedResult>> SqliteTransaction::ListPricedResults() {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<PricedResult>> {
+    std::vector<PricedResult> results;
+    Query row(db_,
+              "SELECT r.result_id, c.network, r.relus, l.model, l.model_version FROM results r"
+              " JOIN candidates c ON c.candidate_id = r.candidate_id"
+              " LEFT JOIN result_latencies l ON l.result_id = r.result_id ORDER BY r.result_id");
+    while (row.Step()) {
+      const ResultId id = row.IdOf<ResultId>();
+      std::string network = row.Text();
+      const int64_t relus = row.Int();
+      if (results.empty() || results.back().id != id) {
+        results.push_back({id, std::move(network), relus, {}});
+      }
+      if (!row.NextIsNull()) {
+        std::string model = row.Text();
+        results.back().versions[std::move(model)] = row.Text();
+      }
+    }
+    return results;
+  });
+}
+
+absl::StatusOr<std::vector<ArtifactRef>> SqliteTransaction::ListUnusedArtifacts() {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<ArtifactRef>> {
+    std::vector<ArtifactRef> unused;
+    Query row(db_,
+              "SELECT a.sha256, a.bytes FROM artifacts a WHERE"
+              " NOT EXISTS (SELECT 1 FROM tasks t WHERE t.checkpoint_sha256 = a.sha256)"
+              " AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.weights_sha256 = a.sha256)"
+              " AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.artifact_sha256 = a.sha256)"
+              " AND NOT EXISTS (SELECT 1 FROM results r WHERE r.artifact_sha256 = a.sha256)");
+    while (row.Step()) unused.push_back(row.Artifact());
+    return unused;
+  });
+}
+
+absl::Status SqliteTransaction::ForgetArtifact(const ArtifactRef& artifact) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "DELETE FROM artifacts WHERE sha256 = ?", artifact.sha256).Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::optional<WorkerRow>> SqliteTransaction::FindWorker(const std::string& worker) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::optional<WorkerRow>> {
+    WorkerRow w;
+    Query row(db_,
+              "SELECT worker, incarnation, host, pid, device, torch_version, build_commit, slots,"
+              " first_seen_ms, last_seen_ms FROM workers WHERE worker = ?",
+              worker);
+    if (!row.Step()) return std::optional<WorkerRow>();
+    w.info.id = row.Text();
+    w.info.incarnation = row.Text();
+    w.info.host = row.Text();
+    w.info.pid = row.Int();
+    w.info.device = row.Text();
+    w.info.torch_version = row.Text();
+    w.info.build_commit = row.Text();
+    w.info.slots = row.Int();
+    w.first_seen = row.At();
+    w.last_seen = row.At();
+    Query sets(db_, "SELECT data_set FROM worker_data_sets WHERE worker = ? ORDER BY data_set",
+               worker);
+    while (sets.Step()) w.info.data_sets.push_back(sets.Text());
+    return std::optional<WorkerRow>(std::move(w));
+  });
+}
+
+absl::Status SqliteTransaction::PutWorker(const WorkerRow& w) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_,
+          "INSERT INTO workers (worker, incarnation, host, pid, device, torch_version,"
+          " build_commit, slots, first_seen_ms, last_seen_ms) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,"
+          "?10) ON CONFLICT (worker) DO UPDATE SET incarnation = ?2, host = ?3, pid = ?4,"
+          " device = ?5, torch_version = ?6, build_commit = ?7, slots = ?8, last_seen_ms = ?10",
+          w.info.id, w.info.incarnation, w.info.host, w.info.pid, w.info.device,
+          w.info.torch_version, w.info.build_commit, w.info.slots, w.first_seen, w.last_seen)
+        .Run();
+    Query(db_, "INSERT OR IGNORE INTO worker_incarnations (worker, incarnation) VALUES (?,?)",
+          w.info.id, w.info.incarnation)
+        .Run();
+    Query(db_, "DELETE FROM worker_data_sets WHERE worker = ?", w.info.id).Run();
+    for (const std::string& set : w.info.data_sets) {
+      Query(db_, "INSERT OR IGNORE INTO worker_data_sets (worker, data_set) VALUES (?,?)",
+            w.info.id, set)
+          .Run();
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<bool> SqliteTransaction::KnowsIncarnation(const std::string& worker,
+                                                         const std::string& incarnation) {
+  return Guard(db_, [&]() -> absl::StatusOr<bool> {
+    Query row(db_, "SELECT 1 FROM worker_incarnations WHERE worker = ? AND incarnation = ?", worker,
+              incarnation);
+    return row.Step();
+  });
+}
+
+absl::Status SqliteTransaction::AppendEvent(const EventRow& e) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_,
+          "INSERT INTO events (at_ms, kind, job_id, candidate_id, task_id, result_id, worker,"
+          " detail) VALUES (?,?,?,?,?,?,?,?)",
+          e.at, e.kind, OrNull(e.job), OrNull(e.candidate), OrNull(e.task), OrNull(e.result),
+          e.worker, e.detail)
+        .Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::string> SqliteTransaction::GetFact(const std::string& name) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::string> {
+    Query row(db_, "SELECT value FROM facts WHERE name = ?", name);
+    return row.Step() ? row.Text() : std::string();
+  });
+}
+
+absl::Status SqliteTransaction::PutFact(const std::string& name, const std::string& value) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "INSERT OR REPLACE INTO facts (name, value) VALUES (?,?)", name, value).Run();
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace reluscape

@@ -1,0 +1,78 @@
+#pragma once
+
+// Transaction on an SQLite connection; all SQL that writes is here. Not thread-safe.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/sqlite_db.h"
+#include "storage/store.h"
+
+namespace reluscape {
+
+class SqliteTransaction final : public Transaction {
+ public:
+  // `db` has an open transaction.
+  explicit SqliteTransaction(SqliteDb& db) : db_(db) {}
+
+  absl::StatusOr<JobId> InsertJob(const JobRow& job) override;
+  absl::StatusOr<JobRow> GetJob(JobId job) override;
+  absl::StatusOr<std::optional<JobId>> FindJobByRequest(const std::string& request_id) override;
+  absl::Status UpdateJob(const JobRow& job) override;
+  absl::StatusOr<int64_t> CountJobs() override;
+
+  absl::StatusOr<CandidateId> InsertCandidate(const CandidateRow& candidate) override;
+  absl::StatusOr<CandidateRow> GetCandidate(CandidateId candidate) override;
+  absl::Status UpdateCandidate(const CandidateRow& candidate) override;
+
+  absl::StatusOr<TaskId> InsertTask(const TaskRow& task) override;
+  absl::StatusOr<TaskRow> GetTask(TaskId task) override;
+  absl::Status UpdateTask(const TaskRow& task) override;
+  absl::StatusOr<std::vector<TaskRow>> ListTasks(CandidateId candidate) override;
+  absl::StatusOr<std::vector<TaskRow>> ListLiveTasks(JobId job) override;
+  absl::StatusOr<std::map<TaskState, int64_t>> CountTasks(JobId job) override;
+  absl::StatusOr<std::vector<TaskRow>> ListLeasedTasks(const std::string& worker) override;
+  absl::StatusOr<std::vector<TaskRow>> ListExpiredTasks(Time now) override;
+  absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker) override;
+  absl::Status ExtendLeases(Time until) override;
+
+  absl::StatusOr<std::vector<EpochReport>> StoreEpochs(
+      TaskId task, int64_t attempt, Time at, const std::vector<EpochReport>& epochs) override;
+  absl::Status DropEpochs(TaskId task, int64_t first) override;
+  absl::StatusOr<int64_t> EpochsStored(TaskId task) override;
+
+  absl::Status PutMeasurement(TaskId task, int64_t attempt, const Measurement& m) override;
+  absl::StatusOr<Measurement> GetMeasurement(TaskId task, int64_t attempt) override;
+
+  absl::Status InsertSnapshot(const SnapshotRow& snapshot) override;
+  absl::StatusOr<std::vector<SnapshotRow>> ListSnapshots(CandidateId candidate) override;
+
+  absl::StatusOr<ResultId> InsertResult(const ResultRow& result) override;
+  absl::Status PutLatency(ResultId result, const LatencyRow& latency) override;
+  absl::StatusOr<std::vector<PricedResult>> ListPricedResults() override;
+
+  absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts() override;
+  absl::Status ForgetArtifact(const ArtifactRef& artifact) override;
+
+  absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) override;
+  absl::Status PutWorker(const WorkerRow& worker) override;
+  absl::StatusOr<bool> KnowsIncarnation(const std::string& worker,
+                                        const std::string& incarnation) override;
+
+  absl::Status AppendEvent(const EventRow& event) override;
+
+  absl::StatusOr<std::string> GetFact(const std::string& name) override;
+  absl::Status PutFact(const std::string& name, const std::string& value) override;
+
+ private:
+  // Throws, as everything private.
+  void PutArtifact(const ArtifactRef& artifact);
+  template <typename... Values>
+  std::vector<TaskRow> QueryTasks(const char* sql, const Values&... values);
+
+  SqliteDb& db_;
+};
+
+}  // namespace reluscape

@@ -1,0 +1,289 @@
+#include "client/cli.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "base/build_info.h"
+#include "base/flags.h"
+#include "client/commands.h"
+#include "client/connection.h"
+#include "client/describe.h"
+#include "client/example_job.h"
+#include "client/exit_codes.h"
+#include "client/export.h"
+#include "client/terminal.h"
+#include "client/up.h"
+#include "client/watch.h"
+
+namespace reluscape {
+namespace {
+
+// Everything that the command line can say.
+struct Arguments {
+  std::string server = "127.0.0.1:50551";
+  int64_t job = 0;
+  int64_t result = 0;
+  bool json = false;
+  bool csv = false;
+  bool watch = false;
+  SubmitOptions submit;
+  std::string out_folder;
+  bool force = false;
+  std::string example_data;
+  int64_t example_classes = 0;
+  int64_t example_side = 0;
+  DescribeOptions describe;
+  EqualizeOptions equalize;
+  UpOptions up;
+};
+
+CLI::Option* AddJob(CLI::App& command, Arguments& arguments) {
+  return command.add_option("JOB", arguments.job, "number of the job")
+      ->required()
+      ->check(CLI::PositiveNumber);
+}
+
+void AddJson(CLI::App& command, Arguments& arguments) {
+  command.add_flag("--json", arguments.json, "print the JSON document of docs/json.md");
+}
+
+void AddUp(CLI::App& app, Arguments& arguments) {
+  CLI::App* up = app.add_subcommand(
+      "up", "Start a coordinator and workers on this machine; Ctrl-C stops them together");
+  UpOptions& options = arguments.up;
+  up->add_option("--data-dir", options.data_dir, "folder for the database, artifacts and logs")
+      ->capture_default_str();
+  up->add_option("--grpc-port", options.grpc_port, "port of the coordinator; 0 picks a free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  up->add_option("--http-port", options.http_port, "port of the dashboard; 0 picks a free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  up->add_option("--workers", options.workers, "number of workers (default: one per GPU, else one)")
+      ->check(CLI::Range(0, 256));
+  up->add_option("--threads", options.threads,
+                 "CPU threads of all workers together (default: one per core)")
+      ->check(CLI::Range(1, 4096));
+  up->add_option("--data", options.data, "a data set for the workers, as NAME=PATH (repeatable)")
+      ->allow_extra_args(false);
+  up->add_option("--device", options.device, "device of every worker: auto, cpu, cuda or cuda:N")
+      ->capture_default_str();
+}
+
+void AddSubmit(CLI::App& app, Arguments& arguments) {
+  CLI::App* submit = app.add_subcommand("submit", "Submit a job file");
+  submit->add_option("FILE", arguments.submit.file, "job file (docs/job-file.md); - reads stdin")
+      ->required();
+  submit->add_flag("--watch", arguments.watch, "follow the job until it has ended");
+  submit
+      ->add_flag("--validate-only", arguments.submit.validate_only,
+                 "check the file and show what it would become; store nothing")
+      ->excludes("--watch");
+  submit
+      ->add_option("--request-id", arguments.submit.request_id,
+                   "text of your choice: a second submission with the same one is answered with "
+                   "the first one's job")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return text.size() > 100 ? std::string("at most 100 characters") : std::string();
+          },
+          "TEXT(100)"));
+  AddJson(*submit, arguments);
+}
+
+void AddJobCommands(CLI::App& app, Arguments& arguments) {
+  AddJson(*app.add_subcommand("list", "List the jobs, newest first"), arguments);
+  CLI::App* show = app.add_subcommand("show", "Show a job's candidates and tasks");
+  AddJob(*show, arguments);
+  AddJson(*show, arguments);
+  AddJob(*app.add_subcommand("watch", "Follow a job until it has ended"), arguments);
+  CLI::App* front = app.add_subcommand("front", "Show a job's results and which are on the front");
+  AddJob(*front, arguments);
+  AddJson(*front, arguments);
+  front->add_flag("--csv", arguments.csv, "print comma-separated values (RFC 4180)")
+      ->excludes("--json");
+  CLI::App* cancel = app.add_subcommand("cancel", "Cancel a job; its results stay");
+  AddJob(*cancel, arguments);
+  AddJson(*cancel, arguments);
+  CLI::App* unseal =
+      app.add_subcommand("unseal", "Show a job's test accuracies from now on; is recorded");
+  AddJob(*unseal, arguments);
+  AddJson(*unseal, arguments);
+  AddJson(*app.add_subcommand("workers", "List the workers"), arguments);
+  CLI::App* save = app.add_subcommand(
+      "export", "Save a result: weights.safetensors, architecture.json, result.json");
+  AddJob(*save, arguments);
+  save->add_option("RESULT", arguments.result, "number of the result, as `front` shows it")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  save->add_option("--out", arguments.out_folder, "folder to write into; is created")->required();
+  save->add_flag("--force", arguments.force, "replace the files of a folder that is not empty");
+}
+
+void AddLocalCommands(CLI::App& app, Arguments& arguments) {
+  CLI::App* example = app.add_subcommand("example-job", "Print a job file to begin with");
+  example->add_option("--data", arguments.example_data, "data set instead of \"synthetic\"");
+  example->add_option("--classes", arguments.example_classes, "its number of classes")
+      ->check(CLI::Range(2, 100000));
+  example->add_option("--side", arguments.example_side, "side of its images in pixels")
+      ->check(CLI::Range(8, 256));
+
+  CLI::App* describe =
+      app.add_subcommand("describe", "Count a network's ReLUs, MACs and parameters");
+  describe
+      ->add_option("NETWORK", arguments.describe.network,
+                   "name (resnet18@8, hrn-5x5x3x@4), canonical text, or a file with one of them")
+      ->required();
+  describe->add_option("--input,--side", arguments.describe.side, "side of the images in pixels")
+      ->check(CLI::Range(8, 256))
+      ->capture_default_str();
+  describe->add_option("--classes", arguments.describe.classes, "number of classes")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
+  AddJson(*describe, arguments);
+
+  CLI::App* equalize = app.add_subcommand(
+      "equalize", "Widen a backbone so that its stages' ReLU counts follow an order (DeepReShape)");
+  EqualizeOptions& options = arguments.equalize;
+  equalize->add_option("--backbone", options.backbone, "resnet18, resnet34, ...")->required();
+  equalize->add_option("--order", options.order, "stage numbers, most critical first: 3,2,4,1")
+      ->delimiter(',')
+      ->required();
+  equalize->add_option("--bound", options.bound, "largest multiplier")
+      ->check(CLI::Range(2, 64))
+      ->capture_default_str();
+  equalize->add_option("--base-channels", options.base_channels, "width of the first stage")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  equalize->add_option("--input,--side", options.side, "side of the images in pixels")
+      ->check(CLI::Range(8, 256))
+      ->capture_default_str();
+  equalize->add_option("--classes", options.classes, "number of classes")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
+  AddJson(*equalize, arguments);
+}
+
+absl::StatusOr<int> Watch(Connection& connection, int64_t job, std::ostream& out,
+                               std::ostream& err) {
+  WatchOptions options;
+  options.job = job;
+  options.terminal = OutputIsTerminal();
+  options.terminal_size = TerminalSize;
+  options.wait = WaitOrSignal;
+  const absl::StatusOr<ExitCode> code = WatchJob(connection, options, out, err);
+  return code.ok() ? absl::StatusOr<int>(static_cast<int>(*code)) : code.status();
+}
+
+absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream& out,
+                             std::ostream& err) {
+  const auto chosen = [&app](const char* name) { return app.get_subcommand(name)->parsed(); };
+  const auto code_of = [](const absl::Status& status) -> absl::StatusOr<int> {
+    return status.ok() ? absl::StatusOr<int>(0) : status;
+  };
+  if (chosen("up")) {
+    return RunUp(arguments.up, out, err);
+  }
+  if (chosen("example-job")) {
+    const absl::StatusOr<std::string> job =
+        ExampleJob(arguments.example_data, arguments.example_classes, arguments.example_side);
+    out << job.value_or("");
+    return code_of(job.status());
+  }
+  if (chosen("describe")) {
+    arguments.describe.json = arguments.json;
+    return code_of(Describe(arguments.describe, out));
+  }
+  if (chosen("equalize")) {
+    arguments.equalize.json = arguments.json;
+    return code_of(Equalize(arguments.equalize, out));
+  }
+  const bool watch = arguments.watch || chosen("watch");
+  if (watch) {
+    HoldSignals();
+  }
+  Connection connection(arguments.server);
+  if (chosen("submit")) {
+    arguments.submit.json = arguments.json;
+    arguments.submit.announce_watch = !watch;
+    const absl::StatusOr<int64_t> job = Submit(connection, arguments.submit, out);
+    if (!job.ok() || !watch) {
+      return code_of(job.status());
+    }
+    out << '\n';
+    return Watch(connection, *job, out, err);
+  }
+  if (watch) {
+    return Watch(connection, arguments.job, out, err);
+  }
+  if (chosen("list")) {
+    return code_of(List(connection, arguments.json, out));
+  }
+  if (chosen("show")) {
+    return code_of(Show(connection, arguments.job, arguments.json, out));
+  }
+  if (chosen("front")) {
+    return code_of(ShowFront(connection, arguments.job,
+                             arguments.csv    ? FrontFormat::kCsv
+                             : arguments.json ? FrontFormat::kJson
+                                              : FrontFormat::kText,
+                             out));
+  }
+  if (chosen("cancel")) {
+    return code_of(Cancel(connection, arguments.job, arguments.json, out));
+  }
+  if (chosen("unseal")) {
+    return code_of(Unseal(connection, arguments.job, arguments.json, out));
+  }
+  if (chosen("workers")) {
+    return code_of(Workers(connection, arguments.json, out));
+  }
+  const absl::Status saved = ExportResult(connection, arguments.job, arguments.result,
+                                          arguments.out_folder, arguments.force);
+  if (saved.ok()) {
+    out << "result " << arguments.result << " is in " << arguments.out_folder
+        << ": weights.safetensors, architecture.json, result.json\n";
+  }
+  return code_of(saved);
+}
+
+}  // namespace
+
+int RunClient(int argc, char** argv, std::ostream& out, std::ostream& err) {
+  Arguments arguments;
+  CLI::App app("Submits jobs to a Reluscape coordinator and shows what they came to");
+  app.set_version_flag("--version", absl::StrCat(kVersion, " (", BuildCommit(), ")"));
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--server", arguments.server, "HOST:PORT of the coordinator")
+      ->envname("RELUSCAPE_SERVER")
+      ->capture_default_str();
+  app.footer(
+      "Exit status: 0 done, 2 command line, 3 invalid job or network, 4 not found, 5 no answer\n"
+      "from the coordinator, 6 not possible in this state, 7 the watched job failed or was\n"
+      "cancelled, 130 left by Ctrl-C, 1 anything else.");
+  AddUp(app, arguments);
+  AddSubmit(app, arguments);
+  AddJobCommands(app, arguments);
+  AddLocalCommands(app, arguments);
+  if (const int status = ParseFlags(app, argc, argv); status >= 0) {
+    return status;
+  }
+  const absl::StatusOr<int> code = Run(app, arguments, out, err);
+  out.flush();
+  if (!code.ok()) {
+    err << "error: " << code.status().message() << '\n';
+    return static_cast<int>(ExitCodeOf(code.status()));
+  }
+  if (!out) {
+    err << "error: standard output could not be written\n";
+    return static_cast<int>(ExitCode::kOther);
+  }
+  return *code;
+}
+
+}  // namespace reluscape

@@ -1,0 +1,157 @@
+#include "client/commands.h"
+
+#include <array>
+#include <iostream>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/files.h"
+#include "base/status_macros.h"
+#include "client/format.h"
+#include "client/front_table.h"
+#include "client/listings.h"
+#include "search/wire/json.h"
+
+namespace reluscape {
+namespace {
+
+// As the coordinator's (job_service.proto).
+constexpr int64_t kMaxJobFileBytes = 4 << 20;
+
+absl::StatusOr<std::string> ReadJobFile(const std::string& file) {
+  if (file != "-") {
+    return ReadFile(file, kMaxJobFileBytes);
+  }
+  std::string text;
+  std::array<char, 65536> piece{};
+  while (std::cin.read(piece.data(), piece.size()) || std::cin.gcount() > 0) {
+    text.append(piece.data(), static_cast<size_t>(std::cin.gcount()));
+    if (static_cast<int64_t>(text.size()) > kMaxJobFileBytes) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "standard input: more than the ", kMaxJobFileBytes, " bytes that a job file may have"));
+    }
+  }
+  return text;
+}
+
+std::string NewRequestId() {
+  std::random_device source;
+  std::string id;
+  for (int i = 0; i < 4; ++i) {
+    absl::StrAppend(&id, absl::StrFormat("%08x", source()));
+  }
+  return id;
+}
+
+absl::Status Print(const google::protobuf::Message& message, std::ostream& out) {
+  out << MessageToJson(message) << '\n';
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& options,
+                               std::ostream& out) {
+  v1::SubmitJobRequest request;
+  ASSIGN_OR_RETURN(*request.mutable_job_json(), ReadJobFile(options.file));
+  request.set_validate_only(options.validate_only);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  const absl::StatusOr<v1::SubmitJobResponse> response = connection.SubmitJob(request);
+  if (response.status().code() == absl::StatusCode::kUnavailable ||
+      response.status().code() == absl::StatusCode::kDeadlineExceeded) {
+    // The call may have been stored before its answer was lost.
+    return absl::Status(
+        response.status().code(),
+        absl::StrCat(response.status().message(),
+                     options.validate_only ? ""
+                                           : absl::StrCat("\nto submit again without a second job: "
+                                                          "add --request-id ",
+                                                          request.request_id())));
+  }
+  if (response.status().code() == absl::StatusCode::kInvalidArgument) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.file, " is not a valid job:\n", response.status().message()));
+  }
+  if (!response.ok()) {
+    return response.status();
+  }
+  if (options.json) {
+    RETURN_IF_ERROR(Print(*response, out));
+    return response->job();
+  }
+  if (options.validate_only) {
+    out << "valid; nothing was stored\n\n";
+  } else {
+    out << "submitted job " << response->job() << "\n\n";
+  }
+  out << PreviewText(response->preview());
+  if (!options.validate_only && options.announce_watch) {
+    out << "\n`reluscape watch " << response->job() << "` follows it, `reluscape front "
+        << response->job() << "` shows its results\n";
+  }
+  return response->job();
+}
+
+absl::Status List(Connection& connection, bool json, std::ostream& out) {
+  ASSIGN_OR_RETURN(const v1::JobList list, connection.ListJobs());
+  if (json) {
+    return Print(list, out);
+  }
+  out << JobsText(list);
+  return absl::OkStatus();
+}
+
+absl::Status Show(Connection& connection, int64_t job, bool json, std::ostream& out) {
+  ASSIGN_OR_RETURN(const v1::JobDetail detail, connection.GetJob(job));
+  if (json) {
+    return Print(detail, out);
+  }
+  out << JobText(detail);
+  return absl::OkStatus();
+}
+
+absl::Status Workers(Connection& connection, bool json, std::ostream& out) {
+  ASSIGN_OR_RETURN(const v1::WorkerList list, connection.ListWorkers());
+  if (json) {
+    return Print(list, out);
+  }
+  out << WorkersText(list);
+  return absl::OkStatus();
+}
+
+absl::Status Cancel(Connection& connection, int64_t job, bool json, std::ostream& out) {
+  ASSIGN_OR_RETURN(const v1::Job answer, connection.CancelJob(job));
+  if (json) {
+    return Print(answer, out);
+  }
+  out << "job " << job << " is " << answer.state() << "; " << answer.results()
+      << (answer.results() == 1 ? " result stays\n" : " results stay\n");
+  return absl::OkStatus();
+}
+
+absl::Status Unseal(Connection& connection, int64_t job, bool json, std::ostream& out) {
+  ASSIGN_OR_RETURN(const v1::Job answer, connection.UnsealJob(job));
+  if (json) {
+    return Print(answer, out);
+  }
+  out << "test accuracies of job " << job << " are shown since "
+      << LocalTime(answer.unsealed_at_ms()) << "; `reluscape front " << job << "` has them\n";
+  return absl::OkStatus();
+}
+
+absl::Status ShowFront(Connection& connection, int64_t job, FrontFormat format, std::ostream& out) {
+  ASSIGN_OR_RETURN(const v1::Front front, connection.GetFront(job));
+  if (format == FrontFormat::kJson) {
+    return Print(front, out);
+  }
+  if (format == FrontFormat::kCsv) {
+    out << FrontCsv(front);
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const v1::JobDetail detail, connection.GetJob(job));
+  out << FrontText(detail.job(), front);
+  return absl::OkStatus();
+}
+
+}  // namespace reluscape

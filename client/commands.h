@@ -1,0 +1,37 @@
+#pragma once
+
+// The commands that talk to a coordinator. Each prints on `out` a text for people, or with `json`
+// the document of docs/json.md.
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/connection.h"
+
+namespace reluscape {
+
+struct SubmitOptions {
+  std::string file;  // "-": standard input
+  bool validate_only = false;
+  std::string request_id;  // empty: a new one
+  bool json = false;
+  bool announce_watch = true;  // says how to follow the Job
+};
+
+// The Job's number; 0 with validate_only. INVALID_ARGUMENT lists every error of the file.
+absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& options,
+                               std::ostream& out);
+
+absl::Status List(Connection& connection, bool json, std::ostream& out);
+absl::Status Show(Connection& connection, int64_t job, bool json, std::ostream& out);
+absl::Status Workers(Connection& connection, bool json, std::ostream& out);
+absl::Status Cancel(Connection& connection, int64_t job, bool json, std::ostream& out);
+absl::Status Unseal(Connection& connection, int64_t job, bool json, std::ostream& out);
+
+enum class FrontFormat { kText, kCsv, kJson };
+absl::Status ShowFront(Connection& connection, int64_t job, FrontFormat format, std::ostream& out);
+
+}  // namespace reluscape

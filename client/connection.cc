@@ -1,0 +1,89 @@
+#include "client/connection.h"
+
+#include "absl/strings/str_cat.h"
+#include "search/wire/channel.h"
+
+namespace reluscape {
+namespace {
+
+// Listings are answered from SQLite within milliseconds; the rest is margin for a busy machine.
+constexpr std::chrono::seconds kListingTimeout{15};
+// Validating a thousand generated networks takes longer than any listing.
+constexpr std::chrono::seconds kSubmitTimeout{60};
+// The slowest link that an export is expected to work over.
+constexpr int64_t kMinBytesPerSecond = 256 << 10;
+
+}  // namespace
+
+Connection::Connection(const std::string& server)
+    : server_(server), stub_(v1::JobService::NewStub(MakeChannel(server))) {}
+
+absl::Status Connection::Explained(const absl::Status& status) const {
+  if (status.code() == absl::StatusCode::kUnavailable ||
+      status.code() == absl::StatusCode::kDeadlineExceeded) {
+    return absl::Status(
+        status.code(),
+        absl::StrCat("no answer from the coordinator at ", server_, " (", status.message(),
+                     "); start one with `reluscape up`, or name another with "
+                     "--server HOST:PORT or RELUSCAPE_SERVER"));
+  }
+  return status;
+}
+
+absl::StatusOr<v1::SubmitJobResponse> Connection::SubmitJob(const v1::SubmitJobRequest& request) {
+  return Call(&Stub::SubmitJob, request, kSubmitTimeout);
+}
+
+absl::StatusOr<v1::JobList> Connection::ListJobs() {
+  return Call(&Stub::ListJobs, v1::ListJobsRequest(), kListingTimeout);
+}
+
+absl::StatusOr<v1::JobDetail> Connection::GetJob(int64_t job) {
+  v1::GetJobRequest request;
+  request.set_job(job);
+  return Call(&Stub::GetJob, request, kListingTimeout);
+}
+
+absl::StatusOr<v1::Front> Connection::GetFront(int64_t job) {
+  v1::GetFrontRequest request;
+  request.set_job(job);
+  return Call(&Stub::GetFront, request, kListingTimeout);
+}
+
+absl::StatusOr<v1::Job> Connection::CancelJob(int64_t job) {
+  v1::CancelJobRequest request;
+  request.set_job(job);
+  return Call(&Stub::CancelJob, request, kListingTimeout);
+}
+
+absl::StatusOr<v1::Job> Connection::UnsealJob(int64_t job) {
+  v1::UnsealJobRequest request;
+  request.set_job(job);
+  return Call(&Stub::UnsealJob, request, kListingTimeout);
+}
+
+absl::StatusOr<v1::WorkerList> Connection::ListWorkers() {
+  return Call(&Stub::ListWorkers, v1::ListWorkersRequest(), kListingTimeout);
+}
+
+absl::Status Connection::ReadArtifact(const std::string& sha256, int64_t expected_bytes,
+                                      const std::function<absl::Status(const std::string&)>& take) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kListingTimeout +
+                       std::chrono::seconds(expected_bytes / kMinBytesPerSecond));
+  v1::ReadArtifactRequest request;
+  request.set_sha256(sha256);
+  const auto reader = stub_->ReadArtifact(&context, request);
+  v1::ArtifactChunk chunk;
+  while (reader->Read(&chunk)) {
+    if (const absl::Status status = take(chunk.data()); !status.ok()) {
+      context.TryCancel();
+      reader->Finish();
+      return status;
+    }
+  }
+  const grpc::Status status = reader->Finish();
+  return status.ok() ? absl::OkStatus() : Explained(FromGrpc(status));
+}
+
+}  // namespace reluscape

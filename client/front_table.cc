@@ -1,0 +1,214 @@
+#include "client/front_table.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/format.h"
+#include "client/text_table.h"
+#include "search/cost/cost_model.h"
+
+namespace reluscape {
+namespace {
+
+using Group = std::vector<const v1::Result*>;
+
+std::set<std::string> LatencyModels(const Group& results) {
+  std::set<std::string> models;
+  for (const v1::Result* result : results) {
+    for (const auto& [model, seconds] : result->latency()) {
+      models.insert(model);
+    }
+  }
+  return models;
+}
+
+bool Unsealed(const Group& results) {
+  return std::any_of(results.begin(), results.end(),
+                     [](const v1::Result* result) { return result->has_accuracy_test(); });
+}
+
+// In the order of their first Result; within a group by ReLUs, then the better accuracy.
+std::vector<Group> Groups(const v1::Front& front) {
+  std::map<std::tuple<std::string, std::string, std::string>, size_t> places;
+  std::vector<Group> groups;
+  for (const v1::Result& result : front.results()) {
+    const auto [place, added] = places.try_emplace(
+        {result.recipe(), result.measurement().data_hash(), result.measurement().split_hash()},
+        groups.size());
+    if (added) {
+      groups.emplace_back();
+    }
+    groups[place->second].push_back(&result);
+  }
+  for (Group& group : groups) {
+    std::stable_sort(group.begin(), group.end(), [](const v1::Result* a, const v1::Result* b) {
+      return a->relus() != b->relus() ? a->relus() < b->relus()
+                                      : a->accuracy_validation() > b->accuracy_validation();
+    });
+  }
+  return groups;
+}
+
+std::string LatencySource(const std::string& model) {
+  for (const CostModel* known : CostModels()) {
+    if (known->Name() == model) {
+      return known->Source();
+    }
+  }
+  return "by the coordinator's model of that name";
+}
+
+std::string Heading(const v1::Job& job, const v1::Front& front, const Group& group) {
+  const v1::Measurement& measurement = group.front()->measurement();
+  const auto on_front = std::count_if(group.begin(), group.end(),
+                                      [](const v1::Result* result) { return result->on_front(); });
+  std::string text =
+      absl::StrCat("job ", job.job(), " \"", Printable(job.name()), "\": ", group.size(),
+                   group.size() == 1 ? " result, " : " results, ", on_front,
+                   " on the front of validation accuracy against ",
+                   absl::StrJoin(front.objectives(), ", "), "\n");
+  absl::StrAppend(&text, "data set: ", Printable(job.data_set()),
+                  job.data_set() == "synthetic" ? " (synthetic images, drawn by a program)" : "",
+                  ", ", WithSeparators(measurement.train_images()), " training, ",
+                  WithSeparators(measurement.validation_images()), " validation and ",
+                  WithSeparators(measurement.test_images()), " test images, hash ",
+                  measurement.data_hash().substr(0, 12), ", split ",
+                  measurement.split_hash().substr(0, 12), "\n");
+  absl::StrAppend(&text, "recipe: ", group.front()->recipe(), "\n");
+  for (const std::string& model : LatencyModels(group)) {
+    absl::StrAppend(&text, "latency ", Printable(model), ": an estimate, not measured; ",
+                    LatencySource(model), "\n");
+  }
+  absl::StrAppend(&text, "test accuracies: ",
+                  Unsealed(group) ? absl::StrCat("unsealed ", LocalTime(job.unsealed_at_ms()))
+                                  : absl::StrCat("sealed until `reluscape unseal ", job.job(), "`"),
+                  "\n");
+  return text;
+}
+
+std::string GroupTable(const Group& group) {
+  const std::set<std::string> models = LatencyModels(group);
+  const bool unsealed = Unsealed(group);
+  std::vector<TextTable::Column> columns = {
+      {"rank", true},   {"front"},       {"result", true},      {"network"},
+      {"budget", true}, {"ReLUs", true}, {"validation %", true}};
+  if (unsealed) {
+    columns.push_back({"test %", true});
+  }
+  columns.push_back({"soft %", true});
+  columns.push_back({"trimmed %", true});
+  columns.push_back({"MACs", true});
+  for (const std::string& model : models) {
+    columns.push_back({absl::StrCat(model, " s"), true});
+  }
+  TextTable table(columns);
+  int64_t rank = 0;
+  for (const v1::Result* result : group) {
+    std::vector<std::string> row = {absl::StrCat(++rank),
+                                    result->on_front() ? "*" : "",
+                                    absl::StrCat(result->result()),
+                                    result->name(),
+                                    WithSeparators(result->budget()),
+                                    WithSeparators(result->relus()),
+                                    Percent(result->accuracy_validation(), 2)};
+    if (unsealed) {
+      row.push_back(result->has_accuracy_test() ? Percent(result->accuracy_test(), 2) : "-");
+    }
+    row.push_back(Percent(result->accuracy_soft(), 2));
+    row.push_back(Percent(result->accuracy_trimmed(), 2));
+    row.push_back(WithSeparators(result->macs()));
+    for (const std::string& model : models) {
+      const auto found = result->latency().find(model);
+      row.push_back(found == result->latency().end() ? "-" : Seconds(found->second));
+    }
+    table.AddRow(row);
+  }
+  return table.ToString();
+}
+
+}  // namespace
+
+std::string FrontText(const v1::Job& job, const v1::Front& front) {
+  std::vector<std::string> parts;
+  for (const Group& group : Groups(front)) {
+    parts.push_back(absl::StrCat(Heading(job, front, group), "\n", GroupTable(group)));
+  }
+  if (parts.empty()) {
+    return absl::StrCat("job ", job.job(), " \"", Printable(job.name()), "\" (", job.state(),
+                        ") has no result yet\n");
+  }
+  return absl::StrJoin(parts, "\n");
+}
+
+std::string FrontCsv(const v1::Front& front) {
+  Group all;
+  for (const Group& group : Groups(front)) {
+    all.insert(all.end(), group.begin(), group.end());
+  }
+  const std::set<std::string> models = LatencyModels(all);
+  const bool unsealed = Unsealed(all);
+  std::vector<std::string> header = {"rank",
+                                     "result",
+                                     "candidate",
+                                     "name",
+                                     "network",
+                                     "budget",
+                                     "relus",
+                                     "relus_with_stem",
+                                     "macs",
+                                     "parameters",
+                                     "accuracy_validation",
+                                     "accuracy_soft",
+                                     "accuracy_trimmed"};
+  if (unsealed) {
+    header.emplace_back("accuracy_test");
+  }
+  for (const std::string& model : models) {
+    header.push_back(absl::StrCat("latency_", model, "_s"));
+  }
+  for (const char* name : {"on_front", "seed_pretrain", "seed_linearize", "seed_fine_tune",
+                           "seed_split", "recipe", "data_hash", "split_hash"}) {
+    header.emplace_back(name);
+  }
+  std::string text = CsvRecord(header);
+  for (const Group& group : Groups(front)) {
+    int64_t rank = 0;
+    for (const v1::Result* result : group) {
+      std::vector<std::string> row = {absl::StrCat(++rank),
+                                      absl::StrCat(result->result()),
+                                      absl::StrCat(result->candidate()),
+                                      result->name(),
+                                      result->network(),
+                                      absl::StrCat(result->budget()),
+                                      absl::StrCat(result->relus()),
+                                      absl::StrCat(result->relus_with_stem()),
+                                      absl::StrCat(result->macs()),
+                                      absl::StrCat(result->parameters()),
+                                      ExactNumber(result->accuracy_validation()),
+                                      ExactNumber(result->accuracy_soft()),
+                                      ExactNumber(result->accuracy_trimmed())};
+      if (unsealed) {
+        row.push_back(result->has_accuracy_test() ? ExactNumber(result->accuracy_test()) : "");
+      }
+      for (const std::string& model : models) {
+        const auto found = result->latency().find(model);
+        row.push_back(found == result->latency().end() ? "" : ExactNumber(found->second));
+      }
+      row.insert(
+          row.end(),
+          {result->on_front() ? "true" : "false", absl::StrCat(result->seeds().pretrain()),
+           absl::StrCat(result->seeds().linearize()), absl::StrCat(result->seeds().fine_tune()),
+           absl::StrCat(result->seeds().split()), result->recipe(),
+           result->measurement().data_hash(), result->measurement().split_hash()});
+      text += CsvRecord(row);
+    }
+  }
+  return text;
+}
+
+}  // namespace reluscape

@@ -1,0 +1,195 @@
+#include "client/listings.h"
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/format.h"
+#include "client/text_table.h"
+
+namespace reluscape {
+namespace {
+
+int64_t TasksIn(const v1::Job& job, const std::string& state) {
+  const auto found = job.tasks().find(state);
+  return found == job.tasks().end() ? 0 : found->second;
+}
+
+std::string BudgetList(const google::protobuf::RepeatedField<int64_t>& budgets) {
+  std::vector<std::string> texts;
+  for (const int64_t budget : budgets) {
+    texts.push_back(WithSeparators(budget));
+  }
+  return absl::StrJoin(texts, " ");
+}
+
+std::string Epochs(const v1::Task& task) {
+  if (task.epochs_planned() == 0) {
+    return task.epochs_done() == 0 ? "-" : absl::StrCat(task.epochs_done());
+  }
+  // The plan of linearize is only a cap: the descent ends when the smallest Budget is met.
+  return absl::StrCat(task.epochs_done(), task.stage() == "linearize" ? " (cap " : " / ",
+                      task.epochs_planned(), task.stage() == "linearize" ? ")" : "");
+}
+
+}  // namespace
+
+std::string TaskSummary(const v1::Job& job) {
+  int64_t all = 0;
+  for (const auto& [state, number] : job.tasks()) {
+    all += number;
+  }
+  std::string text = absl::StrCat(TasksIn(job, "SUCCEEDED"), " of ", all, " tasks done");
+  if (const int64_t running = TasksIn(job, "LEASED"); running > 0) {
+    absl::StrAppend(&text, ", ", running, " running");
+  }
+  if (const int64_t failed = TasksIn(job, "FAILED"); failed > 0) {
+    absl::StrAppend(&text, ", ", failed, " failed");
+  }
+  if (const int64_t cancelled = TasksIn(job, "CANCELLED"); cancelled > 0) {
+    absl::StrAppend(&text, ", ", cancelled, " cancelled");
+  }
+  return text;
+}
+
+std::string TaskName(const v1::Task& task) {
+  return task.has_budget() ? absl::StrCat(task.stage(), " to ", WithSeparators(task.budget()))
+                           : task.stage();
+}
+
+std::string JobsText(const v1::JobList& list) {
+  if (list.jobs().empty()) {
+    return "no job yet: `reluscape example-job > job.json`, then `reluscape submit job.json`\n";
+  }
+  TextTable table({{"job", true},
+                   {"name"},
+                   {"state"},
+                   {"data set"},
+                   {"candidates", true},
+                   {"tasks done", true},
+                   {"results", true},
+                   {"created"},
+                   {"took", true}});
+  for (const v1::Job& job : list.jobs()) {
+    int64_t all = 0;
+    for (const auto& [state, number] : job.tasks()) {
+      all += number;
+    }
+    table.AddRow(
+        {absl::StrCat(job.job()), job.name(), job.state(), job.data_set(),
+         WithSeparators(job.candidates()),
+         absl::StrCat(WithSeparators(TasksIn(job, "SUCCEEDED")), " / ", WithSeparators(all)),
+         WithSeparators(job.results()), LocalTime(job.created_at_ms()),
+         job.has_finished_at_ms()
+             ? Duration(static_cast<double>(job.finished_at_ms() - job.created_at_ms()) / 1000)
+             : "-"});
+  }
+  return table.ToString();
+}
+
+std::string JobText(const v1::JobDetail& detail) {
+  const v1::Job& job = detail.job();
+  std::string text = absl::StrCat("job ", job.job(), " \"", Printable(job.name()),
+                                  "\": ", job.state(), ", ", TaskSummary(job), "\n");
+  absl::StrAppend(&text, "data set ", Printable(job.data_set()), ", recipe ", job.recipe(),
+                  ", created ", LocalTime(job.created_at_ms()));
+  if (job.has_finished_at_ms()) {
+    absl::StrAppend(&text, ", ended ", LocalTime(job.finished_at_ms()));
+  }
+  absl::StrAppend(&text, "\ntest accuracies: ",
+                  job.has_unsealed_at_ms()
+                      ? absl::StrCat("unsealed ", LocalTime(job.unsealed_at_ms()))
+                      : "sealed",
+                  "\n");
+  if (!job.message().empty()) {
+    absl::StrAppend(&text, Printable(job.message()), "\n");
+  }
+  TextTable networks({{"candidate", true},
+                      {"network"},
+                      {"replicate", true},
+                      {"ReLUs", true},
+                      {"MACs", true},
+                      {"parameters", true},
+                      {"budgets"}});
+  TextTable tasks({{"task", true},
+                   {"network"},
+                   {"stage"},
+                   {"state"},
+                   {"epochs", true},
+                   {"validation %", true},
+                   {"device time", true},
+                   {"attempt", true},
+                   {"worker"},
+                   {"message"}});
+  for (const v1::Candidate& candidate : detail.candidates()) {
+    networks.AddRow({absl::StrCat(candidate.candidate()), candidate.name(),
+                     absl::StrCat(candidate.replicate()), WithSeparators(candidate.relus()),
+                     WithSeparators(candidate.macs()), WithSeparators(candidate.parameters()),
+                     BudgetList(candidate.budgets())});
+    for (const v1::Task& task : candidate.tasks()) {
+      tasks.AddRow({absl::StrCat(task.task()), candidate.name(), TaskName(task), task.state(),
+                    Epochs(task),
+                    task.has_last_epoch() ? Percent(task.last_epoch().validation_accuracy()) : "-",
+                    task.device_seconds() > 0 ? Duration(task.device_seconds()) : "-",
+                    absl::StrCat(task.attempt()), task.worker().empty() ? "-" : task.worker(),
+                    task.message()});
+    }
+  }
+  absl::StrAppend(&text, "\n", networks.ToString(), "\n", tasks.ToString());
+  return text;
+}
+
+std::string WorkersText(const v1::WorkerList& list) {
+  if (list.workers().empty()) {
+    return "no worker has called yet\n";
+  }
+  TextTable table({{"worker"},
+                   {"connected"},
+                   {"host"},
+                   {"pid", true},
+                   {"device"},
+                   {"LibTorch"},
+                   {"build"},
+                   {"data sets"},
+                   {"tasks"},
+                   {"last seen"}});
+  for (const v1::Worker& worker : list.workers()) {
+    table.AddRow({worker.worker(), worker.connected() ? "yes" : "no", worker.host(),
+                  absl::StrCat(worker.pid()), worker.device(), worker.torch_version(),
+                  worker.build_commit(), absl::StrJoin(worker.data_sets(), " "),
+                  worker.tasks().empty() ? "-" : absl::StrJoin(worker.tasks(), " "),
+                  LocalTime(worker.last_seen_ms())});
+  }
+  return table.ToString();
+}
+
+std::string PreviewText(const v1::Preview& preview) {
+  TextTable table({{"network"},
+                   {"replicates", true},
+                   {"ReLUs", true},
+                   {"MACs", true},
+                   {"parameters", true},
+                   {"budgets"}});
+  for (const v1::Preview::Network& network : preview.networks()) {
+    table.AddRow({network.name(), WithSeparators(network.replicates()),
+                  WithSeparators(network.relus()), WithSeparators(network.macs()),
+                  WithSeparators(network.parameters()), BudgetList(network.budgets())});
+  }
+  std::string text = table.ToString();
+  std::vector<std::string> stages;
+  for (const char* stage : {"pretrain", "linearize", "fine-tune"}) {
+    if (const auto found = preview.tasks().find(stage); found != preview.tasks().end()) {
+      stages.push_back(absl::StrCat(WithSeparators(found->second), " ", stage));
+    }
+  }
+  absl::StrAppend(&text, "\n", WithSeparators(preview.candidates()),
+                  preview.candidates() == 1 ? " candidate" : " candidates",
+                  "; tasks: ", absl::StrJoin(stages, ", "), "; recipe ", preview.recipe(), "\n");
+  for (const std::string& note : preview.notes()) {
+    absl::StrAppend(&text, "note: ", Printable(note), "\n");
+  }
+  return text;
+}
+
+}  // namespace reluscape

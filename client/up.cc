@@ -1,0 +1,442 @@
+#include "client/up.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/files.h"
+#include "base/status_macros.h"
+#include "client/child_process.h"
+
+namespace reluscape {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// Migrations and a look through the artifact folder come before the coordinator listens.
+constexpr std::chrono::seconds kStartTimeout{120};
+// A Worker hands its Task back within 5 s; twice that before it is killed.
+constexpr std::chrono::seconds kStopTimeout{10};
+// A Worker that ran this long died of something new.
+constexpr std::chrono::seconds kStable{60};
+constexpr int64_t kMaxLogBytes = 16 << 20;
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data())
+                                                        : std::string("localhost");
+}
+
+// What CUDA would show to this process, as values of CUDA_VISIBLE_DEVICES.
+std::vector<std::string> VisibleGpus() {
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr) {
+    return absl::StrSplit(visible, ',', absl::SkipWhitespace());
+  }
+  std::vector<std::string> gpus;
+  for (int number = 0; number < 64; ++number) {
+    std::error_code error;
+    if (std::filesystem::exists(absl::StrCat("/dev/nvidia", number), error)) {
+      gpus.push_back(absl::StrCat(gpus.size()));
+    }
+  }
+  return gpus;
+}
+
+absl::Status CheckData(const std::vector<std::string>& data) {
+  for (const std::string& entry : data) {
+    const size_t equals = entry.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == entry.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--data: found ", entry, "; allowed: NAME=PATH, as in cifar10=/data/cifar"));
+    }
+    std::error_code error;
+    if (!std::filesystem::exists(entry.substr(equals + 1), error)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--data ", entry, ": there is no ", entry.substr(equals + 1)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The last lines of a log, for an error message; empty where there are none.
+std::string LogTail(const std::filesystem::path& log) {
+  std::error_code error;
+  if (std::filesystem::file_size(log, error) > kMaxLogBytes || error) {
+    return "";
+  }
+  const absl::StatusOr<std::string> text = ReadFile(log, kMaxLogBytes);
+  if (!text.ok()) {
+    return "";
+  }
+  std::vector<std::string> lines = absl::StrSplit(*text, '\n', absl::SkipEmpty());
+  lines.erase(lines.begin(),
+              lines.end() - static_cast<ptrdiff_t>(std::min<size_t>(lines.size(), 5)));
+  return absl::StrJoin(lines, "\n");
+}
+
+class Installation {
+ public:
+  Installation(const UpOptions& options, std::ostream& out, std::ostream& err)
+      : options_(options), out_(out), err_(err) {
+    sigemptyset(&signals_);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) {
+      sigaddset(&signals_, signal);
+    }
+  }
+  ~Installation() {
+    KillAll();
+    if (lock_ >= 0) {
+      close(lock_);
+    }
+  }
+  Installation(const Installation&) = delete;
+  Installation& operator=(const Installation&) = delete;
+
+  absl::StatusOr<int> Run() {
+    RETURN_IF_ERROR(Prepare());
+    // Held back and fetched with sigtimedwait: no handler, no race. Children start without this.
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    RETURN_IF_ERROR(StartServer());
+    RETURN_IF_ERROR(WaitForServer());
+    if (!end_.has_value()) {
+      RETURN_IF_ERROR(StartWorkers());
+    }
+    while (!end_.has_value()) {
+      Wait(std::chrono::seconds(1));
+      RETURN_IF_ERROR(RestartWorkers());
+    }
+    Stop();
+    return *end_;
+  }
+
+ private:
+  struct Worker {
+    std::string name;  // "worker-1"
+    ChildCommand command;
+    pid_t pid = 0;  // 0 = not running
+    SteadyClock::time_point started;
+    std::optional<SteadyClock::time_point> restart_at;
+    int64_t deaths = 0;
+  };
+
+  absl::Status Prepare() {
+    RETURN_IF_ERROR(CheckData(options_.data));
+    std::error_code error;
+    folder_ = std::filesystem::absolute(options_.data_dir, error);
+    std::filesystem::create_directories(folder_ / "logs", error);
+    if (error) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("cannot create ", (folder_ / "logs").string(), ": ", error.message()));
+    }
+    const std::string lock_file = (folder_ / "up.lock").string();
+    lock_ = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (lock_ < 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("cannot write ", lock_file, ": ", std::strerror(errno)));
+    }
+    if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("another `reluscape up` uses ", folder_.string(),
+                       "; stop it, or choose another folder with --data-dir"));
+    }
+    std::array<char, PATH_MAX> self{};
+    const ssize_t size = readlink("/proc/self/exe", self.data(), self.size() - 1);
+    if (size <= 0) {
+      return absl::InternalError(
+          absl::StrCat("cannot read /proc/self/exe: ", std::strerror(errno)));
+    }
+    programs_ =
+        std::filesystem::path(std::string(self.data(), static_cast<size_t>(size))).parent_path();
+    gpus_ = options_.device == "cpu" ? std::vector<std::string>() : VisibleGpus();
+    workers_wanted_ =
+        options_.workers >= 0 ? options_.workers : std::max<int64_t>(1, std::ssize(gpus_));
+    for (const char* name : {"reluscape-server", "reluscape-worker"}) {
+      if ((workers_wanted_ > 0 || std::string(name) == "reluscape-server") &&
+          !std::filesystem::exists(programs_ / name, error)) {
+        return absl::NotFoundError(absl::StrCat(
+            "there is no ", (programs_ / name).string(),
+            std::string(name) == "reluscape-worker"
+                ? "; build with RELUSCAPE_WITH_TORCH=ON, or start only the coordinator with "
+                  "--workers 0"
+                : "; build it, or install the programs into one folder"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  std::filesystem::path LogOf(const std::string& name) {
+    const std::filesystem::path log = folder_ / "logs" / absl::StrCat(name, ".log");
+    std::error_code error;
+    if (std::filesystem::exists(log, error) &&
+        std::filesystem::file_size(log, error) > kMaxLogBytes) {
+      std::filesystem::rename(log, log.string() + ".old", error);
+    }
+    return log;
+  }
+
+  absl::Status StartServer() {
+    std::error_code error;
+    // Of the last time; a new one says that this coordinator listens.
+    std::filesystem::remove(folder_ / "server.json", error);
+    ChildCommand command = {.program = programs_ / "reluscape-server",
+                            .arguments = {"--data-dir", folder_.string(), "--artifact-dir",
+                                          (folder_ / "artifacts").string()},
+                            .environment = {},
+                            .log = LogOf("server")};
+    if (options_.grpc_port >= 0) {
+      command.arguments.insert(command.arguments.end(),
+                               {"--grpc-port", absl::StrCat(options_.grpc_port)});
+    }
+    if (options_.http_port >= 0) {
+      command.arguments.insert(command.arguments.end(),
+                               {"--http-port", absl::StrCat(options_.http_port)});
+    }
+    ASSIGN_OR_RETURN(server_, StartChild(command));
+    server_log_ = command.log;
+    return absl::OkStatus();
+  }
+
+  absl::Status WaitForServer() {
+    const auto deadline = SteadyClock::now() + kStartTimeout;
+    while (!end_.has_value() && !ReadPorts()) {
+      if (SteadyClock::now() > deadline) {
+        return absl::DeadlineExceededError(absl::StrCat("the coordinator does not listen after ",
+                                                        kStartTimeout.count(), " s; see ",
+                                                        server_log_.string()));
+      }
+      Wait(std::chrono::milliseconds(20));
+    }
+    return absl::OkStatus();
+  }
+
+  bool ReadPorts() {
+    const absl::StatusOr<std::string> text =
+        ReadFile(folder_ / "server.json", /*limit_bytes=*/65536);
+    if (!text.ok()) {
+      return false;
+    }
+    const auto document = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    if (!document.is_object() || document.value("pid", int64_t{0}) != server_) {
+      return false;
+    }
+    grpc_port_ = document.value("grpc_port", int64_t{0});
+    http_port_ = document.value("http_port", int64_t{0});
+    return grpc_port_ > 0;
+  }
+
+  absl::Status StartWorkers() {
+    const int64_t cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
+    const int64_t threads =
+        ThreadsPerWorker(options_.threads > 0 ? options_.threads : cores, workers_wanted_);
+    for (int64_t i = 1; i <= workers_wanted_; ++i) {
+      Worker worker;
+      worker.name = absl::StrCat("worker-", i);
+      worker.command = {
+          .program = programs_ / "reluscape-worker",
+          .arguments = {"--server", absl::StrCat("127.0.0.1:", grpc_port_), "--artifact-dir",
+                        (folder_ / "artifacts").string(), "--id", absl::StrCat(HostName(), "-", i),
+                        "--threads", absl::StrCat(threads), "--device", options_.device},
+          .environment = {},
+          .log = LogOf(worker.name)};
+      for (const std::string& data : options_.data) {
+        worker.command.arguments.insert(worker.command.arguments.end(), {"--data", data});
+      }
+      // Each Worker sees one GPU, as its device 0: "auto" then finds it, or falls back to the CPU
+      // where LibTorch was built without CUDA.
+      if (options_.device == "auto" && gpus_.size() > 1) {
+        worker.command.environment = {
+            {"CUDA_VISIBLE_DEVICES", gpus_[static_cast<size_t>(i - 1) % gpus_.size()]}};
+      }
+      workers_.push_back(std::move(worker));
+    }
+    for (Worker& worker : workers_) {
+      RETURN_IF_ERROR(Start(worker));
+    }
+    out_ << "Reluscape is up with " << workers_wanted_
+         << (workers_wanted_ == 1 ? " worker" : " workers");
+    if (workers_wanted_ > 0) {
+      out_ << " (" << threads << (threads == 1 ? " CPU thread" : " CPU threads");
+      if (!gpus_.empty()) {
+        out_ << ", " << gpus_.size() << (gpus_.size() == 1 ? " GPU" : " GPUs") << " found";
+      }
+      out_ << ")";
+    }
+    out_ << "\n  coordinator  127.0.0.1:" << grpc_port_
+         << "\n  dashboard    http://127.0.0.1:" << http_port_ << "/\n  state        "
+         << folder_.string() << "\n  logs         " << (folder_ / "logs").string()
+         << "\nCtrl-C stops it." << std::endl;
+    return absl::OkStatus();
+  }
+
+  absl::Status Start(Worker& worker) {
+    ASSIGN_OR_RETURN(worker.pid, StartChild(worker.command));
+    worker.started = SteadyClock::now();
+    worker.restart_at.reset();
+    return absl::OkStatus();
+  }
+
+  absl::Status RestartWorkers() {
+    for (Worker& worker : workers_) {
+      if (!end_.has_value() && worker.restart_at.has_value() &&
+          SteadyClock::now() >= *worker.restart_at) {
+        RETURN_IF_ERROR(Start(worker));
+        err_ << worker.name << " is started again" << std::endl;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Waits for a signal or the end of a child and notes what it means in end_.
+  void Wait(std::chrono::milliseconds limit) {
+    const timespec time{.tv_sec = limit.count() / 1000,
+                        .tv_nsec = limit.count() % 1000 * 1'000'000};
+    const int signal = sigtimedwait(&signals_, nullptr, &time);
+    if (signal > 0 && signal != SIGCHLD) {
+      ++leave_signals_;
+      if (!end_.has_value()) {
+        end_ = 0;
+      }
+    }
+    // Several ends may come as one SIGCHLD, and one may have come before the wait.
+    int status = 0;
+    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+      Ended(pid, status);
+    }
+  }
+
+  void Ended(pid_t pid, int status) {
+    if (pid == server_) {
+      server_ = 0;
+      if (!end_.has_value()) {
+        const std::string tail = LogTail(server_log_);
+        err_ << "the coordinator ended " << DescribeEnd(status) << "; everything stops. Its log, "
+             << server_log_.string() << (tail.empty() ? ", is empty" : ", ends:\n") << tail
+             << std::endl;
+        end_ = std::max(1, ShellStatus(status));
+      }
+      return;
+    }
+    for (Worker& worker : workers_) {
+      if (worker.pid != pid) {
+        continue;
+      }
+      worker.pid = 0;
+      if (end_.has_value()) {
+        return;
+      }
+      // 2 is what a program answers to options that it refuses; a restart changes nothing.
+      if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
+        err_ << worker.name << " refuses its options; everything stops. Its log, "
+             << worker.command.log.string() << ", ends:\n"
+             << LogTail(worker.command.log) << std::endl;
+        end_ = 2;
+        return;
+      }
+      const auto now = SteadyClock::now();
+      worker.deaths = now - worker.started >= kStable ? 1 : worker.deaths + 1;
+      const int64_t delay = RestartDelaySeconds(worker.deaths);
+      worker.restart_at = now + std::chrono::seconds(delay);
+      err_ << worker.name << " (process " << pid << ") ended " << DescribeEnd(status)
+           << "; it is started again in " << delay << " s. Log: " << worker.command.log.string()
+           << std::endl;
+      return;
+    }
+  }
+
+  bool WorkersRun() const {
+    return std::any_of(workers_.begin(), workers_.end(),
+                       [](const Worker& worker) { return worker.pid != 0; });
+  }
+
+  // Workers first: what they hand back must find a coordinator.
+  void Stop() {
+    const int signals_before = leave_signals_;
+    if (WorkersRun() || server_ != 0) {
+      out_ << "stopping; the workers hand back what they work on (again Ctrl-C kills)" << std::endl;
+    }
+    for (const Worker& worker : workers_) {
+      if (worker.pid != 0) {
+        kill(worker.pid, SIGTERM);
+      }
+    }
+    auto deadline = SteadyClock::now() + kStopTimeout;
+    while (WorkersRun() && leave_signals_ == signals_before && SteadyClock::now() < deadline) {
+      Wait(std::chrono::milliseconds(100));
+    }
+    if (server_ != 0 && leave_signals_ == signals_before) {
+      kill(server_, SIGTERM);
+      deadline = SteadyClock::now() + kStopTimeout;
+      while (server_ != 0 && leave_signals_ == signals_before && SteadyClock::now() < deadline) {
+        Wait(std::chrono::milliseconds(100));
+      }
+    }
+    KillAll();
+  }
+
+  void KillAll() {
+    std::vector<pid_t> left;
+    for (Worker& worker : workers_) {
+      left.push_back(std::exchange(worker.pid, 0));
+    }
+    left.push_back(std::exchange(server_, 0));
+    for (const pid_t pid : left) {
+      if (pid != 0) {
+        kill(pid, SIGKILL);
+        int status = 0;
+        waitpid(pid, &status, 0);
+      }
+    }
+  }
+
+  const UpOptions& options_;
+  std::ostream& out_;
+  std::ostream& err_;
+  sigset_t signals_{};
+  std::filesystem::path folder_;
+  std::filesystem::path programs_;
+  std::filesystem::path server_log_;
+  std::vector<std::string> gpus_;
+  int lock_ = -1;
+  int64_t workers_wanted_ = 0;
+  pid_t server_ = 0;
+  int64_t grpc_port_ = 0;
+  int64_t http_port_ = 0;
+  std::vector<Worker> workers_;
+  int leave_signals_ = 0;
+  std::optional<int> end_;  // set: stop, and leave with this status
+};
+
+}  // namespace
+
+int64_t ThreadsPerWorker(int64_t threads, int64_t workers) {
+  return std::max<int64_t>(1, threads / std::max<int64_t>(1, workers));
+}
+
+int64_t RestartDelaySeconds(int64_t n) {
+  return n >= 6 ? 30 : int64_t{1} << std::max<int64_t>(0, n - 1);
+}
+
+absl::StatusOr<int> RunUp(const UpOptions& options, std::ostream& out, std::ostream& err) {
+  return Installation(options, out, err).Run();
+}
+
+}  // namespace reluscape

@@ -1,0 +1,41 @@
+#pragma once
+
+// `reluscape up`: one machine's whole installation as child processes of one command.
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace reluscape {
+
+struct UpOptions {
+  std::string data_dir = "reluscape-data";
+  int64_t grpc_port = -1;         // -1: the coordinator's own default; 0: a free one
+  int64_t http_port = -1;         // likewise
+  int64_t workers = -1;           // -1: one per GPU, else one
+  int64_t threads = 0;            // CPU threads of all Workers together; 0: one per core
+  std::vector<std::string> data;  // NAME=PATH
+  std::string device = "auto";
+};
+
+// Starts the coordinator, waits until it listens, starts the Workers, and stays until SIGINT,
+// SIGTERM or SIGHUP: then the Workers hand back what they work on and end, after them the
+// coordinator; a second signal kills all. A Worker that dies is started again, later each time; one
+// that refuses its options ends all, and so does the end of the coordinator.
+//
+// Returns the exit status: 0 after a signal, else that of the program whose end ended all. An error
+// where nothing was started: FAILED_PRECONDITION where another `up` uses the folder,
+// INVALID_ARGUMENT for a data set that is not there, NOT_FOUND for a missing program.
+absl::StatusOr<int> RunUp(const UpOptions& options, std::ostream& out, std::ostream& err);
+
+// CPU threads of one of `workers` Workers; at least 1.
+int64_t ThreadsPerWorker(int64_t threads, int64_t workers);
+
+// How long to wait before a Worker is started for the n-th time after it died (n from 1) without
+// having run for a minute: 1, 2, 4, ... at most 30 seconds.
+int64_t RestartDelaySeconds(int64_t n);
+
+}  // namespace reluscape

@@ -8,7 +8,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "base/field_errors.h"
 #include "base/files.h"
 #include "base/status_macros.h"
@@ -16,6 +15,7 @@
 #include "client/text_table.h"
 #include "search/cost/cost_model.h"
 #include "search/network/accounting.h"
+#include "search/network/describe.h"
 #include "search/network/equalization.h"
 #include "search/network/names.h"
 
@@ -106,39 +106,14 @@ Json DescriptionJson(const std::string& name, const Counted& counted) {
 }
 
 std::string DescriptionText(const std::string& name, const Counted& counted) {
-  const NetworkCounts& counts = counted.counts;
-  std::string text = absl::StrCat(Printable(name), "\n  ", CanonicalText(counted.architecture),
-                                  "\n  hash ", NetworkHash(counted.network), "\n\n");
-  absl::StrAppend(&text, "ReLUs       ", WithSeparators(counts.relus), " (",
-                  WithSeparators(counts.relus_with_stem), " with a ReLU behind the stem)\n");
-  absl::StrAppend(&text, "MACs        ", WithSeparators(counts.macs), "\n");
-  absl::StrAppend(&text, "parameters  ", WithSeparators(counts.parameters), "\n");
+  std::string text =
+      absl::StrCat(Printable(name), "\n",
+                   DescribeAsText(counted.architecture, counted.network, counted.counts), "\n");
   for (const CostModel* model : CostModels()) {
-    absl::StrAppend(&text, "latency     ", Seconds(model->Seconds(counted.network, counts.relus)),
-                    " s by ", model->Name(), " with all ReLUs (an estimate; ", model->Source(),
-                    ")\n");
+    absl::StrAppend(&text, "latency by ", model->Name(), " with all ReLUs: ",
+                    Seconds(model->Seconds(counted.network, counted.counts.relus)),
+                    " s, an estimate; ", model->Source(), "\n");
   }
-  TextTable stages(
-      {{"stage", true}, {"ReLUs", true}, {"width", true}, {"side", true}, {"blocks", true}});
-  for (size_t i = 0; i < counts.stages.size(); ++i) {
-    const StageCounts& stage = counts.stages[i];
-    stages.AddRow({absl::StrCat(i + 1), WithSeparators(stage.relus), WithSeparators(stage.width),
-                   WithSeparators(stage.side), WithSeparators(stage.blocks)});
-  }
-  TextTable layers({{"layer"},
-                    {"stage", true},
-                    {"output"},
-                    {"ReLUs", true},
-                    {"MACs", true},
-                    {"parameters", true}});
-  for (const LayerCounts& layer : counts.layers) {
-    layers.AddRow(
-        {layer.name, absl::StrCat(layer.stage),
-         absl::StrCat(layer.output.channels, " x ", layer.output.height, " x ", layer.output.width),
-         WithSeparators(layer.relus), WithSeparators(layer.macs),
-         WithSeparators(layer.parameters)});
-  }
-  absl::StrAppend(&text, "\n", stages.ToString(), "\n", layers.ToString());
   return text;
 }
 

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
+#include <string_view>
+#include <unordered_set>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -133,7 +134,7 @@ absl::Status CheckNetwork(const Network& network) {
     return absl::InvalidArgumentError(
         absl::StrCat("network of ", network.ops.size(), " operations; allowed: 1 to ", kMaxOps));
   }
-  std::set<std::string> names;
+  std::unordered_set<std::string_view> names;
   for (size_t i = 0; i < network.ops.size(); ++i) {
     if (network.ops[i].name.empty() || !names.insert(network.ops[i].name).second) {
       return Wrong(network.ops[i], i, "its name is empty or used twice");

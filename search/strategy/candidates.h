@@ -23,8 +23,8 @@ inline constexpr int64_t kMaxReplicates = 100;
 inline constexpr int64_t kMaxGenerators = 100;  // entries of candidates.deepreshape
 inline constexpr size_t kMaxNotes = 100;        // more are only counted
 // Operations of all networks together, also of those that are left out; 1000 networks of 110
-// layers have half of it.
-inline constexpr int64_t kMaxOperations = 1'000'000;
+// layers have 390,000.
+inline constexpr int64_t kMaxOperations = 500'000;
 
 struct ProposedNetwork {
   std::string name;  // as the user wrote it, or "hrn-5x5x3x@16" where generated

@@ -1,0 +1,17 @@
+#pragma once
+
+// A network as a text for people. Thread-safe.
+
+#include <string>
+
+#include "search/network/accounting.h"
+#include "search/network/names.h"
+
+namespace reluscape {
+
+// Canonical text, hash and totals, then a table of the stages and one of the layers, with thousands
+// separated. `network` and `counts` are those of `architecture`. Ends with a newline.
+std::string DescribeAsText(const Architecture& architecture, const Network& network,
+                           const NetworkCounts& counts);
+
+}  // namespace reluscape

@@ -20,7 +20,7 @@ inline constexpr int kMaxRequestBytes = 8 * 1024 * 1024;
 inline constexpr int kMaxMetadataBytes = 256 * 1024;
 
 // An unencrypted channel to HOST:PORT that connects when first used and again after every loss,
-// waiting at most 5 s between tries.
+// trying once a second.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);
 
 }  // namespace reluscape

@@ -539,6 +539,15 @@ LimitsSpec ReadLimits(const v1::LimitsSpec& message, FieldErrors& errors) {
   return limits;
 }
 
+// Whether one path is the other or lies below it. The empty path is the whole text.
+bool Related(const std::string& a, const std::string& b) {
+  const std::string& shorter = a.size() <= b.size() ? a : b;
+  const std::string& longer = a.size() <= b.size() ? b : a;
+  if (!longer.starts_with(shorter)) return false;
+  return shorter.empty() || longer.size() == shorter.size() || longer[shorter.size()] == '.' ||
+         longer[shorter.size()] == '[';
+}
+
 void WriteSgd(const SgdSettings& settings, v1::SgdSpec& message) {
   message.set_epochs(settings.epochs);
   message.set_batch(settings.batch);
@@ -580,6 +589,22 @@ JobSpec JobSpecFromProto(const v1::JobSpec& message, FieldErrors& errors) {
   FieldReader("", Missing::kTakesDefault, errors)
       .Integer("seed", message.has_seed(), message.seed(), 0, kLargestExact, seed);
   spec.seed = static_cast<uint64_t>(seed);
+  return spec;
+}
+
+JobSpec JobSpecFromJson(const std::string& text, FieldErrors& errors) {
+  v1::JobSpec message;
+  JsonToMessage(text, message, errors);
+  FieldErrors later;
+  JobSpec spec = JobSpecFromProto(message, later);
+  // A field that could not be read is missing from the message: its absence is no second error.
+  const std::vector<FieldError> earlier = errors.errors();
+  for (const FieldError& error : later.errors()) {
+    if (std::none_of(earlier.begin(), earlier.end(),
+                     [&](const FieldError& other) { return Related(error.field, other.field); })) {
+      errors.Add(error.field, error.found, error.allowed);
+    }
+  }
   return spec;
 }
 

@@ -2,6 +2,8 @@
 
 // JobSpec messages and structs.
 
+#include <string>
+
 #include "base/field_errors.h"
 #include "reluscape/v1/job.pb.h"
 #include "search/job.h"
@@ -11,6 +13,9 @@ namespace reluscape {
 // Fills in every default and checks every range that needs no network (those of job.proto's
 // comments); adds one error per field. The struct is usable only where nothing was added.
 JobSpec JobSpecFromProto(const v1::JobSpec& message, FieldErrors& errors);
+
+// Of a job file: JsonToMessage and JobSpecFromProto with the errors of both, one per field.
+JobSpec JobSpecFromJson(const std::string& text, FieldErrors& errors);
 
 // With every field set.
 v1::JobSpec ToProto(const JobSpec& spec);

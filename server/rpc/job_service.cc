@@ -1,0 +1,180 @@
+#include "server/rpc/job_service.h"
+
+#include <fstream>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/field_errors.h"
+#include "base/sha256.h"
+#include "base/status_macros.h"
+#include "search/wire/job.h"
+#include "search/wire/json.h"
+#include "search/wire/status.h"
+#include "search/wire/views.h"
+
+namespace reluscape {
+namespace {
+
+constexpr size_t kLongestRequestId = 100;
+constexpr int64_t kMostEvents = 10'000;
+constexpr int64_t kDefaultEvents = 1'000;
+constexpr size_t kChunkBytes = size_t{1024} * 1024;
+
+// The message of a view, or the status.
+template <typename View, typename Message>
+grpc::Status Answer(absl::StatusOr<View> view, Message* response) {
+  if (!view.ok()) return ToGrpc(view.status());
+  *response = ToProto(*view);
+  return grpc::Status::OK;
+}
+
+}  // namespace
+
+// One per call: opening takes about a millisecond, and a slow listing delays no other.
+absl::StatusOr<std::unique_ptr<ResultReader>> JobService::OpenReader() const {
+  return ResultReader::Open(database_, clock_, lease_time_);
+}
+
+absl::StatusOr<v1::SubmitJobResponse> JobService::Submit(const v1::SubmitJobRequest& request) {
+  FieldErrors errors;
+  JobSpec spec;
+  switch (request.job_case()) {
+    case v1::SubmitJobRequest::kSpec:
+      spec = JobSpecFromProto(request.spec(), errors);
+      break;
+    case v1::SubmitJobRequest::kJobJson:
+      spec = JobSpecFromJson(request.job_json(), errors);
+      break;
+    case v1::SubmitJobRequest::JOB_NOT_SET:
+      return absl::InvalidArgumentError("job: found nothing; allowed: spec or job_json");
+  }
+  if (request.request_id().size() > kLongestRequestId) {
+    errors.Add("request_id", absl::StrCat(request.request_id().size(), " characters"),
+               absl::StrCat("at most ", kLongestRequestId));
+  }
+  if (!errors.empty()) return errors.ToStatus();
+  ASSIGN_OR_RETURN(const SubmitOutcome outcome,
+                   coordinator_.Submit(spec, MessageToJson(ToProto(spec)), RecipeHash(spec.stages),
+                                       request.request_id(), request.validate_only()));
+  v1::SubmitJobResponse response;
+  response.set_job(outcome.job.value);
+  *response.mutable_preview() = ToProto(outcome.preview);
+  return response;
+}
+
+grpc::Status JobService::SubmitJob(grpc::ServerContext*, const v1::SubmitJobRequest* request,
+                                   v1::SubmitJobResponse* response) {
+  absl::StatusOr<v1::SubmitJobResponse> submitted = Submit(*request);
+  if (!submitted.ok()) return ToGrpc(submitted.status());
+  *response = *std::move(submitted);
+  return grpc::Status::OK;
+}
+
+grpc::Status JobService::ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
+                                  v1::JobList* response) {
+  const auto reader = OpenReader();
+  if (!reader.ok()) return ToGrpc(reader.status());
+  return Answer((*reader)->ListJobs(), response);
+}
+
+grpc::Status JobService::GetJob(grpc::ServerContext*, const v1::GetJobRequest* request,
+                                v1::JobDetail* response) {
+  const auto reader = OpenReader();
+  if (!reader.ok()) return ToGrpc(reader.status());
+  return Answer((*reader)->GetJob(JobId{request->job()}), response);
+}
+
+grpc::Status JobService::GetFront(grpc::ServerContext*, const v1::GetFrontRequest* request,
+                                  v1::Front* response) {
+  const auto reader = OpenReader();
+  if (!reader.ok()) return ToGrpc(reader.status());
+  return Answer((*reader)->GetFront(JobId{request->job()}), response);
+}
+
+grpc::Status JobService::GetCandidate(grpc::ServerContext*, const v1::GetCandidateRequest* request,
+                                      v1::CandidateDetail* response) {
+  const auto reader = OpenReader();
+  if (!reader.ok()) return ToGrpc(reader.status());
+  return Answer((*reader)->GetCandidate(CandidateId{request->candidate()}), response);
+}
+
+absl::StatusOr<v1::Job> JobService::ReadJob(int64_t job) {
+  ASSIGN_OR_RETURN(const auto reader, OpenReader());
+  ASSIGN_OR_RETURN(const JobDetailView detail, reader->GetJob(JobId{job}));
+  return ToProto(detail.job);
+}
+
+grpc::Status JobService::CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,
+                                   v1::Job* response) {
+  if (absl::Status status = coordinator_.Cancel(JobId{request->job()}); !status.ok()) {
+    return ToGrpc(status);
+  }
+  absl::StatusOr<v1::Job> job = ReadJob(request->job());
+  if (!job.ok()) return ToGrpc(job.status());
+  *response = *std::move(job);
+  return grpc::Status::OK;
+}
+
+grpc::Status JobService::UnsealJob(grpc::ServerContext*, const v1::UnsealJobRequest* request,
+                                   v1::Job* response) {
+  if (absl::Status status = coordinator_.Unseal(JobId{request->job()}); !status.ok()) {
+    return ToGrpc(status);
+  }
+  absl::StatusOr<v1::Job> job = ReadJob(request->job());
+  if (!job.ok()) return ToGrpc(job.status());
+  *response = *std::move(job);
+  return grpc::Status::OK;
+}
+
+grpc::Status JobService::ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest*,
+                                     v1::WorkerList* response) {
+  const auto reader = OpenReader();
+  if (!reader.ok()) return ToGrpc(reader.status());
+  return Answer((*reader)->ListWorkers(), response);
+}
+
+grpc::Status JobService::ListEvents(grpc::ServerContext*, const v1::ListEventsRequest* request,
+                                    v1::EventList* response) {
+  if (request->limit() < 0 || request->limit() > kMostEvents) {
+    return ToGrpc(absl::InvalidArgumentError(absl::StrCat("limit: found ", request->limit(),
+                                                          "; allowed: 1 to ", kMostEvents,
+                                                          ", or 0 for ", kDefaultEvents)));
+  }
+  const auto reader = OpenReader();
+  if (!reader.ok()) return ToGrpc(reader.status());
+  const int64_t limit = request->limit() == 0 ? kDefaultEvents : request->limit();
+  return Answer((*reader)->ListEvents(JobId{request->job()}, request->after(), limit), response);
+}
+
+grpc::Status JobService::ReadArtifact(grpc::ServerContext* context,
+                                      const v1::ReadArtifactRequest* request,
+                                      grpc::ServerWriter<v1::ArtifactChunk>* writer) {
+  // Only a digest ever becomes part of a path.
+  if (!IsSha256Hex(request->sha256())) {
+    return ToGrpc(absl::InvalidArgumentError(
+        absl::StrCat("sha256: found \"", request->sha256().substr(0, 100),
+                     "\"; allowed: 64 lower-case hexadecimal digits")));
+  }
+  const std::filesystem::path path = artifacts_.PathOf(ArtifactRef{request->sha256(), 0});
+  std::error_code error;
+  std::ifstream file(path, std::ios::binary);
+  if (!file || !std::filesystem::is_regular_file(path, error)) {
+    return ToGrpc(absl::NotFoundError(absl::StrCat("there is no artifact ", request->sha256())));
+  }
+  std::string buffer(kChunkBytes, '\0');
+  while (!context->IsCancelled()) {
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    if (file.gcount() == 0) break;
+    v1::ArtifactChunk chunk;
+    chunk.set_data(buffer.data(), static_cast<size_t>(file.gcount()));
+    if (!writer->Write(chunk)) return ToGrpc(absl::CancelledError("the reader is gone"));
+  }
+  if (file.bad()) {
+    return ToGrpc(absl::DataLossError(absl::StrCat("cannot read artifact ", request->sha256())));
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace reluscape

@@ -1,0 +1,61 @@
+#pragma once
+
+// The service that users and their scripts call: validates, asks the Coordinator to act or a
+// ResultReader to read, and turns what comes back into messages. Thread-safe.
+
+#include <filesystem>
+#include <memory>
+
+#include "base/clock.h"
+#include "reluscape/v1/job_service.grpc.pb.h"
+#include "search/artifact_folder.h"
+#include "server/coordinator.h"
+#include "storage/result_reader.h"
+
+namespace reluscape {
+
+class JobService final : public v1::JobService::Service {
+ public:
+  // The references must outlive the service. `lease_time`: as the coordinator's.
+  JobService(Coordinator& coordinator, std::filesystem::path database,
+             const ArtifactFolder& artifacts, const Clock& clock, Milliseconds lease_time)
+      : coordinator_(coordinator),
+        database_(std::move(database)),
+        artifacts_(artifacts),
+        clock_(clock),
+        lease_time_(lease_time) {}
+
+  grpc::Status SubmitJob(grpc::ServerContext* context, const v1::SubmitJobRequest* request,
+                         v1::SubmitJobResponse* response) override;
+  grpc::Status ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
+                        v1::JobList* response) override;
+  grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request,
+                      v1::JobDetail* response) override;
+  grpc::Status GetFront(grpc::ServerContext* context, const v1::GetFrontRequest* request,
+                        v1::Front* response) override;
+  grpc::Status GetCandidate(grpc::ServerContext* context, const v1::GetCandidateRequest* request,
+                            v1::CandidateDetail* response) override;
+  grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request,
+                         v1::Job* response) override;
+  grpc::Status UnsealJob(grpc::ServerContext* context, const v1::UnsealJobRequest* request,
+                         v1::Job* response) override;
+  grpc::Status ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest* request,
+                           v1::WorkerList* response) override;
+  grpc::Status ListEvents(grpc::ServerContext* context, const v1::ListEventsRequest* request,
+                          v1::EventList* response) override;
+  grpc::Status ReadArtifact(grpc::ServerContext* context, const v1::ReadArtifactRequest* request,
+                            grpc::ServerWriter<v1::ArtifactChunk>* writer) override;
+
+ private:
+  absl::StatusOr<v1::SubmitJobResponse> Submit(const v1::SubmitJobRequest& request);
+  absl::StatusOr<v1::Job> ReadJob(int64_t job);
+  absl::StatusOr<std::unique_ptr<ResultReader>> OpenReader() const;
+
+  Coordinator& coordinator_;
+  const std::filesystem::path database_;
+  const ArtifactFolder& artifacts_;
+  const Clock& clock_;
+  const Milliseconds lease_time_;
+};
+
+}  // namespace reluscape

@@ -1,0 +1,309 @@
+#include "tests/fakes/fake_trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/build_info.h"
+#include "base/fault_point.h"
+#include "base/random.h"
+#include "base/sha256.h"
+#include "base/status_macros.h"
+#include "search/network/names.h"
+
+namespace reluscape {
+namespace {
+
+constexpr int64_t kLinearizeEpochs = 8;
+
+// A safetensors file (huggingface/safetensors, README, "Format") of uint8 tensors.
+std::string TensorFile(const std::map<std::string, std::string>& metadata,
+                       const std::map<std::string, std::string>& tensors) {
+  std::string header = "{\"__metadata__\":{";
+  std::string bytes;
+  const char* comma = "";
+  for (const auto& [key, value] : metadata) {
+    absl::StrAppend(&header, comma, "\"", key, "\":\"", value, "\"");
+    comma = ",";
+  }
+  header += "}";
+  for (const auto& [name, content] : tensors) {
+    absl::StrAppend(&header, ",\"", name, "\":{\"dtype\":\"U8\",\"shape\":[", content.size(),
+                    "],\"data_offsets\":[", bytes.size(), ",", bytes.size() + content.size(), "]}");
+    bytes += content;
+  }
+  header += "}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  std::string file;
+  for (int i = 0; i < 8; ++i) {
+    file += static_cast<char>(static_cast<uint64_t>(header.size()) >> (8 * i) & 0xFF);
+  }
+  return file + header + bytes;
+}
+
+// The value of a key in the metadata that TensorFile wrote.
+absl::StatusOr<int64_t> MetadataInteger(const std::string& file, const std::string& key) {
+  const std::string marker = absl::StrCat("\"", key, "\":\"");
+  const size_t start = file.find(marker);
+  int64_t value = 0;
+  if (start == std::string::npos ||
+      !absl::SimpleAtoi(file.substr(start + marker.size(),
+                                    file.find('"', start + marker.size()) - start - marker.size()),
+                        &value)) {
+    return absl::DataLossError(absl::StrCat("there is no ", key, " in the artifact"));
+  }
+  return value;
+}
+
+// A number in [0, 1) that looks drawn but depends on its arguments alone.
+double Jitter(uint64_t seed, const std::string& purpose, int64_t index) {
+  return Random(DeriveSeed(seed, purpose, static_cast<uint64_t>(index))).Uniform();
+}
+
+bool SleepUnlessStopped(Milliseconds time, const std::stop_token& stop) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  while (!stop.stop_requested()) {
+    const auto left = until - std::chrono::steady_clock::now();
+    if (left <= Milliseconds(0)) return true;
+    std::this_thread::sleep_for(
+        std::min(left, std::chrono::steady_clock::duration(Milliseconds(20))));
+  }
+  return false;
+}
+
+}  // namespace
+
+struct FakeTrainer::Script {
+  Network network;
+  NetworkCounts counts;
+  Measurement measurement;
+  int64_t epochs = 0;       // of the whole stage
+  int64_t first_epoch = 0;  // to play
+  double seconds_before = 0;
+
+  // Of the descent after that many epochs: a straight line from the full network to the smallest
+  // Budget.
+  int64_t RelusAfter(const TaskDescription& task, int64_t epochs_done) const {
+    const int64_t end = task.budgets.back();
+    return counts.relus - (counts.relus - end) * epochs_done / epochs;
+  }
+  // Validation accuracy of a network with `relus` left, in [0.1, 0.95].
+  double AccuracyAt(int64_t relus, uint64_t seed) const {
+    const double left = static_cast<double>(relus) / static_cast<double>(counts.relus);
+    const double size = std::log10(static_cast<double>(counts.macs) + 1) / 100;
+    return 0.55 + size + 0.3 * std::pow(left, 0.3) + 0.02 * Jitter(seed, "accuracy", relus);
+  }
+};
+
+FakeTrainer::FakeTrainer(FakeTrainerOptions options, const ArtifactFolder& artifacts)
+    : options_(std::move(options)), artifacts_(artifacts) {}
+
+void FakeTrainer::Describe(WorkerInfo& info) const {
+  info.device = options_.device;
+  info.torch_version = "none (scripted)";
+  info.data_sets = options_.data_sets;
+}
+
+absl::StatusOr<FakeTrainer::Script> FakeTrainer::Prepare(const TaskDescription& task) const {
+  Script script;
+  ASSIGN_OR_RETURN(const Architecture architecture,
+                   ParseArchitecture(task.network, task.data.side, task.data.classes));
+  ASSIGN_OR_RETURN(script.network, BuildNetwork(architecture));
+  ASSIGN_OR_RETURN(script.counts, CountNetwork(script.network));
+  if (std::find(options_.data_sets.begin(), options_.data_sets.end(), task.data.set) ==
+      options_.data_sets.end()) {
+    return absl::NotFoundError(absl::StrCat("data set ", task.data.set, " is not scripted"));
+  }
+  Measurement& measurement = script.measurement;
+  measurement.build_commit = BuildCommit();
+  measurement.torch_version = "none (scripted)";
+  measurement.device = options_.device;
+  measurement.precision = "float32";
+  measurement.threads = 1;
+  measurement.data_hash =
+      Sha256Hex(absl::StrCat("scripted ", task.data.set, " ", task.data.classes));
+  measurement.split_hash = Sha256Hex(absl::StrCat("split ", task.split_seed));
+  measurement.train_images = task.data.train_images > 0 ? task.data.train_images : 9000;
+  measurement.validation_images =
+      task.data.validation_images > 0 ? task.data.validation_images : 1000;
+  measurement.test_images = task.data.test_images > 0 ? task.data.test_images : 2000;
+  if (!task.data_hash.empty() && task.data_hash != measurement.data_hash) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the data differs from what the pretrain used: found ", measurement.data_hash,
+                     ", expected ", task.data_hash));
+  }
+  for (const ArtifactRef& input : {task.weights, task.snapshot}) {
+    if (input) RETURN_IF_ERROR(artifacts_.Get(input).status());
+  }
+  const auto chosen = options_.epochs.find(task.stage);
+  if (chosen != options_.epochs.end() && chosen->second > 0) {
+    script.epochs = chosen->second;
+  } else if (task.stage == Stage::kPretrain) {
+    script.epochs = task.settings.pretrain.epochs;
+  } else if (task.stage == Stage::kFineTune) {
+    script.epochs = task.settings.fine_tune.epochs;
+  } else {
+    script.epochs = std::min(kLinearizeEpochs, task.settings.linearize.max_epochs);
+  }
+  if (task.stage != Stage::kPretrain && task.budgets.empty()) {
+    return absl::InvalidArgumentError("the task names no budget");
+  }
+  if (task.checkpoint) {
+    ASSIGN_OR_RETURN(const std::string file, artifacts_.Get(task.checkpoint));
+    ASSIGN_OR_RETURN(script.first_epoch, MetadataInteger(file, "epochs_done"));
+    ASSIGN_OR_RETURN(const int64_t milliseconds, MetadataInteger(file, "milliseconds"));
+    script.seconds_before = static_cast<double>(milliseconds) / 1000;
+  }
+  return script;
+}
+
+absl::Status FakeTrainer::Play(const TaskDescription& task, const Script& script,
+                               TaskListener& listener, const std::stop_token& stop,
+                               TaskOutcome& outcome) const {
+  const auto begin = std::chrono::steady_clock::now();
+  auto last_checkpoint = begin;
+  outcome.device_seconds = script.seconds_before;
+  for (int64_t epoch = script.first_epoch; epoch < script.epochs; ++epoch) {
+    if (options_.fail_stage == task.stage && epoch == options_.fail_epoch) {
+      outcome.failure = Failure{options_.fail_kind, "scripted failure", epoch};
+      return absl::OkStatus();
+    }
+    const auto epoch_begin = std::chrono::steady_clock::now();
+    outcome.stopped = !SleepUnlessStopped(options_.epoch_time * 4 / 5, stop);
+    if (outcome.stopped) return absl::OkStatus();
+    FaultPoint("worker.mid_epoch");
+    outcome.stopped = !SleepUnlessStopped(options_.epoch_time / 5, stop);
+    if (outcome.stopped) return absl::OkStatus();
+
+    const auto now = std::chrono::steady_clock::now();
+    outcome.device_seconds =
+        script.seconds_before + std::chrono::duration<double>(now - begin).count();
+    const double progress = static_cast<double>(epoch + 1) / static_cast<double>(script.epochs);
+    EpochReport report;
+    report.epoch = epoch;
+    report.seconds = std::chrono::duration<double>(now - epoch_begin).count();
+    report.relus = script.counts.relus;
+    double accuracy = script.AccuracyAt(script.counts.relus, task.seed);
+    if (task.stage == Stage::kPretrain) {
+      accuracy *= 1 - std::exp(-4 * progress) * 0.8;
+      report.learning_rate = task.settings.pretrain.learning_rate * (1 - progress);
+    } else if (task.stage == Stage::kLinearize) {
+      report.relus = script.RelusAfter(task, epoch + 1);
+      report.lambda = task.settings.linearize.lambda * std::pow(1.1, static_cast<double>(epoch));
+      accuracy = script.AccuracyAt(report.relus, task.seed);
+      report.learning_rate = task.settings.linearize.weight_learning_rate;
+    } else {
+      report.relus = task.budgets.front();
+      accuracy = script.AccuracyAt(report.relus, task.seed) * (0.8 + 0.2 * progress);
+      report.learning_rate = task.settings.fine_tune.learning_rate * (1 - progress);
+    }
+    report.validation_accuracy = accuracy;
+    report.train_accuracy = std::min(1.0, accuracy + 0.03);
+    report.loss = 2.3 * (1 - accuracy);
+    if (task.stage == Stage::kLinearize) {
+      const int64_t before = script.RelusAfter(task, epoch);
+      for (const int64_t budget : task.budgets) {
+        // Left behind in this epoch; or reached with its very last step.
+        const bool crossed = before >= budget && report.relus < budget;
+        const bool met = epoch + 1 == script.epochs && report.relus == budget;
+        if (!crossed && !met) continue;
+        SnapshotReport snapshot;
+        snapshot.budget = budget;
+        snapshot.relus = crossed ? before : report.relus;
+        snapshot.epoch = epoch;
+        snapshot.device_seconds = outcome.device_seconds;
+        ASSIGN_OR_RETURN(snapshot.artifact, artifacts_.Put(TensorFile(
+                                                {{"kind", "snapshot"},
+                                                 {"budget", absl::StrCat(budget)},
+                                                 {"candidate", absl::StrCat(task.candidate.value)},
+                                                 {"seed", absl::StrCat(task.seed)}},
+                                                {})));
+        listener.OnSnapshot(snapshot);
+      }
+    }
+    listener.OnEpoch(report);
+    if (now - last_checkpoint >= options_.checkpoint_interval && epoch + 1 < script.epochs) {
+      last_checkpoint = now;
+      ASSIGN_OR_RETURN(
+          const ArtifactRef checkpoint,
+          artifacts_.Put(TensorFile(
+              {{"kind", "checkpoint"},
+               {"task", absl::StrCat(task.task.value)},
+               {"seed", absl::StrCat(task.seed)},
+               {"epochs_done", absl::StrCat(epoch + 1)},
+               {"milliseconds", absl::StrCat(static_cast<int64_t>(outcome.device_seconds * 1000))}},
+              {})));
+      listener.OnCheckpoint(checkpoint, outcome.device_seconds);
+    }
+  }
+  return Finish(task, script, outcome);
+}
+
+absl::Status FakeTrainer::Finish(const TaskDescription& task, const Script& script,
+                                 TaskOutcome& outcome) const {
+  if (task.stage == Stage::kLinearize) return absl::OkStatus();
+  if (task.stage == Stage::kPretrain) {
+    ASSIGN_OR_RETURN(
+        outcome.weights,
+        artifacts_.Put(TensorFile(
+            {{"kind", "weights"}, {"network", task.network}, {"seed", absl::StrCat(task.seed)}},
+            {{"tail.weight", "scripted"}})));
+    return absl::OkStatus();
+  }
+  ResultReport result;
+  result.budget = task.budgets.front();
+  result.relus = result.budget;
+  std::map<std::string, std::string> masks;
+  int64_t units_so_far = 0;
+  int64_t kept_so_far = 0;
+  for (const Op& op : script.network.ops) {
+    if (op.kind != OpKind::kRelu) continue;
+    LayerRelus layer;
+    layer.layer = op.name;
+    layer.units = op.output.channels * op.output.height * op.output.width;
+    // Evenly over all layers, exact in the sum.
+    units_so_far += layer.units;
+    const auto kept_until = static_cast<int64_t>(static_cast<__int128>(result.budget) *
+                                                 units_so_far / script.counts.relus);
+    layer.kept = kept_until - kept_so_far;
+    kept_so_far = kept_until;
+    std::string mask(static_cast<size_t>(layer.units), '\0');
+    std::fill_n(mask.begin(), layer.kept, '\1');
+    masks[op.name + ".mask"] = std::move(mask);
+    result.layers.push_back(std::move(layer));
+  }
+  result.accuracy_validation = script.AccuracyAt(result.relus, task.seed);
+  result.accuracy_soft = result.accuracy_validation - 0.02;
+  result.accuracy_trimmed = result.accuracy_validation - 0.1;
+  result.accuracy_test = result.accuracy_validation - 0.01;
+  ASSIGN_OR_RETURN(result.artifact,
+                   artifacts_.Put(TensorFile({{"kind", "result"},
+                                              {"network", task.network},
+                                              {"budget", absl::StrCat(result.budget)},
+                                              {"seed", absl::StrCat(task.seed)}},
+                                             masks)));
+  outcome.result = std::move(result);
+  return absl::OkStatus();
+}
+
+TaskOutcome FakeTrainer::Run(const TaskDescription& task, TaskListener& listener,
+                             std::stop_token stop) {
+  TaskOutcome outcome;
+  absl::StatusOr<Script> script = Prepare(task);
+  absl::Status status = script.status();
+  if (status.ok()) {
+    listener.OnMeasurement(script->measurement, script->epochs);
+    status = Play(task, *script, listener, stop, outcome);
+  }
+  if (!status.ok()) {
+    outcome.failure = Failure{FailureKind::kBadInput, std::string(status.message()), -1};
+  }
+  return outcome;
+}
+
+}  // namespace reluscape

@@ -1,0 +1,40 @@
+#include "worker/rpc/grpc_link.h"
+
+#include <grpcpp/client_context.h>
+
+#include <chrono>
+
+#include "base/status_macros.h"
+#include "reluscape/v1/worker_service.grpc.pb.h"
+#include "search/wire/status.h"
+#include "search/wire/sync.h"
+
+namespace reluscape {
+namespace {
+
+class GrpcLink final : public CoordinatorLink {
+ public:
+  explicit GrpcLink(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(v1::WorkerService::NewStub(channel)) {}
+
+  absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request, Milliseconds timeout,
+                                           std::stop_token cancel) override {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
+    v1::SynchronizeResponse response;
+    const std::stop_callback on_cancel(cancel, [&context] { context.TryCancel(); });
+    RETURN_IF_ERROR(FromGrpc(stub_->Synchronize(&context, ToProto(request), &response)));
+    return FromProto(response);
+  }
+
+ private:
+  const std::unique_ptr<v1::WorkerService::Stub> stub_;
+};
+
+}  // namespace
+
+std::unique_ptr<CoordinatorLink> MakeGrpcLink(const std::shared_ptr<grpc::Channel>& channel) {
+  return std::make_unique<GrpcLink>(channel);
+}
+
+}  // namespace reluscape

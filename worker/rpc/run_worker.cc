@@ -1,0 +1,79 @@
+#include "worker/rpc/run_worker.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "base/build_info.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "search/wire/channel.h"
+#include "worker/agent.h"
+#include "worker/rpc/grpc_link.h"
+#include "worker/worker_id.h"
+
+namespace reluscape {
+namespace {
+
+absl::StatusOr<std::string> WaitForMarker(const RunWorkerOptions& options,
+                                          const ArtifactFolder& artifacts,
+                                          const std::stop_token& stop) {
+  const auto deadline = std::chrono::steady_clock::now() + options.marker_patience;
+  bool told = false;
+  while (true) {
+    absl::StatusOr<std::string> id = artifacts.ReadId();
+    if (id.ok()) return id;
+    if (stop.stop_requested()) return absl::CancelledError("stopped");
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return absl::FailedPreconditionError(std::string(id.status().message()));
+    }
+    if (!told) LogInfo("waiting for the coordinator's artifact folder");
+    told = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+// Tells this process from every earlier one with its id.
+std::string NewIncarnation() {
+  std::random_device random;
+  return absl::StrCat(absl::Hex(random(), absl::kZeroPad8), absl::Hex(random(), absl::kZeroPad8),
+                      "-", ::getpid());
+}
+
+}  // namespace
+
+absl::Status RunWorker(const RunWorkerOptions& options, const ArtifactFolder& artifacts,
+                       Trainer& trainer, const std::stop_token& stop) {
+  const absl::StatusOr<std::string> folder_id = WaitForMarker(options, artifacts, stop);
+  if (!folder_id.ok()) {
+    return stop.stop_requested() ? absl::OkStatus() : folder_id.status();
+  }
+  AgentOptions agent_options;
+  WorkerInfo& info = agent_options.worker;
+  info.host = HostName();
+  info.pid = ::getpid();
+  info.incarnation = NewIncarnation();
+  info.build_commit = BuildCommit();
+  trainer.Describe(info);
+  ASSIGN_OR_RETURN(const WorkerId id,
+                   WorkerId::Claim(options.id, info.host, info.device, *folder_id));
+  info.id = id.text();
+  agent_options.artifact_folder_id = *folder_id;
+
+  LogInfo("worker ", info.id, " on ", info.device, " works for ", options.server);
+  const std::unique_ptr<CoordinatorLink> link = MakeGrpcLink(MakeChannel(options.server));
+  Agent agent(agent_options, *link, trainer);
+  const absl::Status status = agent.Run(stop);
+  if (!agent.TrainerReturned()) {
+    LogError("the trainer did not stop in time; ending without it");
+    std::_Exit(status.ok() ? 0 : 1);
+  }
+  return status;
+}
+
+}  // namespace reluscape

@@ -16,6 +16,7 @@
 #include "search/job.h"
 #include "search/sync.h"
 #include "search/views.h"
+#include "server/report_intake.h"
 #include "storage/store.h"
 
 namespace reluscape {
@@ -34,7 +35,10 @@ struct SubmitOutcome {
 
 class Coordinator {
  public:
-  // The references must outlive the coordinator. Writes the artifact folder's marker.
+  // The references must outlive the coordinator. Writes the artifact folder's marker, gives every
+  // Lease a fresh lease time (the Workers were not heard because nobody listened) and prices
+  // Results again whose cost model has changed. FAILED_PRECONDITION: the store belongs to another
+  // artifact folder.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Start(const CoordinatorOptions& options,
                                                             Store& store,
                                                             const ArtifactFolder& artifacts,
@@ -47,14 +51,42 @@ class Coordinator {
                                        const std::string& recipe, const std::string& request_id,
                                        bool validate_only);
 
+  // NOT_FOUND for an unknown Job. A Job that has ended, or is unsealed already, stays as it is.
   absl::Status Cancel(JobId job);
   absl::Status Unseal(JobId job);
 
-  // See search/sync.h for the rules. FAILED_PRECONDITION for a foreign artifact folder.
+  // See search/sync.h for the rules. FAILED_PRECONDITION for a foreign artifact folder and for a
+  // process whose Worker id a newer one has taken over. INVALID_ARGUMENT for a Worker without id,
+  // incarnation or slots.
   absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request);
 
   // Returns expired Leases to the queue or fails their Tasks. Call about once a second.
   absl::Status Tick();
+
+ private:
+  Coordinator(const CoordinatorOptions& options, Store& store, const ArtifactFolder& artifacts,
+              const Clock& clock, std::string folder_id);
+
+  // The parts of Synchronize, within its unit of work.
+  absl::Status Register(Transaction& transaction, TaskBook& book, const WorkerInfo& worker,
+                        Time now);
+  absl::Status HandOut(Transaction& transaction, TaskBook& book, const WorkerInfo& worker,
+                       Time now);
+  absl::StatusOr<SyncResponse> Answer(Transaction& transaction, const std::string& worker,
+                                      Time now);
+  // Removes files that no row refers to any more.
+  absl::Status RemoveUnusedArtifacts();
+
+  const CoordinatorOptions options_;
+  Store& store_;
+  const ArtifactFolder& artifacts_;
+  const Clock& clock_;
+  const std::string folder_id_;
+  Mutex mutex_;  // one call at a time
+  MissingFiles missing_ GUARDED_BY(mutex_);
+  // Whether a checkpoint may have been replaced since the last look. True at first: a crash may
+  // have come between a commit and the removal of its files.
+  bool look_for_unused_ GUARDED_BY(mutex_) = true;
 };
 
 }  // namespace reluscape

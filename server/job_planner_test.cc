@@ -1,0 +1,1 @@
+#include "server/job_planner.h"

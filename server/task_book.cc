@@ -1,0 +1,157 @@
+#include "server/task_book.h"
+
+#include <map>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "server/lease_policy.h"
+#include "server/task_graph.h"
+#include "server/task_state.h"
+
+namespace reluscape {
+
+std::string TaskText(const TaskRow& task) {
+  return task.stage == Stage::kFineTune
+             ? absl::StrCat(StageName(task.stage), " of ", task.budget, " ReLUs")
+             : StageName(task.stage);
+}
+
+absl::Status TaskBook::Record(EventRow event) {
+  event.at = now_;
+  return transaction_.AppendEvent(event);
+}
+
+absl::Status TaskBook::Record(const TaskRow& task, const std::string& kind,
+                              const std::string& detail) {
+  EventRow event;
+  event.kind = kind;
+  event.job = task.job;
+  event.candidate = task.candidate;
+  event.task = task.id;
+  event.worker = task.worker;
+  event.detail = detail;
+  return Record(std::move(event));
+}
+
+absl::Status TaskBook::Lease(TaskRow& task, const std::string& worker, Time until) {
+  RETURN_IF_ERROR(LeaseTo(task, worker, now_, until));
+  // This Attempt goes on behind the checkpoint; what an earlier one did beyond it is lost.
+  RETURN_IF_ERROR(transaction_.DropEpochs(task.id, task.checkpoint ? task.checkpoint_epochs : 0));
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  return Record(task, "task.leased", absl::StrCat(TaskText(task), ", attempt ", task.attempt));
+}
+
+absl::Status TaskBook::HandBack(TaskRow& task, const std::string& reason) {
+  RETURN_IF_ERROR(Requeue(task, reason));
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  return Record(task, "task.handed_back", absl::StrCat(TaskText(task), ": ", reason));
+}
+
+absl::Status TaskBook::LoseAttempt(TaskRow& task, const std::string& event,
+                                   const std::string& reason) {
+  ASSIGN_OR_RETURN(const JobRow job, transaction_.GetJob(task.job));
+  RETURN_IF_ERROR(
+      Record(task, event, absl::StrCat(TaskText(task), ", attempt ", task.attempt, ": ", reason)));
+  RETURN_IF_ERROR(reluscape::LoseAttempt(task, job.max_attempts, reason, now_));
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  if (task.state == TaskState::kFailed) return AfterFailure(task);
+  return Record(task, "task.queued", TaskText(task));
+}
+
+absl::Status TaskBook::Fail(TaskRow& task, const std::string& message) {
+  RETURN_IF_ERROR(reluscape::Fail(task, now_, message));
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  return AfterFailure(task);
+}
+
+absl::Status TaskBook::AfterFailure(const TaskRow& task) {
+  RETURN_IF_ERROR(Record(task, "task.failed", absl::StrCat(TaskText(task), ": ", task.message)));
+  ASSIGN_OR_RETURN(std::vector<TaskRow> others, transaction_.ListTasks(task.candidate));
+  for (TaskRow& other : others) {
+    // Whatever is still BLOCKED waits for this Task: a Snapshot that arrived has freed its own.
+    if (other.state != TaskState::kBlocked) continue;
+    const std::string reason =
+        absl::StrCat(TaskText(task), " (task ", task.id.value, ") failed: ", task.message);
+    RETURN_IF_ERROR(CancelTask(other, now_, reason));
+    RETURN_IF_ERROR(transaction_.UpdateTask(other));
+    RETURN_IF_ERROR(Record(other, "task.cancelled", TaskText(other)));
+  }
+  return FinishJobIfDone(task.job);
+}
+
+absl::Status TaskBook::Succeed(TaskRow& task) {
+  RETURN_IF_ERROR(reluscape::Succeed(task, now_));
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  RETURN_IF_ERROR(Record(task, "task.succeeded", TaskText(task)));
+  ASSIGN_OR_RETURN(std::vector<TaskRow> others, transaction_.ListTasks(task.candidate));
+  for (TaskRow& other : others) {
+    if (IsFreedBy(other, task)) RETURN_IF_ERROR(Unblock(other, TaskText(other)));
+  }
+  return FinishJobIfDone(task.job);
+}
+
+absl::Status TaskBook::AcceptSnapshot(const TaskRow& task, const SnapshotReport& snapshot) {
+  SnapshotRow row;
+  row.candidate = task.candidate;
+  row.task = task.id;
+  row.attempt = task.attempt;
+  row.report = snapshot;
+  row.created_at = now_;
+  RETURN_IF_ERROR(transaction_.InsertSnapshot(row));
+  RETURN_IF_ERROR(Record(task, "snapshot",
+                         absl::StrCat("budget ", snapshot.budget, ": ", snapshot.relus,
+                                      " ReLUs in epoch ", snapshot.epoch)));
+  ASSIGN_OR_RETURN(std::vector<TaskRow> others, transaction_.ListTasks(task.candidate));
+  for (TaskRow& other : others) {
+    if (IsFreedBySnapshot(other, snapshot.budget)) {
+      RETURN_IF_ERROR(Unblock(other, TaskText(other)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TaskBook::Unblock(TaskRow& task, const std::string& detail) {
+  RETURN_IF_ERROR(reluscape::Unblock(task));
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  return Record(task, "task.queued", detail);
+}
+
+absl::Status TaskBook::CancelJob(JobRow& job) {
+  ASSIGN_OR_RETURN(std::vector<TaskRow> live, transaction_.ListLiveTasks(job.id));
+  for (TaskRow& task : live) {
+    RETURN_IF_ERROR(CancelTask(task, now_, "the job was cancelled"));
+    RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  }
+  job.state = JobState::kCancelled;
+  job.finished_at = now_;
+  RETURN_IF_ERROR(transaction_.UpdateJob(job));
+  EventRow event;
+  event.kind = "job.cancelled";
+  event.job = job.id;
+  event.detail = absl::StrCat(live.size(), live.size() == 1 ? " task" : " tasks", " cancelled");
+  return Record(std::move(event));
+}
+
+absl::Status TaskBook::FinishJobIfDone(JobId id) {
+  std::map<TaskState, int64_t> counts;
+  ASSIGN_OR_RETURN(counts, transaction_.CountTasks(id));
+  int64_t all = 0;
+  for (const auto& [state, count] : counts) {
+    if (!HasEnded(state) && count > 0) return absl::OkStatus();
+    all += count;
+  }
+  ASSIGN_OR_RETURN(JobRow job, transaction_.GetJob(id));
+  const int64_t failed = counts[TaskState::kFailed];
+  job.state = failed > 0 ? JobState::kFailed : JobState::kFinished;
+  job.finished_at = now_;
+  RETURN_IF_ERROR(transaction_.UpdateJob(job));
+  EventRow event;
+  event.kind = "job.finished";
+  event.job = id;
+  event.detail = failed > 0 ? absl::StrCat(failed, " of ", all, " tasks failed")
+                            : absl::StrCat("all ", all, " tasks succeeded");
+  return Record(std::move(event));
+}
+
+}  // namespace reluscape

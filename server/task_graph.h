@@ -1,0 +1,28 @@
+#pragma once
+
+// Which Tasks a Candidate has and what each waits for:
+//
+//   pretrain --> linearize --(Snapshot of a Budget)--> fine-tune of that Budget, one per Budget
+//
+// A fine-tune becomes QUEUED with its Snapshot, even while the descent goes on; a descent that
+// fails takes with it only the fine-tunes whose Snapshot it has not left.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "storage/store.h"
+
+namespace reluscape {
+
+// The Tasks of a new Candidate (whose id is set), in the order above, largest Budget first: the
+// pretrain QUEUED, the others BLOCKED, each with its seed.
+std::vector<TaskRow> PlanTasks(const CandidateRow& candidate, uint64_t job_seed);
+
+// Whether `task` is the one that the success of `ended` sets free.
+bool IsFreedBy(const TaskRow& task, const TaskRow& ended);
+
+// Whether `task` is the one that the Snapshot for `budget` sets free.
+bool IsFreedBySnapshot(const TaskRow& task, int64_t budget);
+
+}  // namespace reluscape

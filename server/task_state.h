@@ -1,0 +1,38 @@
+#pragma once
+
+// The states of a Task and the only changes between them.
+//
+//   BLOCKED --- what it waits for is there ---> QUEUED --- lease ---> LEASED --- accepted -->
+//   SUCCEEDED
+//                                                 ^                   |   '--- no retry ---->
+//                                                 FAILED
+//                                                 '-- expired, failed, handed back
+//   BLOCKED, QUEUED, LEASED --- Job cancelled, or what it waits for will never be there --->
+//   CANCELLED
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "storage/store.h"
+
+namespace reluscape {
+
+// SUCCEEDED, FAILED or CANCELLED: nothing happens to such a Task any more.
+bool HasEnded(TaskState state);
+
+// Whether the picture above has that arrow.
+bool MayBecome(TaskState from, TaskState to);
+
+// Each changes the row alone and fails with INTERNAL, naming Task and states, where the picture
+// has no such arrow. The caller stores the row.
+absl::Status Unblock(TaskRow& task);
+// A new Attempt for `worker` until `until`.
+absl::Status LeaseTo(TaskRow& task, const std::string& worker, Time now, Time until);
+// LEASED to QUEUED. `message` says why, for listings.
+absl::Status Requeue(TaskRow& task, const std::string& message);
+absl::Status Succeed(TaskRow& task, Time now);
+absl::Status Fail(TaskRow& task, Time now, const std::string& message);
+absl::Status CancelTask(TaskRow& task, Time now, const std::string& message);
+
+}  // namespace reluscape

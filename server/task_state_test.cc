@@ -1,0 +1,1 @@
+#include "server/task_state.h"

@@ -39,6 +39,9 @@ absl::Status DecodeJpeg(const std::string& name, std::string_view bytes, int64_t
                           &colorspace) != 0) {
     return Broken(name, absl::StrCat("broken JPEG: ", tjGetErrorStr2(decoder.get())));
   }
+  if (width <= 0 || height <= 0) {  // accepted by the decoder where the file ends before its frame
+    return Broken(name, "broken JPEG: the file ends within its header");
+  }
   if (width != side || height != side) {
     return WrongSize(name, width, height, side);
   }

@@ -73,11 +73,12 @@ absl::StatusOr<Split> DrawSplit(const DataSpec& spec, const std::vector<int32_t>
   if (validation == 0) {
     validation = std::max<int64_t>(1, available / 10);
   }
-  if (validation < 0 || validation > available - 1) {
+  const bool validation_fits = validation >= 1 && validation <= available - 1;
+  if (!validation_fits) {
     errors.Add("data.validation_images", found(spec.validation_images),
                absl::StrCat("0 (a tenth) or 1 to ", available - 1, " (", spec.set, " has ",
                             available, " training images, and one at least must be left)"));
-    validation = 0;  // so that the training images are still compared with what there is
+    validation = 1;  // at least, so that the training images are compared with what there is
   }
   const int64_t rest = available - validation;
   const int64_t train = spec.train_images == 0 ? rest : spec.train_images;
@@ -85,7 +86,8 @@ absl::StatusOr<Split> DrawSplit(const DataSpec& spec, const std::vector<int32_t>
     errors.Add(
         "data.train_images", found(spec.train_images),
         absl::StrCat("0 (all that validation leaves) or 1 to ", rest, " (", spec.set, " has ",
-                     available, " training images, ", validation, " of them validate)"));
+                     available, " training images, ", validation_fits ? "" : "at least ",
+                     validation, " of them for validation)"));
   }
   const int64_t test = spec.test_images == 0 ? tests : spec.test_images;
   if (test < 1 || test > tests) {

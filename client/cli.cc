@@ -41,10 +41,20 @@ struct Arguments {
   UpOptions up;
 };
 
-CLI::Option* AddJob(CLI::App& command, Arguments& arguments) {
-  return command.add_option("JOB", arguments.job, "number of the job")
-      ->required()
-      ->check(CLI::PositiveNumber);
+// A number that the coordinator gave a Job or a Result.
+CLI::Validator IsId() {
+  return {[](std::string& text) {
+            const bool digits = !text.empty() && text.size() <= 18 &&
+                                text.find_first_not_of("0123456789") == std::string::npos;
+            return digits && text.find_first_not_of('0') != std::string::npos
+                       ? std::string()
+                       : absl::StrCat("found ", text, "; allowed: a number from 1");
+          },
+          "NUMBER"};
+}
+
+void AddJob(CLI::App& command, Arguments& arguments) {
+  command.add_option("JOB", arguments.job, "number of the job")->required()->check(IsId());
 }
 
 void AddJson(CLI::App& command, Arguments& arguments) {
@@ -57,12 +67,12 @@ void AddUp(CLI::App& app, Arguments& arguments) {
   UpOptions& options = arguments.up;
   up->add_option("--data-dir", options.data_dir, "folder for the database, artifacts and logs")
       ->capture_default_str();
-  up->add_option("--grpc-port", options.grpc_port, "port of the coordinator; 0 picks a free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  up->add_option("--http-port", options.http_port, "port of the dashboard; 0 picks a free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
+  up->add_option("--grpc-port", options.grpc_port,
+                 "port of the coordinator; 0 picks a free one (default: 50551)")
+      ->check(CLI::Range(0, 65535));
+  up->add_option("--http-port", options.http_port,
+                 "port of the dashboard; 0 picks a free one (default: 8080)")
+      ->check(CLI::Range(0, 65535));
   up->add_option("--workers", options.workers, "number of workers (default: one per GPU, else one)")
       ->check(CLI::Range(0, 256));
   up->add_option("--threads", options.threads,
@@ -119,7 +129,7 @@ void AddJobCommands(CLI::App& app, Arguments& arguments) {
   AddJob(*save, arguments);
   save->add_option("RESULT", arguments.result, "number of the result, as `front` shows it")
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->check(IsId());
   save->add_option("--out", arguments.out_folder, "folder to write into; is created")->required();
   save->add_flag("--force", arguments.force, "replace the files of a folder that is not empty");
 }
@@ -169,7 +179,7 @@ void AddLocalCommands(CLI::App& app, Arguments& arguments) {
 }
 
 absl::StatusOr<int> Watch(Connection& connection, int64_t job, std::ostream& out,
-                               std::ostream& err) {
+                          std::ostream& err) {
   WatchOptions options;
   options.job = job;
   options.terminal = OutputIsTerminal();
@@ -180,7 +190,7 @@ absl::StatusOr<int> Watch(Connection& connection, int64_t job, std::ostream& out
 }
 
 absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream& out,
-                             std::ostream& err) {
+                        std::ostream& err) {
   const auto chosen = [&app](const char* name) { return app.get_subcommand(name)->parsed(); };
   const auto code_of = [](const absl::Status& status) -> absl::StatusOr<int> {
     return status.ok() ? absl::StatusOr<int>(0) : status;
@@ -265,7 +275,7 @@ int RunClient(int argc, char** argv, std::ostream& out, std::ostream& err) {
   app.footer(
       "Exit status: 0 done, 2 command line, 3 invalid job or network, 4 not found, 5 no answer\n"
       "from the coordinator, 6 not possible in this state, 7 the watched job failed or was\n"
-      "cancelled, 130 left by Ctrl-C, 1 anything else.");
+      "cancelled, 130 left by Ctrl-C, 1 anything else.\n");
   AddUp(app, arguments);
   AddSubmit(app, arguments);
   AddJobCommands(app, arguments);

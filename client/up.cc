@@ -49,7 +49,14 @@ std::string HostName() {
 // What CUDA would show to this process, as values of CUDA_VISIBLE_DEVICES.
 std::vector<std::string> VisibleGpus() {
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr) {
-    return absl::StrSplit(visible, ',', absl::SkipWhitespace());
+    std::vector<std::string> gpus;
+    for (const std::string& gpu : absl::StrSplit(visible, ',')) {
+      if (gpu.empty() || gpu.front() == '-') {  // CUDA ignores all from the first invalid one on
+        break;
+      }
+      gpus.push_back(gpu);
+    }
+    return gpus;
   }
   std::vector<std::string> gpus;
   for (int number = 0; number < 64; ++number) {

@@ -1,0 +1,289 @@
+#include "client/cli.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/files.h"
+#include "base/sha256.h"
+#include "client/client_test_util.h"
+#include "client/connection.h"
+#include "client/watch.h"
+
+namespace reluscape {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class CliTest : public ::testing::Test {
+ protected:
+  CliTest()
+      : folder_(std::filesystem::path(::testing::TempDir()) /
+                absl::StrCat("cli_test_",
+                             ::testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    v1::Job& job = *coordinator_.service.details[3].mutable_job();
+    job.set_job(3);
+    job.set_name("small");
+    job.set_state("RUNNING");
+    job.set_data_set("synthetic");
+    *coordinator_.service.jobs.add_jobs() = job;
+  }
+  ~CliTest() override { std::filesystem::remove_all(folder_); }
+
+  ClientRun Client(std::vector<std::string> words) {
+    words.insert(words.begin(), {"--server", coordinator_.address()});
+    return RunWith(words);
+  }
+
+  std::string Write(const std::string& name, const std::string& content) {
+    const std::filesystem::path path = folder_ / name;
+    std::ofstream(path) << content;
+    return path.string();
+  }
+
+  // A Result 9 of Job 3 whose artifact is `content`.
+  void AddResult(const std::string& content) {
+    v1::Front& front = coordinator_.service.fronts[3];
+    front.set_job(3);
+    v1::Result& result = *front.add_results();
+    result.set_result(9);
+    result.set_name("resnet20@2");
+    result.set_network("basic:side=32:classes=10:m=2:blocks=3x3x3:multipliers=2x2:stem-relu=no");
+    result.set_artifact_sha256(Sha256Hex(content));
+    result.set_artifact_bytes(static_cast<int64_t>(content.size()));
+    coordinator_.service.artifacts[Sha256Hex(content)] = content;
+  }
+
+  FakeCoordinator coordinator_;
+  std::filesystem::path folder_;
+};
+
+TEST_F(CliTest, UsageErrorsLeaveWithTwo) {
+  EXPECT_EQ(RunWith({}).status, 2);
+  EXPECT_EQ(RunWith({"lst"}).status, 2);
+  EXPECT_EQ(RunWith({"show"}).status, 2);
+  EXPECT_EQ(RunWith({"show", "x"}).status, 2);
+  EXPECT_EQ(RunWith({"show", "0"}).status, 2);
+  EXPECT_EQ(RunWith({"front", "1", "--csv", "--json"}).status, 2);
+  EXPECT_EQ(RunWith({"submit", "f", "--watch", "--validate-only"}).status, 2);
+  EXPECT_EQ(RunWith({"up", "--grpc-port", "65536"}).status, 2);
+  EXPECT_EQ(RunWith({"--help"}).status, 0);
+  EXPECT_EQ(RunWith({"--version"}).status, 0);
+}
+
+TEST_F(CliTest, NoAnswerLeavesWithFiveAndSaysWhatToDo) {
+  coordinator_.Stop();
+  const ClientRun run = Client({"list"});
+  EXPECT_EQ(run.status, 5);
+  EXPECT_EQ(run.out, "");
+  EXPECT_THAT(run.err, HasSubstr(coordinator_.address()));
+  EXPECT_THAT(run.err, HasSubstr("reluscape up"));
+}
+
+TEST_F(CliTest, UnknownJobLeavesWithFour) {
+  const ClientRun run = Client({"show", "99"});
+  EXPECT_EQ(run.status, 4);
+  EXPECT_EQ(run.err, "error: there is no job 99\n");
+}
+
+TEST_F(CliTest, AStateThatDoesNotAllowItLeavesWithSix) {
+  EXPECT_EQ(Client({"unseal", "3"}).status, 6);
+}
+
+TEST_F(CliTest, SubmitSendsTheFileAsItIs) {
+  coordinator_.service.submit_response.set_job(17);
+  const std::string file = Write("job.json", "{ \"name\": \"x\" }");
+  const ClientRun run = Client({"submit", file});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("submitted job 17"));
+  EXPECT_EQ(coordinator_.service.submitted.job_json(), "{ \"name\": \"x\" }");
+  EXPECT_FALSE(coordinator_.service.submitted.validate_only());
+  const std::string first = coordinator_.service.submitted.request_id();
+  EXPECT_EQ(first.size(), 32);
+  Client({"submit", file, "--request-id", "mine", "--validate-only"});
+  EXPECT_EQ(coordinator_.service.submitted.request_id(), "mine");
+  EXPECT_TRUE(coordinator_.service.submitted.validate_only());
+  Client({"submit", file});
+  EXPECT_NE(coordinator_.service.submitted.request_id(), first);
+}
+
+TEST_F(CliTest, AnInvalidJobLeavesWithThreeAndEveryError) {
+  coordinator_.service.submit_status = {grpc::StatusCode::INVALID_ARGUMENT,
+                                        "a: found 1; allowed: 2\nb: found 3; allowed: 4"};
+  const ClientRun run = Client({"submit", Write("job.json", "{}")});
+  EXPECT_EQ(run.status, 3);
+  EXPECT_THAT(run.err, HasSubstr("a: found 1; allowed: 2\nb: found 3; allowed: 4"));
+}
+
+TEST_F(CliTest, AMissingJobFileLeavesWithFour) {
+  const ClientRun run = Client({"submit", (folder_ / "none.json").string()});
+  EXPECT_EQ(run.status, 4);
+  EXPECT_THAT(run.err, HasSubstr("none.json"));
+}
+
+TEST_F(CliTest, ALostSubmissionSaysHowToRepeatIt) {
+  coordinator_.service.submit_status = {grpc::StatusCode::UNAVAILABLE, "gone"};
+  const ClientRun run = Client({"submit", Write("job.json", "{}"), "--request-id", "mine"});
+  EXPECT_EQ(run.status, 5);
+  EXPECT_THAT(run.err, HasSubstr("--request-id mine"));
+}
+
+TEST_F(CliTest, JsonIsTheDocument) {
+  const ClientRun list = Client({"list", "--json"});
+  EXPECT_EQ(list.status, 0);
+  const nlohmann::json jobs = nlohmann::json::parse(list.out);
+  EXPECT_EQ(jobs["jobs"][0]["job"], 3);
+  EXPECT_TRUE(jobs["jobs"][0]["finished_at_ms"].is_null());
+  AddResult("weights");
+  const nlohmann::json front = nlohmann::json::parse(Client({"front", "3", "--json"}).out);
+  for (const char* key :
+       {"candidate", "network", "budget", "relus", "relus_with_stem", "macs", "parameters",
+        "accuracy_validation", "latency", "on_front", "seeds", "recipe"}) {
+    EXPECT_TRUE(front["results"][0].contains(key)) << key;
+  }
+  EXPECT_EQ(nlohmann::json::parse(Client({"workers", "--json"}).out)["workers"].size(), 0);
+  EXPECT_EQ(nlohmann::json::parse(Client({"show", "3", "--json"}).out)["job"]["name"], "small");
+  EXPECT_EQ(nlohmann::json::parse(Client({"cancel", "3", "--json"}).out)["state"], "CANCELLED");
+}
+
+TEST_F(CliTest, TablesForPeople) {
+  EXPECT_THAT(Client({"list"}).out, HasSubstr("RUNNING"));
+  EXPECT_THAT(Client({"show", "3"}).out, HasSubstr("job 3 \"small\": RUNNING"));
+  EXPECT_THAT(Client({"workers"}).out, HasSubstr("no worker"));
+  EXPECT_THAT(Client({"cancel", "3"}).out, HasSubstr("job 3 is CANCELLED"));
+  coordinator_.service.fronts[3];
+  EXPECT_THAT(Client({"front", "3"}).out, HasSubstr("has no result yet"));
+}
+
+TEST_F(CliTest, ExportWritesWeightsArchitectureAndResult) {
+  const std::string weights(12'345, 'w');
+  AddResult(weights);
+  const std::filesystem::path out = folder_ / "out";
+  const ClientRun run = Client({"export", "3", "9", "--out", out.string()});
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(*ReadFile(out / "weights.safetensors", 1 << 20), weights);
+  const nlohmann::json architecture =
+      nlohmann::json::parse(*ReadFile(out / "architecture.json", 1 << 20));
+  EXPECT_EQ(architecture["name"], "resnet20@2");
+  EXPECT_EQ(architecture["widths"], nlohmann::json({2, 4, 8}));
+  const nlohmann::json result = nlohmann::json::parse(*ReadFile(out / "result.json", 1 << 20));
+  EXPECT_EQ(result["result"], 9);
+  EXPECT_TRUE(result["accuracy_test"].is_null());
+
+  EXPECT_EQ(Client({"export", "3", "9", "--out", out.string()}).status, 6);
+  EXPECT_EQ(Client({"export", "3", "9", "--out", out.string(), "--force"}).status, 0);
+  EXPECT_EQ(Client({"export", "3", "8", "--out", (folder_ / "o").string()}).status, 4);
+}
+
+TEST_F(CliTest, ExportLeavesNoFileOfDamagedWeights) {
+  AddResult("weights");
+  coordinator_.service.artifacts[Sha256Hex("weights")] = "weighty";
+  const std::filesystem::path out = folder_ / "out";
+  const ClientRun run = Client({"export", "3", "9", "--out", out.string()});
+  EXPECT_EQ(run.status, 1);
+  EXPECT_THAT(run.err, HasSubstr("artifact folder may be damaged"));
+  EXPECT_TRUE(std::filesystem::is_empty(out));
+  coordinator_.service.artifacts[Sha256Hex("weights")] = "weights and more";
+  EXPECT_EQ(Client({"export", "3", "9", "--out", out.string()}).status, 1);
+  EXPECT_TRUE(std::filesystem::is_empty(out));
+}
+
+// ---- watch
+
+class WatchTest : public CliTest {
+ protected:
+  absl::StatusOr<ExitCode> Watch(const std::function<bool(Milliseconds)>& wait,
+                                 bool terminal = false) {
+    Connection connection(coordinator_.address());
+    WatchOptions options;
+    options.job = 3;
+    options.terminal = terminal;
+    options.wait = wait;
+    return WatchJob(connection, options, out_, err_);
+  }
+
+  void SetState(const std::string& state) {
+    coordinator_.service.details[3].mutable_job()->set_state(state);
+  }
+
+  std::ostringstream out_;
+  std::ostringstream err_;
+};
+
+TEST_F(WatchTest, EndsWithTheJob) {
+  int waits = 0;
+  const auto code = Watch([&](Milliseconds) {
+    if (++waits == 3) {
+      SetState("FINISHED");
+    }
+    return true;
+  });
+  ASSERT_TRUE(code.ok()) << code.status();
+  EXPECT_EQ(*code, ExitCode::kOk);
+  EXPECT_EQ(waits, 3);
+  EXPECT_THAT(out_.str(), HasSubstr("FINISHED"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("\x1b")));
+}
+
+TEST_F(WatchTest, AFailedOrCancelledJobHasItsCode) {
+  for (const char* state : {"FAILED", "CANCELLED"}) {
+    SetState(state);
+    EXPECT_EQ(*Watch([](Milliseconds) { return true; }), ExitCode::kJobFailed);
+  }
+}
+
+TEST_F(WatchTest, LeavingSaysThatTheJobGoesOn) {
+  EXPECT_EQ(*Watch([](Milliseconds) { return false; }), ExitCode::kInterrupted);
+  EXPECT_THAT(err_.str(), HasSubstr("job 3 goes on"));
+}
+
+TEST_F(WatchTest, OutlivesARestartOfTheCoordinator) {
+  int waits = 0;
+  const auto code = Watch([&](Milliseconds) {
+    ++waits;
+    if (waits == 1) {
+      coordinator_.Stop();
+    } else if (waits == 3) {
+      coordinator_.StartAgain();
+      SetState("FINISHED");
+    }
+    return waits < 1000;
+  });
+  ASSERT_TRUE(code.ok()) << code.status();
+  EXPECT_EQ(*code, ExitCode::kOk);
+  const std::string notices = err_.str();
+  EXPECT_THAT(notices, HasSubstr("the coordinator answers again"));
+  // One notice, however often it was asked.
+  EXPECT_EQ(notices.find("no answer"), notices.rfind("no answer"));
+}
+
+TEST_F(WatchTest, ACoordinatorThatNeverAnsweredIsAnError) {
+  coordinator_.Stop();
+  EXPECT_EQ(Watch([](Milliseconds) { return true; }).status().code(),
+            absl::StatusCode::kUnavailable);
+}
+
+TEST_F(WatchTest, OnATerminalTheBlockReplacesItself) {
+  int waits = 0;
+  const auto code = Watch(
+      [&](Milliseconds) {
+        if (++waits == 2) {
+          SetState("FINISHED");
+        }
+        return true;
+      },
+      /*terminal=*/true);
+  EXPECT_EQ(*code, ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("\x1b[1A\x1b[J"));
+}
+
+}  // namespace
+}  // namespace reluscape

@@ -1,0 +1,147 @@
+#pragma once
+
+// A coordinator for the client's tests: a real gRPC server on a free port whose answers a test
+// sets. Good for what the client does with an answer; it trains nothing.
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "client/cli.h"
+#include "reluscape/v1/job_service.grpc.pb.h"
+
+namespace reluscape {
+
+class FakeJobService final : public v1::JobService::Service {
+ public:
+  // Set before the call that they answer.
+  grpc::Status submit_status;
+  v1::SubmitJobResponse submit_response;
+  v1::JobList jobs;
+  std::map<int64_t, v1::JobDetail> details;
+  std::map<int64_t, v1::Front> fronts;
+  std::map<std::string, std::string> artifacts;
+  v1::WorkerList workers;
+  // The last one received.
+  v1::SubmitJobRequest submitted;
+
+  grpc::Status SubmitJob(grpc::ServerContext* /*context*/, const v1::SubmitJobRequest* request,
+                         v1::SubmitJobResponse* response) override {
+    submitted = *request;
+    *response = submit_response;
+    return submit_status;
+  }
+  grpc::Status ListJobs(grpc::ServerContext* /*context*/, const v1::ListJobsRequest* /*request*/,
+                        v1::JobList* response) override {
+    *response = jobs;
+    return grpc::Status::OK;
+  }
+  grpc::Status GetJob(grpc::ServerContext* /*context*/, const v1::GetJobRequest* request,
+                      v1::JobDetail* response) override {
+    return Find(details, request->job(), *response);
+  }
+  grpc::Status GetFront(grpc::ServerContext* /*context*/, const v1::GetFrontRequest* request,
+                        v1::Front* response) override {
+    return Find(fronts, request->job(), *response);
+  }
+  grpc::Status CancelJob(grpc::ServerContext* /*context*/, const v1::CancelJobRequest* request,
+                         v1::Job* response) override {
+    v1::JobDetail detail;
+    const grpc::Status status = Find(details, request->job(), detail);
+    *response = detail.job();
+    response->set_state("CANCELLED");
+    return status;
+  }
+  grpc::Status UnsealJob(grpc::ServerContext* /*context*/, const v1::UnsealJobRequest* /*request*/,
+                         v1::Job* /*response*/) override {
+    return {grpc::StatusCode::FAILED_PRECONDITION, "the job has no result"};
+  }
+  grpc::Status ListWorkers(grpc::ServerContext* /*context*/,
+                           const v1::ListWorkersRequest* /*request*/,
+                           v1::WorkerList* response) override {
+    *response = workers;
+    return grpc::Status::OK;
+  }
+  grpc::Status ReadArtifact(grpc::ServerContext* /*context*/,
+                            const v1::ReadArtifactRequest* request,
+                            grpc::ServerWriter<v1::ArtifactChunk>* writer) override {
+    const auto found = artifacts.find(request->sha256());
+    if (found == artifacts.end()) {
+      return {grpc::StatusCode::NOT_FOUND, "no artifact " + request->sha256()};
+    }
+    for (size_t begin = 0; begin < found->second.size(); begin += 1000) {
+      v1::ArtifactChunk chunk;
+      chunk.set_data(found->second.substr(begin, 1000));
+      writer->Write(chunk);
+    }
+    return grpc::Status::OK;
+  }
+
+ private:
+  template <typename Message>
+  static grpc::Status Find(const std::map<int64_t, Message>& messages, int64_t job,
+                           Message& response) {
+    const auto found = messages.find(job);
+    if (found == messages.end()) {
+      return {grpc::StatusCode::NOT_FOUND, "there is no job " + std::to_string(job)};
+    }
+    response = found->second;
+    return grpc::Status::OK;
+  }
+};
+
+// Serves a FakeJobService on 127.0.0.1.
+class FakeCoordinator {
+ public:
+  FakeJobService service;
+
+  FakeCoordinator() { Start(0); }
+  void Stop() { server_->Shutdown(std::chrono::system_clock::now()); }
+  // On the port that it had.
+  void StartAgain() { Start(port_); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  void Start(int port) {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:" + std::to_string(port), grpc::InsecureServerCredentials(),
+                             &port_);
+    builder.RegisterService(&service);
+    server_ = builder.BuildAndStart();
+  }
+
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+struct ClientRun {
+  int status = 0;
+  std::string out;
+  std::string err;
+};
+
+// What `reluscape` does with these words.
+inline ClientRun RunWith(std::vector<std::string> words) {
+  words.insert(words.begin(), "reluscape");
+  std::vector<char*> argv;
+  argv.reserve(words.size());
+  for (std::string& word : words) {
+    argv.push_back(word.data());
+  }
+  std::ostringstream out;
+  std::ostringstream err;
+  ClientRun run;
+  run.status = RunClient(static_cast<int>(argv.size()), argv.data(), out, err);
+  run.out = out.str();
+  run.err = err.str();
+  return run;
+}
+
+}  // namespace reluscape

@@ -1,0 +1,90 @@
+#include "client/format.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "client/exit_codes.h"
+
+namespace reluscape {
+namespace {
+
+TEST(FormatTest, SeparatesThousands) {
+  EXPECT_EQ(WithSeparators(0), "0");
+  EXPECT_EQ(WithSeparators(999), "999");
+  EXPECT_EQ(WithSeparators(1000), "1,000");
+  EXPECT_EQ(WithSeparators(491520), "491,520");
+  EXPECT_EQ(WithSeparators(1053353152), "1,053,353,152");
+  EXPECT_EQ(WithSeparators(-100), "-100");
+  EXPECT_EQ(WithSeparators(-1234567), "-1,234,567");
+  EXPECT_EQ(WithSeparators(std::numeric_limits<int64_t>::min()), "-9,223,372,036,854,775,808");
+}
+
+TEST(FormatTest, WritesFractionsAsPerCent) {
+  EXPECT_EQ(Percent(0.8125), "81.2");
+  EXPECT_EQ(Percent(0.12345, 2), "12.35");
+  EXPECT_EQ(Percent(1), "100.0");
+}
+
+TEST(FormatTest, KeepsThreeDigitsOfSeconds) {
+  EXPECT_EQ(Seconds(123.4), "123");
+  EXPECT_EQ(Seconds(12.34), "12.3");
+  EXPECT_EQ(Seconds(1.234), "1.23");
+  EXPECT_EQ(Seconds(0.01234), "0.0123");
+  EXPECT_EQ(Seconds(0), "0.000000");
+  EXPECT_EQ(Seconds(std::nan("")), "?");
+}
+
+TEST(FormatTest, WritesDurations) {
+  EXPECT_EQ(Duration(7.4), "0:07");
+  EXPECT_EQ(Duration(59.6), "1:00");
+  EXPECT_EQ(Duration(151), "2:31");
+  EXPECT_EQ(Duration(3751), "1:02:31");
+  EXPECT_EQ(Duration(-1), "?");
+  EXPECT_EQ(Duration(std::numeric_limits<double>::infinity()), "?");
+}
+
+TEST(FormatTest, ExactNumbersReadBack) {
+  for (const double value : {0.1, 1.0 / 3, 1e-9, 123456789.125, 0.0}) {
+    EXPECT_EQ(std::stod(ExactNumber(value)), value);
+  }
+  EXPECT_EQ(ExactNumber(0.5), "0.5");
+  EXPECT_EQ(ExactNumber(std::nan("")), "");
+}
+
+TEST(FormatTest, TextCannotSteerTheTerminal) {
+  EXPECT_EQ(Printable("a\x1b[2Jb\n"), "a?[2Jb?");
+  EXPECT_EQ(Printable("größer"), "größer");
+}
+
+TEST(FormatTest, WidthsAreThoseOfCodePoints) {
+  EXPECT_EQ(DisplayWidth("größe"), 5);
+  EXPECT_EQ(Shortened("größe", 5), "größe");
+  EXPECT_EQ(Shortened("größer", 5), "größ…");
+  EXPECT_EQ(Shortened("abc", 0), "");
+  EXPECT_EQ(DisplayWidth(Shortened("abcdefghij", 4)), 4);
+}
+
+TEST(FormatTest, LocalTimeOfNothingIsADash) {
+  EXPECT_EQ(LocalTime(0), "-");
+  EXPECT_EQ(LocalTime(1'700'000'000'000).size(), std::string("2023-11-14 22:13:20").size());
+}
+
+TEST(ExitCodesTest, EveryKindHasItsNumber) {
+  const auto code = [](absl::StatusCode kind) {
+    return static_cast<int>(ExitCodeOf(absl::Status(kind, "")));
+  };
+  EXPECT_EQ(static_cast<int>(ExitCodeOf(absl::OkStatus())), 0);
+  EXPECT_EQ(code(absl::StatusCode::kInvalidArgument), 3);
+  EXPECT_EQ(code(absl::StatusCode::kNotFound), 4);
+  EXPECT_EQ(code(absl::StatusCode::kUnavailable), 5);
+  EXPECT_EQ(code(absl::StatusCode::kDeadlineExceeded), 5);
+  EXPECT_EQ(code(absl::StatusCode::kFailedPrecondition), 6);
+  EXPECT_EQ(code(absl::StatusCode::kInternal), 1);
+  EXPECT_EQ(code(absl::StatusCode::kResourceExhausted), 1);
+  EXPECT_EQ(code(absl::StatusCode::kDataLoss), 1);
+}
+
+}  // namespace
+}  // namespace reluscape

@@ -1,0 +1,93 @@
+// The job files that users begin with are valid, as their documentation says.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/field_errors.h"
+#include "base/files.h"
+#include "client/example_job.h"
+#include "search/network/accounting.h"
+#include "search/network/names.h"
+#include "search/wire/job.h"
+#include "search/wire/json.h"
+
+namespace reluscape {
+namespace {
+
+// Expects that `text` is a valid job file whose networks can be built.
+JobSpec ExpectValid(const std::string& text) {
+  v1::JobSpec message;
+  FieldErrors errors;
+  JsonToMessage(text, message, errors);
+  const JobSpec spec = JobSpecFromProto(message, errors);
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus() << "\n" << text;
+  for (const std::string& name : spec.candidates.networks) {
+    const absl::StatusOr<Architecture> architecture =
+        ParseArchitecture(name, spec.data.side, spec.data.classes);
+    EXPECT_TRUE(architecture.ok()) << architecture.status();
+    if (!architecture.ok()) {
+      continue;
+    }
+    const absl::StatusOr<Network> network = BuildNetwork(*architecture);
+    EXPECT_TRUE(network.ok()) << network.status();
+    if (!network.ok()) {
+      continue;
+    }
+    const absl::StatusOr<NetworkCounts> counts = CountNetwork(*network);
+    EXPECT_TRUE(counts.ok()) << counts.status();
+    for (const int64_t budget : spec.budgets.relus) {
+      EXPECT_LT(budget, counts->relus) << name;
+    }
+  }
+  return spec;
+}
+
+TEST(ExampleJobTest, IsValidAsItIs) {
+  const JobSpec spec = ExpectValid(ExampleJobText());
+  EXPECT_EQ(spec.data.set, "synthetic");
+  EXPECT_GE(spec.candidates.networks.size(), 3);
+  EXPECT_THAT(spec.budgets.fractions, ::testing::Contains(0.05));
+}
+
+TEST(ExampleJobTest, TakesAnotherDataSet) {
+  const absl::StatusOr<std::string> text = ExampleJob("cifar10", /*classes=*/0, /*side=*/0);
+  ASSERT_TRUE(text.ok()) << text.status();
+  const JobSpec spec = ExpectValid(*text);
+  EXPECT_EQ(spec.data.set, "cifar10");
+  const JobSpec example = ExpectValid(ExampleJobText());
+  EXPECT_EQ(spec.stages, example.stages);
+  EXPECT_EQ(spec.candidates, example.candidates);
+  EXPECT_EQ(spec.budgets, example.budgets);
+}
+
+TEST(ExampleJobTest, TakesClassesAndSideOfAnUnknownDataSet) {
+  const absl::StatusOr<std::string> text = ExampleJob("mine", /*classes=*/7, /*side=*/48);
+  ASSERT_TRUE(text.ok()) << text.status();
+  const JobSpec spec = ExpectValid(*text);
+  EXPECT_EQ(spec.data.classes, 7);
+  EXPECT_EQ(spec.data.side, 48);
+}
+
+// Every block ```json of the reference that is a whole job.
+TEST(JobFileReferenceTest, ItsExamplesAreValid) {
+  const absl::StatusOr<std::string> text =
+      ReadFile(RELUSCAPE_SOURCE_DIR "/docs/job-file.md", /*limit_bytes=*/1 << 20);
+  ASSERT_TRUE(text.ok()) << text.status();
+  const std::string begin = "```json\n";
+  int examples = 0;
+  for (size_t place = text->find(begin); place != std::string::npos;
+       place = text->find(begin, place)) {
+    place += begin.size();
+    const size_t end = text->find("```", place);
+    ASSERT_NE(end, std::string::npos);
+    ExpectValid(text->substr(place, end - place));
+    ++examples;
+  }
+  EXPECT_GE(examples, 2);
+}
+
+}  // namespace
+}  // namespace reluscape

@@ -1,0 +1,248 @@
+// `reluscape up` with real processes: shell scripts stand for server and worker beside a copy of
+// the real client.
+
+#include "client/up.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "base/files.h"
+#include "client/child_process.h"
+
+namespace reluscape {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Ends at SIGTERM, after it has written so.
+constexpr char kServer[] = R"sh(#!/bin/sh
+echo "server $*"
+while [ "$1" != --data-dir ]; do shift; done
+trap 'echo stopped; echo server >> "$2/ends"; exit 0' TERM
+printf '{"grpc_port": 4711, "http_port": 4712, "pid": %d}' $$ > "$2/server.json.new"
+mv "$2/server.json.new" "$2/server.json"
+while :; do sleep 0.05; done
+)sh";
+constexpr char kWorker[] = R"sh(#!/bin/sh
+echo "worker $*"
+while [ "$1" != --artifact-dir ]; do shift; done
+echo $$ >> "$2/../worker.pids"
+trap 'echo worker >> "$2/../ends"; exit 0' TERM
+while :; do sleep 0.05; done
+)sh";
+
+class UpTest : public ::testing::Test {
+ protected:
+  UpTest() {
+    std::string pattern = absl::StrCat(::testing::TempDir(), "/up_test_XXXXXX");
+    folder_ = mkdtemp(pattern.data());
+    std::filesystem::copy_file(RELUSCAPE_CLIENT, folder_ / "reluscape");
+    Script("reluscape-server", kServer);
+    Script("reluscape-worker", kWorker);
+  }
+  ~UpTest() override {
+    if (up_ > 0) {
+      kill(up_, SIGKILL);
+      waitpid(up_, nullptr, 0);
+    }
+    std::filesystem::remove_all(folder_);
+  }
+
+  void Script(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+    std::filesystem::permissions(folder_ / name, std::filesystem::perms::owner_all);
+  }
+
+  void Up(std::vector<std::string> words = {}) {
+    words.insert(words.begin(), {"up", "--data-dir", (folder_ / "data").string()});
+    const absl::StatusOr<pid_t> pid = StartChild({.program = folder_ / "reluscape",
+                                                  .arguments = words,
+                                                  .environment = {{"CUDA_VISIBLE_DEVICES", ""}},
+                                                  .log = folder_ / "up.log"});
+    ASSERT_TRUE(pid.ok()) << pid.status();
+    up_ = *pid;
+  }
+
+  std::string Read(const std::string& name) {
+    return ReadFile(folder_ / name, 1 << 20).value_or("");
+  }
+
+  void WaitUntil(const char* what, const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!condition()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << "waited in vain until " << what << "\n"
+                                                       << Read("up.log");
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+  void WaitUntilUp() {
+    WaitUntil("it is up", [this] {
+      return Read("up.log").find("Ctrl-C stops it") != std::string::npos &&
+             !Read("data/worker.pids").empty();
+    });
+  }
+
+  // The exit status of `up`; -1 where it did not end.
+  int WaitForEnd() {
+    int status = -1;
+    WaitUntil("up ends", [&] { return waitpid(up_, &status, WNOHANG) == up_; });
+    up_ = 0;
+    return ShellStatus(status);
+  }
+
+  // Whether a process lives; one that its parent has not buried counts as dead.
+  static bool Lives(const std::string& pid) {
+    const std::string status = ReadFile(absl::StrCat("/proc/", pid, "/stat"), 4096).value_or(") Z");
+    return status.find(") Z") == std::string::npos;
+  }
+  std::string FirstWorker() {
+    const std::string pids = Read("data/worker.pids");
+    return pids.substr(0, pids.find('\n'));
+  }
+
+  std::filesystem::path folder_;
+  pid_t up_ = 0;
+};
+
+TEST_F(UpTest, StartsBothAndStopsTheWorkerFirst) {
+  Up({"--grpc-port", "0", "--threads", "6", "--workers", "2", "--data",
+      absl::StrCat("mine=", folder_.string())});
+  WaitUntilUp();
+  const std::string log = Read("up.log");
+  EXPECT_THAT(log, HasSubstr("127.0.0.1:4711"));
+  EXPECT_THAT(log, HasSubstr("http://127.0.0.1:4712/"));
+  EXPECT_THAT(Read("data/logs/server.log"), HasSubstr("--grpc-port 0"));
+  EXPECT_THAT(Read("data/logs/server.log"), Not(HasSubstr("--http-port")));
+  WaitUntil("both workers have told their options", [this] {
+    return !Read("data/logs/worker-1.log").empty() && !Read("data/logs/worker-2.log").empty();
+  });
+  const std::string worker = Read("data/logs/worker-2.log");
+  EXPECT_THAT(worker, HasSubstr("--server 127.0.0.1:4711"));
+  EXPECT_THAT(worker, HasSubstr("--threads 3"));
+  EXPECT_THAT(worker, HasSubstr(absl::StrCat("--data mine=", folder_.string())));
+  kill(up_, SIGINT);
+  EXPECT_EQ(WaitForEnd(), 0);
+  EXPECT_EQ(Read("data/ends"), "worker\nworker\nserver\n");
+}
+
+TEST_F(UpTest, RestartsAWorkerThatDies) {
+  Up();
+  WaitUntilUp();
+  const std::string first = FirstWorker();
+  kill(std::stoi(first), SIGKILL);
+  WaitUntil("a second worker runs",
+            [&] { return Read("data/worker.pids").size() > first.size() + 1; });
+  EXPECT_THAT(Read("up.log"), HasSubstr("by signal 9"));
+  EXPECT_THAT(Read("up.log"), HasSubstr("worker-1 is started again"));
+}
+
+TEST_F(UpTest, AWorkerThatRefusesItsOptionsEndsAll) {
+  Script("reluscape-worker", "#!/bin/sh\necho 'no such device'\nexit 2\n");
+  Up();
+  EXPECT_EQ(WaitForEnd(), 2);
+  EXPECT_THAT(Read("up.log"), HasSubstr("no such device"));
+  EXPECT_EQ(Read("data/ends"), "server\n");
+}
+
+TEST_F(UpTest, EndsWithTheCoordinatorsStatus) {
+  Script("reluscape-server", "#!/bin/sh\necho 'the database is broken' >&2\nexit 7\n");
+  Up();
+  EXPECT_EQ(WaitForEnd(), 7);
+  EXPECT_THAT(Read("up.log"), HasSubstr("the database is broken"));
+}
+
+TEST_F(UpTest, ACoordinatorThatIsKilledEndsTheWorkers) {
+  Script("reluscape-server", std::string(kServer) + "\n");
+  Up();
+  WaitUntilUp();
+  const std::string pids = Read("data/server.json");
+  const int server = std::stoi(pids.substr(pids.find("\"pid\": ") + 7));
+  kill(server, SIGKILL);
+  EXPECT_EQ(WaitForEnd(), 137);
+  EXPECT_FALSE(Lives(FirstWorker()));
+}
+
+TEST_F(UpTest, NothingOutlivesItsKill) {
+  Up();
+  WaitUntilUp();
+  const std::string pids = Read("data/server.json");
+  const std::string server = absl::StrCat(std::stoi(pids.substr(pids.find("\"pid\": ") + 7)));
+  const std::string worker = FirstWorker();
+  ASSERT_TRUE(Lives(server));
+  ASSERT_TRUE(Lives(worker));
+  kill(up_, SIGKILL);
+  WaitForEnd();
+  WaitUntil("no child lives", [&] { return !Lives(server) && !Lives(worker); });
+}
+
+TEST_F(UpTest, ASecondSignalKills) {
+  Script("reluscape-worker",
+         absl::StrCat(std::string(kWorker).substr(0, std::string(kWorker).find("trap")),
+                      "trap '' TERM\nwhile :; do sleep 0.05; done\n"));
+  Up();
+  WaitUntilUp();
+  kill(up_, SIGTERM);
+  WaitUntil("it stops", [this] { return Read("up.log").find("stopping") != std::string::npos; });
+  const auto before = std::chrono::steady_clock::now();
+  kill(up_, SIGTERM);
+  EXPECT_EQ(WaitForEnd(), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
+  EXPECT_FALSE(Lives(FirstWorker()));
+}
+
+TEST_F(UpTest, OneFolderServesOneAtATime) {
+  Up();
+  WaitUntilUp();
+  const absl::StatusOr<pid_t> second =
+      StartChild({.program = folder_ / "reluscape",
+                  .arguments = {"up", "--data-dir", (folder_ / "data").string()},
+                  .environment = {},
+                  .log = folder_ / "second.log"});
+  ASSERT_TRUE(second.ok()) << second.status();
+  int status = 0;
+  waitpid(*second, &status, 0);
+  EXPECT_EQ(ShellStatus(status), 6);
+  EXPECT_THAT(Read("second.log"), HasSubstr("another `reluscape up`"));
+}
+
+TEST_F(UpTest, DataSetsThatAreNotThereAreRefusedAtOnce) {
+  Up({"--data", "mine=/no/such/folder"});
+  EXPECT_EQ(WaitForEnd(), 3);
+  EXPECT_THAT(Read("up.log"), HasSubstr("/no/such/folder"));
+  Up({"--data", "mine"});
+  EXPECT_EQ(WaitForEnd(), 3);
+  EXPECT_THAT(Read("up.log"), HasSubstr("NAME=PATH"));
+}
+
+TEST_F(UpTest, AMissingProgramIsNamed) {
+  std::filesystem::remove(folder_ / "reluscape-worker");
+  Up();
+  EXPECT_EQ(WaitForEnd(), 4);
+  EXPECT_THAT(Read("up.log"), HasSubstr("RELUSCAPE_WITH_TORCH"));
+}
+
+TEST(UpNumbersTest, ThreadsAreSplitAndRestartsBackOff) {
+  EXPECT_EQ(ThreadsPerWorker(8, 3), 2);
+  EXPECT_EQ(ThreadsPerWorker(2, 4), 1);
+  EXPECT_EQ(ThreadsPerWorker(2, 0), 2);
+  EXPECT_EQ(RestartDelaySeconds(1), 1);
+  EXPECT_EQ(RestartDelaySeconds(3), 4);
+  EXPECT_EQ(RestartDelaySeconds(6), 30);
+  EXPECT_EQ(RestartDelaySeconds(100), 30);
+}
+
+}  // namespace
+}  // namespace reluscape

@@ -1,0 +1,44 @@
+#include "worker/torch/device.h"
+
+#include <torch/cuda.h>
+
+#ifdef RELUSCAPE_WITH_CUDA
+#include <ATen/cuda/CUDAContext.h>
+#endif
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace reluscape {
+
+absl::StatusOr<at::Device> ParseDevice(const std::string& text) {
+  if (text == "cpu") return at::Device(at::kCPU);
+  if (text == "auto") {
+    if (torch::cuda::is_available()) return at::Device(at::kCUDA, 0);
+    return at::Device(at::kCPU);
+  }
+  constexpr char kPrefix[] = "cuda:";
+  int index = 0;
+  const bool numbered = text.rfind(kPrefix, 0) == 0;
+  if (text != "cuda" &&
+      (!numbered || text.size() > 8 || !absl::SimpleAtoi(text.substr(5), &index) || index < 0 ||
+       text != absl::StrCat(kPrefix, index))) {
+    return absl::InvalidArgumentError(absl::StrCat("device: found '", text.substr(0, 60),
+                                                   "'; allowed: auto, cpu, cuda or cuda:<index>"));
+  }
+  const auto devices = static_cast<int>(torch::cuda::device_count());
+  if (index < devices) return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+  return absl::UnavailableError(
+      absl::StrCat("device: found '", text, "', but LibTorch sees ", devices,
+                   devices == 0 ? " CUDA devices (a build for the CPU, or no driver)"
+                                : " CUDA devices, numbered from 0"));
+}
+
+std::string DeviceName(at::Device device) {
+#ifdef RELUSCAPE_WITH_CUDA
+  if (device.is_cuda()) return at::cuda::getDeviceProperties(device.index())->name;
+#endif
+  return device.str();
+}
+
+}  // namespace reluscape

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+
+#include "worker/torch/batches.h"
+#include "worker/torch/graph_network.h"
+
+namespace reluscape {
+
+// The fraction of `images` whose largest logit is that of the label, in evaluation mode and without
+// gradients; the network is in training mode again afterwards. std::nullopt where `stop` was
+// requested, which is looked at after every batch.
+std::optional<double> Evaluate(GraphNetwork& network, const EvaluationImages& images,
+                               const std::stop_token& stop);
+
+}  // namespace reluscape

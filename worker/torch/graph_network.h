@@ -1,0 +1,94 @@
+#pragma once
+
+// A Network as something to train: its operations, carried out one after the other by LibTorch.
+// Nothing here knows a family of architectures; everything comes from the list of operations.
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "search/network/network.h"
+
+namespace reluscape {
+
+struct NamedTensor {
+  std::string name;
+  at::Tensor tensor;
+};
+
+// What stands for a kRelu operation.
+enum class MaskMode {
+  kNone,    // a plain ReLU
+  kSoft,    // a gated ReLU whose mask is trained; starts at 1
+  kFrozen,  // a gated ReLU whose mask holds exactly 0 or 1 and is not trained; starts at 1
+};
+
+// Not thread-safe. Not an nn::Module, whose parameter names may hold no dot: here they are
+// "<op name>.weight", the same in memory and in files.
+class GraphNetwork {
+ public:
+  // `network` must be what BuildNetwork returns. All tensors are float32 on `device`; gains and
+  // running variances are 1, everything else (but masks) 0 until Initialize or a load.
+  GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device);
+
+  // Convolutions and linear layers: normal with variance 2 / fan-in (kaiming, as SNL's public
+  // code); the classifier's bias: uniform within +-1/sqrt(fan-in) (LibTorch's default). The same
+  // on every device and for every number of threads.
+  void Initialize(uint64_t seed);
+
+  // In training mode (the initial one) batch norm normalises by the batch and updates its running
+  // statistics (momentum 0.1, epsilon 1e-5, LibTorch's defaults); otherwise it uses the latter.
+  void SetTraining(bool training) { training_ = training; }
+  // Whether gradients reach weights and soft masks; so at the start.
+  void SetRequiresGrad(bool requires_grad);
+
+  // Logits of `images` (N x channels x height x width, float32). An activation is released as soon
+  // as its last consumer has run, unless its gradient needs it.
+  at::Tensor Forward(const at::Tensor& images) const;
+
+  // In the order of the operations. The tensors are the network's own: writing into them changes
+  // it.
+  const std::vector<NamedTensor>& weights() const { return weights_; }        // what SGD trains
+  const std::vector<NamedTensor>& statistics() const { return statistics_; }  // of batch norm
+  // One per kRelu operation, C x H x W; empty for MaskMode::kNone.
+  const std::vector<NamedTensor>& masks() const { return masks_; }
+  // The names of the kRelu operations and their numbers of units, in the same order.
+  const std::vector<std::string>& relu_names() const { return relu_names_; }
+  const std::vector<int64_t>& relu_units() const { return relu_units_; }
+  int64_t units() const;
+
+  MaskMode mask_mode() const { return mask_mode_; }
+  at::Device device() const { return device_; }
+  at::MemoryFormat memory_format() const { return memory_format_; }
+
+ private:
+  struct Layer {
+    Op op;
+    at::Tensor weight;
+    at::Tensor bias;
+    at::Tensor running_mean;
+    at::Tensor running_variance;
+    at::Tensor mask;
+    // The operation may write into the memory of its first input: nobody else reads that one and
+    // no gradient needs it.
+    bool in_place = false;
+    std::vector<int> release;  // values that no later operation reads
+  };
+
+  at::Tensor Apply(const Layer& layer, std::vector<at::Tensor>& values) const;
+
+  MaskMode mask_mode_;
+  at::Device device_;
+  at::MemoryFormat memory_format_;
+  bool training_ = true;
+  std::vector<Layer> layers_;
+  std::vector<NamedTensor> weights_;
+  std::vector<NamedTensor> statistics_;
+  std::vector<NamedTensor> masks_;
+  std::vector<std::string> relu_names_;
+  std::vector<int64_t> relu_units_;
+};
+
+}  // namespace reluscape

@@ -1,0 +1,61 @@
+#pragma once
+
+// SGD with momentum and Adam over a fixed list of tensors, by LibTorch's fused operators. Their
+// state is a plain list of named tensors, so that a checkpoint restores it bit by bit. Not
+// thread-safe.
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "search/stage.h"
+#include "worker/torch/graph_network.h"
+
+namespace reluscape {
+
+// v = momentum * v + g + weight_decay * w;  w -= rate * v  (w -= rate * (g + momentum * v) with
+// Nesterov), as torch::optim::SGD.
+class SgdOptimizer {
+ public:
+  // Trains `parameters`, which keep their memory as long as this object lives.
+  SgdOptimizer(const std::vector<NamedTensor>& parameters, const SgdSettings& settings);
+
+  // One step with the gradients that the parameters hold; releases them.
+  void Step(double learning_rate);
+
+  // "<parameter>/momentum"; one per parameter, none without momentum.
+  const std::vector<NamedTensor>& state() const { return state_; }
+
+ private:
+  struct Group {
+    double weight_decay = 0;
+    std::vector<at::Tensor> parameters;
+    std::vector<at::Tensor> momentum;
+  };
+
+  SgdSettings settings_;
+  std::vector<Group> groups_;
+  std::vector<NamedTensor> state_;
+};
+
+// Adam without weight decay (Kingma and Ba, ICLR 2015; betas 0.9 and 0.999, epsilon 1e-8), as
+// torch::optim::Adam.
+class AdamOptimizer {
+ public:
+  AdamOptimizer(const std::vector<NamedTensor>& parameters, double learning_rate);
+
+  void Step();
+
+  // "<parameter>/mean", "<parameter>/square", "<parameter>/steps".
+  const std::vector<NamedTensor>& state() const { return state_; }
+
+ private:
+  double learning_rate_;
+  std::vector<at::Tensor> parameters_;
+  std::vector<at::Tensor> means_;
+  std::vector<at::Tensor> squares_;
+  std::vector<at::Tensor> steps_;
+  std::vector<NamedTensor> state_;
+};
+
+}  // namespace reluscape

@@ -1,0 +1,118 @@
+#include "worker/torch/stage_context.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/fault_point.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+
+namespace reluscape {
+namespace {
+
+Normalization NormalizationOfData(const DataSet& data) {
+  return {.mean = data.mean, .deviation = data.deviation};
+}
+
+}  // namespace
+
+TrainingImages StageContext::MakeTrainingImages() const {
+  return TrainingImages(data.train, NormalizationOfData(data), task.settings.augmentation, device);
+}
+
+EvaluationImages StageContext::MakeEvaluationImages(const ImageSet& images) const {
+  return EvaluationImages(images, NormalizationOfData(data), device);
+}
+
+absl::Status StoppedError() { return absl::CancelledError("stopped"); }
+
+TaskOutcome FailedOutcome(FailureKind kind, const std::string& message, int64_t epoch) {
+  TaskOutcome outcome;
+  outcome.failure = Failure{.kind = kind, .message = message, .epoch = epoch};
+  return outcome;
+}
+
+TaskOutcome DivergedOutcome(const StageContext& context, int64_t epoch, double loss) {
+  return FailedOutcome(
+      FailureKind::kDiverged,
+      absl::StrCat(StageName(context.task.stage), " diverged: the mean loss of epoch ", epoch,
+                   " is ", loss, "; a smaller learning rate may help"),
+      epoch);
+}
+
+absl::StatusOr<EpochTotals> RunEpoch(
+    const StageContext& context, TrainingImages& images, int64_t batch, int64_t epoch,
+    const std::function<StepResult(const Batch& batch, int64_t step)>& step) {
+  images.StartEpoch(context.task.seed, epoch);
+  const int64_t steps = images.StepsPerEpoch(batch);
+  const at::TensorOptions on_device = at::TensorOptions().device(context.device);
+  at::Tensor loss = at::zeros({}, on_device.dtype(at::kDouble));
+  at::Tensor correct = at::zeros({}, on_device.dtype(at::kLong));
+  int64_t seen = 0;
+  int64_t taken = 0;
+  for (bool last = false; taken < steps && !last; ++taken) {
+    if (taken == steps / 2) FaultPoint("worker.mid_epoch");
+    const Batch part = images.Get(taken, batch);
+    const StepResult result = step(part, taken);
+    const at::NoGradGuard no_grad;
+    loss += result.loss.detach();
+    correct += (result.logits.detach().argmax(1) == part.labels).sum();
+    seen += part.labels.size(0);
+    last = result.last;
+    if (context.stop.stop_requested()) return StoppedError();
+  }
+  return EpochTotals{
+      .loss = loss.item<double>() / static_cast<double>(taken),
+      .accuracy = static_cast<double>(correct.item<int64_t>()) / static_cast<double>(seen)};
+}
+
+Checkpoints::Checkpoints(const StageContext& context, std::vector<NamedTensor> state,
+                         int64_t epochs)
+    : context_(context),
+      state_(std::move(state)),
+      epochs_(epochs),
+      origin_(DescribeOrigin("checkpoint", context.task, context.data)) {}
+
+std::optional<Checkpoints::Resumed> Checkpoints::Restore(
+    const std::function<absl::Status(const Metadata& metadata)>& accept) {
+  const ArtifactRef& artifact = context_.task.checkpoint;
+  if (!artifact) return std::nullopt;
+  const auto restore = [&]() -> absl::StatusOr<Resumed> {
+    ASSIGN_OR_RETURN(SafetensorsFile file, LoadArtifact(context_.artifacts, artifact, origin_));
+    ASSIGN_OR_RETURN(const double seconds, NumberIn(file.metadata, "device_seconds"));
+    ASSIGN_OR_RETURN(const int64_t epochs_done, IntegerIn(file.metadata, "epochs_done"));
+    if (epochs_done < 1 || epochs_done >= epochs_) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("epochs_done: found ", epochs_done, "; allowed: 1 to ", epochs_ - 1));
+    }
+    if (accept) RETURN_IF_ERROR(accept(file.metadata));
+    RETURN_IF_ERROR(RestoreTensors(file.tensors, state_));
+    earlier_seconds_ = seconds;
+    return Resumed{.epochs_done = epochs_done, .metadata = std::move(file.metadata)};
+  };
+  absl::StatusOr<Resumed> resumed = restore();
+  if (resumed.ok()) return *std::move(resumed);
+  LogWarning("task ", context_.task.task.value, " starts anew, its checkpoint cannot be used: ",
+             std::string(resumed.status().message()));
+  return std::nullopt;
+}
+
+absl::Status Checkpoints::SaveIfDue(int64_t epochs_done,
+                                    const std::function<Metadata()>& stage_metadata) {
+  if (since_last_.Seconds() * 1000 < static_cast<double>(context_.checkpoint_interval.count())) {
+    return absl::OkStatus();
+  }
+  SafetensorsFile file;
+  for (const NamedTensor& named : state_) file.tensors[named.name] = named.tensor;
+  file.metadata = origin_;
+  if (stage_metadata) file.metadata.merge(stage_metadata());
+  const double seconds = DeviceSeconds();
+  file.metadata["epochs_done"] = absl::StrCat(epochs_done);
+  file.metadata["device_seconds"] = NumberText(seconds);
+  ASSIGN_OR_RETURN(const ArtifactRef artifact, context_.artifacts.Put(WriteSafetensors(file)));
+  context_.listener.OnCheckpoint(artifact, seconds);
+  since_last_ = Stopwatch();
+  return absl::OkStatus();
+}
+
+}  // namespace reluscape

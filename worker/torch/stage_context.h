@@ -1,0 +1,113 @@
+#pragma once
+
+// What the three stages have in common: where they find things, how an epoch is walked through and
+// how they resume.
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "search/artifact_folder.h"
+#include "search/network/network.h"
+#include "worker/data/data_set.h"
+#include "worker/torch/artifacts.h"
+#include "worker/torch/batches.h"
+#include "worker/trainer.h"
+
+namespace reluscape {
+
+// Borrows everything for the length of one Trainer::Run. A stage returns an error status for
+// artifacts that cannot be used and CANCELLED when stopped; other ends are in the TaskOutcome.
+struct StageContext {
+  const TaskDescription& task;
+  const Network& network;
+  const DataSet& data;
+  at::Device device;
+  const ArtifactFolder& artifacts;
+  TaskListener& listener;
+  std::stop_token stop;
+  Milliseconds checkpoint_interval;
+
+  TrainingImages MakeTrainingImages() const;
+  EvaluationImages MakeEvaluationImages(const ImageSet& images) const;
+};
+
+absl::Status StoppedError();
+
+TaskOutcome FailedOutcome(FailureKind kind, const std::string& message, int64_t epoch);
+
+// The failure of an epoch whose loss was not finite.
+TaskOutcome DivergedOutcome(const StageContext& context, int64_t epoch, double loss);
+
+// What one step of training found.
+struct StepResult {
+  at::Tensor loss;    // scalar
+  at::Tensor logits;  // N x classes
+  bool last = false;  // the epoch ends here
+};
+
+struct EpochTotals {
+  double loss = 0;      // mean over the steps; not finite where that of any step was not
+  double accuracy = 0;  // of the batches, as they were when they trained
+};
+
+// Draws the epoch's order and calls `step` with every batch and its 0-based number. CANCELLED where
+// a stop was requested, which is looked at after every step. Reads nothing back from the device
+// before the epoch's end.
+absl::StatusOr<EpochTotals> RunEpoch(
+    const StageContext& context, TrainingImages& images, int64_t batch, int64_t epoch,
+    const std::function<StepResult(const Batch& batch, int64_t step)>& step);
+
+// Seconds since an event.
+class Stopwatch {
+ public:
+  double Seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// Checkpoints of one Task, made at ends of epochs. Not thread-safe.
+class Checkpoints {
+ public:
+  // `state` is everything that training changes, `epochs` the most that the stage takes.
+  Checkpoints(const StageContext& context, std::vector<NamedTensor> state, int64_t epochs);
+
+  // What a checkpoint says beside its tensors.
+  struct Resumed {
+    int64_t epochs_done = 0;
+    Metadata metadata;
+  };
+  // Restores the state from the Task's checkpoint. std::nullopt where the Task has none, or one
+  // that cannot be used or whose metadata `accept` (if given) refuses: that is logged, and the
+  // stage starts anew rather than failing for ever.
+  std::optional<Resumed> Restore(
+      const std::function<absl::Status(const Metadata& metadata)>& accept = nullptr);
+
+  // Saves a checkpoint where the last one is at least the interval old, and tells the listener.
+  // `stage_metadata` is called only then.
+  absl::Status SaveIfDue(int64_t epochs_done, const std::function<Metadata()>& stage_metadata);
+
+  // Spent in this Attempt and in those before it that the restored checkpoint came from.
+  double DeviceSeconds() const { return earlier_seconds_ + total_.Seconds(); }
+
+ private:
+  const StageContext& context_;
+  std::vector<NamedTensor> state_;
+  int64_t epochs_;
+  Metadata origin_;
+  double earlier_seconds_ = 0;
+  Stopwatch total_;
+  Stopwatch since_last_;
+};
+
+}  // namespace reluscape

@@ -1,0 +1,256 @@
+#include "worker/torch/torch_trainer.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <malloc.h>
+#include <torch/version.h>
+
+#include <exception>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/build_info.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "search/network/names.h"
+#include "worker/data/data_set.h"
+#include "worker/torch/device.h"
+#include "worker/torch/finetune_stage.h"
+#include "worker/torch/linearize_stage.h"
+#include "worker/torch/pretrain_stage.h"
+#include "worker/torch/stage_context.h"
+
+namespace reluscape {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+constexpr char kSynthetic[] = "synthetic";
+
+// Activations are allocated and freed at every step. By default glibc gives such memory back to the
+// system each time and pays for fresh pages; kept, a step of a small network takes a quarter less
+// time.
+void KeepFreedMemory() {
+  constexpr int kKeptBytes = 1 << 30;
+  constexpr int kLargestBlockBytes = 32 << 20;  // the most that glibc accepts here
+  mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+  mallopt(M_MMAP_THRESHOLD, kLargestBlockBytes);
+}
+
+// What a broken input means for the Task: nothing cures it but another input.
+FailureKind KindOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kResourceExhausted:
+      return FailureKind::kBadInput;
+    default:
+      return FailureKind::kTransient;
+  }
+}
+
+absl::Status CheckHash(const char* what, const std::string& set, const std::string& found,
+                       const std::string& expected) {
+  if (expected.empty() || found == expected) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(what, " of data set '", set, "': found ", found,
+                                                    "; the candidate's pretrain had ", expected,
+                                                    ": this worker's copy of the data differs"));
+}
+
+class TorchTrainer final : public Trainer {
+ public:
+  TorchTrainer(TorchTrainerOptions options, at::Device device, const ArtifactFolder& artifacts)
+      : options_(std::move(options)), device_(device), artifacts_(artifacts) {}
+
+  void Describe(WorkerInfo& info) const override {
+    info.device = DeviceName(device_);
+    info.torch_version = TORCH_VERSION;
+    info.data_sets.clear();
+    for (const auto& [name, path] : options_.data_sets) info.data_sets.push_back(name);
+  }
+
+  TaskOutcome Run(const TaskDescription& task, TaskListener& listener,
+                  std::stop_token stop) override {
+    const Stopwatch stopwatch;
+    TaskOutcome outcome = RunGuarded(task, listener, stop);
+    if (outcome.failure && outcome.device_seconds == 0)
+      outcome.device_seconds = stopwatch.Seconds();
+    return outcome;
+  }
+
+ private:
+  // Everything that is thrown is another Attempt's to try, on this device or another: memory may be
+  // free again, and an error that stays ends with the Task's cap on Attempts.
+  TaskOutcome RunGuarded(const TaskDescription& task, TaskListener& listener,
+                         const std::stop_token& stop) {
+    const auto thrown = [&](const std::string& what) {
+      return FailedOutcome(
+          FailureKind::kTransient,
+          absl::StrCat(StageName(task.stage), " on ", DeviceName(device_), ": ", what),
+          /*epoch=*/-1);
+    };
+    try {
+      absl::StatusOr<TaskOutcome> outcome = RunStage(task, listener, stop);
+      if (outcome.ok()) return *std::move(outcome);
+      if (absl::IsCancelled(outcome.status()) && stop.stop_requested()) {
+        TaskOutcome stopped;
+        stopped.stopped = true;
+        return stopped;
+      }
+      return FailedOutcome(KindOf(outcome.status()), std::string(outcome.status().message()),
+                           /*epoch=*/-1);
+    } catch (const c10::OutOfMemoryError& error) {
+      return thrown(absl::StrCat("out of memory (a smaller batch needs less): ",
+                                 error.what_without_backtrace()));
+    } catch (const c10::Error& error) {
+      return thrown(error.what_without_backtrace());
+    } catch (const std::bad_alloc&) {
+      return thrown("out of memory (a smaller batch needs less)");
+    } catch (const std::exception& error) {
+      return thrown(error.what());
+    }
+  }
+
+  absl::StatusOr<TaskOutcome> RunStage(const TaskDescription& task, TaskListener& listener,
+                                       const std::stop_token& stop) {
+    // The number of threads belongs to the calling thread.
+    if (options_.threads > 0) at::set_num_threads(options_.threads);
+    ASSIGN_OR_RETURN(const Network network, ParseNetwork(task));
+    RETURN_IF_ERROR(CheckSettings(task));
+    RETURN_IF_ERROR(LoadData(task, stop));
+    const DataSet& data = *data_;
+    RETURN_IF_ERROR(CheckHash("data hash", data.name, data.data_hash, task.data_hash));
+    RETURN_IF_ERROR(CheckHash("split hash", data.name, data.split_hash, task.split_hash));
+    if (data.train.count() < 2) {
+      return absl::InvalidArgumentError(absl::StrCat("data: found ", data.train.count(),
+                                                     " training images; allowed: at least 2"));
+    }
+
+    const StageSettings& settings = task.settings;
+    const int64_t epochs = task.stage == Stage::kPretrain    ? settings.pretrain.epochs
+                           : task.stage == Stage::kLinearize ? settings.linearize.max_epochs
+                                                             : settings.fine_tune.epochs;
+    listener.OnMeasurement({.build_commit = BuildCommit(),
+                            .torch_version = TORCH_VERSION,
+                            .device = DeviceName(device_),
+                            .precision = "float32",
+                            .threads = at::get_num_threads(),
+                            .data_hash = data.data_hash,
+                            .split_hash = data.split_hash,
+                            .train_images = data.train.count(),
+                            .validation_images = data.validation.count(),
+                            .test_images = data.test.count()},
+                           epochs);
+    const StageContext context{.task = task,
+                               .network = network,
+                               .data = data,
+                               .device = device_,
+                               .artifacts = artifacts_,
+                               .listener = listener,
+                               .stop = stop,
+                               .checkpoint_interval = options_.checkpoint_interval};
+    switch (task.stage) {
+      case Stage::kPretrain:
+        return RunPretrain(context);
+      case Stage::kLinearize:
+        return RunLinearize(context);
+      case Stage::kFineTune:
+        return RunFineTune(context);
+    }
+    return absl::InvalidArgumentError("the task has no known stage");
+  }
+
+  static absl::StatusOr<Network> ParseNetwork(const TaskDescription& task) {
+    ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(task.network));
+    if (architecture.side != task.data.side || architecture.classes != task.data.classes) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "network: made for ", architecture.classes, " classes and images of side ",
+          architecture.side, "; the data set has ", task.data.classes, " and ", task.data.side));
+    }
+    return BuildNetwork(architecture);
+  }
+
+  // The coordinator has checked the job; this keeps a wrong message from dividing by zero.
+  static absl::Status CheckSettings(const TaskDescription& task) {
+    const StageSettings& settings = task.settings;
+    const int64_t batch = task.stage == Stage::kPretrain    ? settings.pretrain.batch
+                          : task.stage == Stage::kLinearize ? settings.linearize.batch
+                                                            : settings.fine_tune.batch;
+    const int64_t epochs = task.stage == Stage::kPretrain    ? settings.pretrain.epochs
+                           : task.stage == Stage::kLinearize ? settings.linearize.max_epochs
+                                                             : settings.fine_tune.epochs;
+    const int64_t padding = settings.augmentation.crop_padding;
+    if (batch < 2 || epochs < 1 || padding < 0 || padding > 64) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("settings: found batch ", batch, ", epochs ", epochs, ", crop_padding ",
+                       padding, "; allowed: batch from 2, epochs from 1, crop_padding 0 to 64"));
+    }
+    return absl::OkStatus();
+  }
+
+  // The Tasks of one Job use the same images: the last set stays in memory.
+  absl::Status LoadData(const TaskDescription& task, const std::stop_token& stop) {
+    if (data_ && loaded_spec_ == task.data && loaded_split_seed_ == task.split_seed) {
+      return absl::OkStatus();
+    }
+    data_.reset();
+    const auto found = options_.data_sets.find(task.data.set);
+    if (found == options_.data_sets.end()) {
+      std::string names;
+      for (const auto& [name, path] : options_.data_sets) {
+        absl::StrAppend(&names, names.empty() ? "" : ", ", name);
+      }
+      return absl::NotFoundError(absl::StrCat(
+          "data set '", task.data.set, "' is not configured on this worker; it has ", names));
+    }
+    absl::StatusOr<DataSet> data = LoadDataSet(task.data, task.split_seed, found->second, stop);
+    if (!data.ok()) return data.status();
+    data_ = *std::move(data);
+    loaded_spec_ = task.data;
+    loaded_split_seed_ = task.split_seed;
+    return absl::OkStatus();
+  }
+
+  const TorchTrainerOptions options_;  // with "synthetic"
+  const at::Device device_;
+  const ArtifactFolder& artifacts_;
+  std::optional<DataSet> data_;
+  DataSpec loaded_spec_;
+  uint64_t loaded_split_seed_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOptions& options,
+                                                          const ArtifactFolder& artifacts) {
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("threads: found ", options.threads, "; allowed: 0 to ", kMaxThreads));
+  }
+  if (options.data_sets.contains("")) {
+    return absl::InvalidArgumentError("data sets: found an empty name; allowed: name=path");
+  }
+  try {
+    ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
+    if (device.is_cpu()) {
+      KeepFreedMemory();
+    } else {
+      // TF32 keeps 10 bits of the mantissa; results say float32.
+      at::globalContext().setAllowTF32CuDNN(false);
+      at::globalContext().setAllowTF32CuBLAS(false);
+      at::globalContext().setBenchmarkCuDNN(true);
+    }
+    TorchTrainerOptions complete = options;
+    complete.data_sets.emplace(kSynthetic, "");
+    return std::make_unique<TorchTrainer>(std::move(complete), device, artifacts);
+  } catch (const std::exception& error) {
+    return absl::UnavailableError(
+        absl::StrCat("device '", options.device, "' cannot be used: ", error.what()));
+  }
+}
+
+}  // namespace reluscape

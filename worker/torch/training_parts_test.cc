@@ -1,0 +1,342 @@
+// The small parts that the stages are made of: learning rates, optimizers, losses, trimming,
+// batches and evaluation.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/generated/variable_factories.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "search/network/names.h"
+#include "worker/torch/batches.h"
+#include "worker/torch/evaluate.h"
+#include "worker/torch/learning_rate.h"
+#include "worker/torch/losses.h"
+#include "worker/torch/optimizers.h"
+#include "worker/torch/trim.h"
+
+namespace reluscape {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(LearningRateTest, FollowsEachSchedule) {
+  SgdSettings settings{.epochs = 4, .learning_rate = 0.8};
+  settings.schedule = Schedule::kConstant;
+  EXPECT_DOUBLE_EQ(LearningRateAt(settings, 39, 10), 0.8);
+
+  settings.schedule = Schedule::kCosine;
+  EXPECT_DOUBLE_EQ(LearningRateAt(settings, 0, 10), 0.8);
+  EXPECT_DOUBLE_EQ(LearningRateAt(settings, 20, 10), 0.4);
+  EXPECT_NEAR(LearningRateAt(settings, 40, 10), 0, 1e-15);
+
+  settings.schedule = Schedule::kOneCycle;
+  settings.warmup_fraction = 0.25;
+  EXPECT_DOUBLE_EQ(LearningRateAt(settings, 0, 10), 0.08);
+  EXPECT_DOUBLE_EQ(LearningRateAt(settings, 9, 10), 0.8);
+  EXPECT_DOUBLE_EQ(LearningRateAt(settings, 25, 10), 0.4);
+  EXPECT_NEAR(LearningRateAt(settings, 39, 10), 0.8 / 30, 1e-12);
+  settings.warmup_fraction = 0;
+  EXPECT_DOUBLE_EQ(LearningRateAt(settings, 0, 10), 0.8);
+
+  settings.schedule = Schedule::kSteps;
+  settings.step_epochs = {2, 3};
+  settings.step_factor = 0.1;
+  EXPECT_DOUBLE_EQ(LearningRateAt(settings, 19, 10), 0.8);
+  EXPECT_NEAR(LearningRateAt(settings, 20, 10), 0.08, 1e-15);
+  EXPECT_NEAR(LearningRateAt(settings, 30, 10), 0.008, 1e-15);
+}
+
+// Gradients of a step: the same sequence for every optimizer.
+at::Tensor GradientAt(int step, at::IntArrayRef sizes) {
+  at::manual_seed(static_cast<uint64_t>(100 + step));
+  return torch::randn(sizes);
+}
+
+TEST(SgdOptimizerTest, FollowsTheFormula) {
+  for (const bool nesterov : {false, true}) {
+    SgdSettings settings{.momentum = 0.9, .nesterov = nesterov, .weight_decay = 0.1};
+    settings.decay_one_dimensional = false;
+    at::manual_seed(1);
+    const NamedTensor matrix{"w", torch::randn({3, 4})};
+    const NamedTensor vector{"b", torch::randn({4})};
+    std::vector<at::Tensor> expected = {matrix.tensor.to(at::kDouble),
+                                        vector.tensor.to(at::kDouble)};
+    std::vector<at::Tensor> velocity = {at::zeros_like(expected[0]), at::zeros_like(expected[1])};
+    SgdOptimizer optimizer({matrix, vector}, settings);
+    for (int step = 0; step < 5; ++step) {
+      matrix.tensor.mutable_grad() = GradientAt(step, {3, 4});
+      vector.tensor.mutable_grad() = GradientAt(step, {4});
+      for (size_t i = 0; i < 2; ++i) {
+        const at::Tensor raw = GradientAt(step, expected[i].sizes()).to(at::kDouble);
+        const at::Tensor g = raw + (i == 0 ? 0.1 : 0.0) * expected[i];
+        velocity[i] = 0.9 * velocity[i] + g;
+        expected[i] = expected[i] - 0.05 * (nesterov ? g + 0.9 * velocity[i] : velocity[i]);
+      }
+      optimizer.Step(0.05);
+      EXPECT_FALSE(matrix.tensor.grad().defined());
+    }
+    EXPECT_TRUE(at::allclose(matrix.tensor.to(at::kDouble), expected[0], 1e-5, 1e-6));
+    EXPECT_TRUE(at::allclose(vector.tensor.to(at::kDouble), expected[1], 1e-5, 1e-6));
+    EXPECT_EQ(optimizer.state().size(), 2U);
+  }
+}
+
+TEST(SgdOptimizerTest, WorksWithoutMomentum) {
+  const NamedTensor weight{"w", torch::ones({2, 2})};
+  SgdOptimizer optimizer({weight}, {.momentum = 0, .weight_decay = 0});
+  weight.tensor.mutable_grad() = torch::ones({2, 2});
+  optimizer.Step(0.25);
+  EXPECT_TRUE(at::equal(weight.tensor, torch::full({2, 2}, 0.75)));
+  EXPECT_TRUE(optimizer.state().empty());
+}
+
+TEST(AdamOptimizerTest, FollowsTheFormula) {
+  at::manual_seed(1);
+  const NamedTensor weight{"w", torch::randn({3, 4})};
+  at::Tensor expected = weight.tensor.to(at::kDouble);
+  at::Tensor mean = at::zeros_like(expected);
+  at::Tensor square = at::zeros_like(expected);
+  AdamOptimizer optimizer({weight}, 0.01);
+  for (int step = 0; step < 6; ++step) {
+    weight.tensor.mutable_grad() = GradientAt(step, {3, 4});
+    const at::Tensor g = GradientAt(step, {3, 4}).to(at::kDouble);
+    mean = 0.9 * mean + 0.1 * g;
+    square = 0.999 * square + 0.001 * g * g;
+    const double first = 1 - std::pow(0.9, step + 1);
+    const double second = 1 - std::pow(0.999, step + 1);
+    expected = expected - 0.01 * (mean / first) / ((square / second).sqrt() + 1e-8);
+    optimizer.Step();
+  }
+  EXPECT_TRUE(at::allclose(weight.tensor.to(at::kDouble), expected, 1e-5, 1e-6));
+}
+
+TEST(OptimizersTest, GoOnFromARestoredState) {
+  at::manual_seed(1);
+  const NamedTensor straight{"w", torch::randn({3, 4})};
+  const NamedTensor resumed{"w", straight.tensor.clone()};
+  AdamOptimizer one({straight}, 0.01);
+  for (int step = 0; step < 6; ++step) {
+    straight.tensor.mutable_grad() = GradientAt(step, {3, 4});
+    one.Step();
+    if (step == 2) {
+      resumed.tensor.copy_(straight.tensor);
+      AdamOptimizer other({resumed}, 0.01);
+      for (size_t i = 0; i < other.state().size(); ++i) {
+        other.state()[i].tensor.copy_(one.state()[i].tensor);
+      }
+      for (int later = 3; later < 6; ++later) {
+        resumed.tensor.mutable_grad() = GradientAt(later, {3, 4});
+        other.Step();
+      }
+    }
+  }
+  EXPECT_TRUE(at::equal(straight.tensor, resumed.tensor));
+}
+
+TEST(DistillationLossTest, IsTheFormula) {
+  at::manual_seed(4);
+  const at::Tensor student = torch::randn({5, 3}).requires_grad_();
+  const at::Tensor teacher = torch::randn({5, 3}).requires_grad_();
+  const at::Tensor labels = torch::tensor({0, 2, 1, 1, 0}, at::kLong);
+  const DistillationSettings settings{.temperature = 4, .weight = 0.7, .cross_entropy_weight = 0.3};
+  const at::Tensor p = at::softmax(teacher.detach().to(at::kDouble) / 4, 1);
+  const at::Tensor q = at::softmax(student.detach().to(at::kDouble) / 4, 1);
+  const double divergence = (p * (p / q).log()).sum().item<double>() / 5;
+  const double cross_entropy =
+      at::cross_entropy_loss(student.detach().to(at::kDouble), labels).item<double>();
+  const at::Tensor loss = DistillationLoss(student, teacher, labels, settings);
+  EXPECT_NEAR(loss.item<double>(), 0.3 * cross_entropy + 0.7 * 16 * divergence, 1e-5);
+  loss.backward();
+  EXPECT_TRUE(student.grad().defined());
+  EXPECT_FALSE(teacher.grad().defined());
+}
+
+TEST(DistillationLossTest, OfTheTeacherItselfIsCrossEntropy) {
+  const at::Tensor logits = torch::tensor({{2.0F, -1.0F}, {0.5F, 0.25F}});
+  const at::Tensor labels = torch::tensor({0, 1}, at::kLong);
+  EXPECT_NEAR(DistillationLoss(logits, logits, labels, {}).item<double>(),
+              at::cross_entropy_loss(logits, labels).item<double>(), 1e-6);
+}
+
+TEST(TrimMasksTest, KeepsTheLargestAndBreaksTiesByLayerThenIndex) {
+  const std::vector<at::Tensor> masks = {torch::tensor({0.5F, 0.2F, 0.5F, -3.0F}).view({2, 2, 1}),
+                                         torch::tensor({0.5F, 0.9F, 0.5F}).view({3, 1, 1})};
+  const auto expect = [&](int64_t budget, const std::vector<int>& first,
+                          const std::vector<int>& second) {
+    const auto trimmed = TrimMasks(masks, budget);
+    ASSERT_TRUE(trimmed.ok()) << trimmed.status();
+    EXPECT_TRUE(at::equal((*trimmed)[0].view(-1), torch::tensor(first).to(at::kFloat))) << budget;
+    EXPECT_TRUE(at::equal((*trimmed)[1].view(-1), torch::tensor(second).to(at::kFloat))) << budget;
+    EXPECT_EQ((*trimmed)[0].sizes(), masks[0].sizes());
+    EXPECT_TRUE(CheckBinary(*trimmed, budget).ok());
+    EXPECT_FALSE(CheckBinary(*trimmed, budget + 1).ok());
+  };
+  expect(0, {0, 0, 0, 0}, {0, 0, 0});
+  expect(1, {0, 0, 0, 0}, {0, 1, 0});
+  expect(2, {1, 0, 0, 0}, {0, 1, 0});
+  expect(3, {1, 0, 1, 0}, {0, 1, 0});
+  expect(4, {1, 0, 1, 0}, {1, 1, 0});
+  expect(5, {1, 0, 1, 0}, {1, 1, 1});
+  expect(7, {1, 1, 1, 1}, {1, 1, 1});
+}
+
+TEST(TrimMasksTest, AllEqualValuesStillGiveTheExactNumber) {
+  const std::vector<at::Tensor> masks = {torch::ones({4, 8, 8}), torch::ones({8, 4, 4})};
+  for (const int64_t budget : {1, 100, 255, 256, 257, 383}) {
+    const auto trimmed = TrimMasks(masks, budget);
+    ASSERT_TRUE(trimmed.ok());
+    EXPECT_TRUE(CheckBinary(*trimmed, budget).ok()) << budget;
+    EXPECT_EQ(CountAbove(*trimmed, 0.01), budget);
+  }
+}
+
+TEST(TrimMasksTest, RefusesWhatHasNoAnswer) {
+  EXPECT_EQ(TrimMasks({torch::ones({3})}, 4).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(TrimMasks({torch::ones({3})}, -1).status().code(), absl::StatusCode::kInvalidArgument);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(TrimMasks({torch::tensor({1.0F, nan})}, 1).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(CountAboveTest, IsOneSidedAndStrict) {
+  EXPECT_EQ(CountAbove({torch::tensor({0.01F, 0.0101F, -5.0F, 2.0F}), torch::tensor({1.0F})},
+                       static_cast<double>(0.01F)),
+            3);
+}
+
+TEST(CheckBinaryTest, SeesAMaskThatIsAlmostOne) {
+  const absl::Status status = CheckBinary({torch::tensor({1.0F, 0.0F, 0.999F})}, 1);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("1 other values"));
+}
+
+// `count` images of 4 x 4 whose pixels tell image, row and column.
+ImageSet Numbered(int64_t count) {
+  ImageSet images;
+  images.side = 4;
+  for (int64_t i = 0; i < count; ++i) {
+    images.labels.push_back(static_cast<int32_t>(i));
+    for (int y = 0; y < 4; ++y) {
+      for (int x = 0; x < 4; ++x) {
+        images.pixels.push_back(static_cast<uint8_t>(i + 1));
+        images.pixels.push_back(static_cast<uint8_t>(y + 1));
+        images.pixels.push_back(static_cast<uint8_t>(x + 1));
+      }
+    }
+  }
+  return images;
+}
+
+// Gives pixel values back as they are.
+Normalization Plain() {
+  return {.mean = {0, 0, 0}, .deviation = {1 / 255.0, 1 / 255.0, 1 / 255.0}};
+}
+
+TEST(EvaluationImagesTest, NormalisesInPlaceAndOrder) {
+  Normalization normalization{.mean = {0.5, 0.25, 0}, .deviation = {0.5, 0.25, 2}};
+  const EvaluationImages images(Numbered(3), normalization, at::kCPU);
+  const Batch batch = images.Get(1, 2);
+  EXPECT_EQ(batch.images.sizes(), (at::IntArrayRef{2, 3, 4, 4}));
+  EXPECT_TRUE(at::equal(batch.labels, torch::tensor({1, 2}, at::kLong)));
+  EXPECT_NEAR(batch.images[0][0][0][0].item<double>(), (2 / 255.0 - 0.5) / 0.5, 1e-6);
+  EXPECT_NEAR(batch.images[1][1][3][0].item<double>(), (4 / 255.0 - 0.25) / 0.25, 1e-6);
+  EXPECT_NEAR(batch.images[1][2][0][3].item<double>(), (4 / 255.0) / 2, 1e-6);
+}
+
+TEST(TrainingImagesTest, CropsAndFlipsWholeImages) {
+  TrainingImages images(Numbered(40), Plain(), {.crop_padding = 2, .flip = true}, at::kCPU);
+  images.StartEpoch(/*seed=*/3, /*epoch=*/0);
+  std::set<std::string> views;
+  for (int64_t step = 0; step < 4; ++step) {
+    const Batch batch = images.Get(step, 10);
+    for (int64_t i = 0; i < 10; ++i) {
+      const at::Tensor image = at::round(batch.images[i]);
+      const int64_t label = batch.labels[i].item<int64_t>();
+      // The crop's place and direction, read off pixels that are not padding.
+      const at::Tensor inside = image[0] == label + 1;
+      EXPECT_TRUE((inside | (image[0] == 0)).all().item<bool>());
+      int matches = 0;
+      std::string view;
+      for (int dy = 0; dy <= 4; ++dy) {
+        for (int dx = 0; dx <= 4; ++dx) {
+          for (const bool flip : {false, true}) {
+            bool equal = true;
+            for (int y = 0; y < 4 && equal; ++y) {
+              for (int x = 0; x < 4 && equal; ++x) {
+                const int row = y + dy - 2;
+                const int column = (flip ? 3 - x : x) + dx - 2;
+                const bool padding = row < 0 || row > 3 || column < 0 || column > 3;
+                equal = image[1][y][x].item<int>() == (padding ? 0 : row + 1) &&
+                        image[2][y][x].item<int>() == (padding ? 0 : column + 1);
+              }
+            }
+            if (!equal) continue;
+            ++matches;
+            view = std::to_string(dy) + "," + std::to_string(dx) + (flip ? "f" : "");
+          }
+        }
+      }
+      EXPECT_EQ(matches, 1) << "image " << label;
+      views.insert(view);
+    }
+  }
+  EXPECT_GT(views.size(), 20U);  // of 50
+}
+
+TEST(TrainingImagesTest, PaddingIsBlackBeforeNormalisation) {
+  ImageSet white;
+  white.side = 4;
+  white.labels.assign(64, 0);
+  white.pixels.assign(64 * 48, 255);
+  TrainingImages images(white, {.mean = {0.5, 0.5, 0.5}, .deviation = {0.5, 0.5, 0.5}},
+                        {.crop_padding = 4, .flip = false}, at::kCPU);
+  images.StartEpoch(1, 0);
+  const at::Tensor pixels = images.Get(0, 64).images;
+  EXPECT_NEAR(pixels.min().item<double>(), -1, 1e-6);
+  EXPECT_NEAR(pixels.max().item<double>(), 1, 1e-6);
+}
+
+TEST(TrainingImagesTest, EveryImageComesOncePerEpochInANewOrder) {
+  TrainingImages images(Numbered(25), Plain(), {.crop_padding = 0, .flip = false}, at::kCPU);
+  std::vector<std::vector<int64_t>> orders;
+  for (const int64_t epoch : {0, 1, 0}) {
+    images.StartEpoch(7, epoch);
+    std::vector<int64_t> order;
+    for (int64_t step = 0; step < images.StepsPerEpoch(8); ++step) {
+      const at::Tensor labels = images.Get(step, 8).labels;
+      for (int64_t i = 0; i < labels.size(0); ++i) order.push_back(labels[i].item<int64_t>());
+    }
+    orders.push_back(order);
+  }
+  // 25 = 3 * 8 + 1: the image that would be alone is left out.
+  EXPECT_EQ(orders[0].size(), 24U);
+  EXPECT_EQ(std::set<int64_t>(orders[0].begin(), orders[0].end()).size(), 24U);
+  EXPECT_NE(orders[0], orders[1]);
+  EXPECT_EQ(orders[0], orders[2]);
+  EXPECT_EQ(images.StepsPerEpoch(23), 2);
+  EXPECT_EQ(images.StepsPerEpoch(100), 1);
+}
+
+TEST(EvaluateTest, IsTheFractionOfRightAnswersAndCanBeStopped) {
+  const auto architecture = ParseArchitecture("resnet20@4", 32, 10);
+  ASSERT_TRUE(architecture.ok());
+  GraphNetwork network(*BuildNetwork(*architecture), MaskMode::kNone, at::kCPU);
+  // With all weights zero but the last bias every image is put into class 3.
+  const at::NoGradGuard no_grad;
+  network.weights().back().tensor[3].fill_(1);
+  ImageSet images;
+  images.side = 32;
+  images.pixels.assign(300 * 3072, 7);
+  for (int i = 0; i < 300; ++i) images.labels.push_back(i % 4 == 0 ? 3 : 5);
+  const EvaluationImages set(images, Plain(), at::kCPU);
+  EXPECT_EQ(Evaluate(network, set, {}), 0.25);
+  std::stop_source source;
+  source.request_stop();
+  EXPECT_EQ(Evaluate(network, set, source.get_token()), std::nullopt);
+}
+
+}  // namespace
+}  // namespace reluscape

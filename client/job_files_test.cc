@@ -1,6 +1,7 @@
 // The job files that users begin with are valid, as their documentation says.
 
 #include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -9,6 +10,7 @@
 #include "base/field_errors.h"
 #include "base/files.h"
 #include "client/example_job.h"
+#include "reluscape/v1/views.pb.h"
 #include "search/network/accounting.h"
 #include "search/network/names.h"
 #include "search/wire/job.h"
@@ -87,6 +89,41 @@ TEST(JobFileReferenceTest, ItsExamplesAreValid) {
     ++examples;
   }
   EXPECT_GE(examples, 2);
+}
+
+// docs/json.md explains every key of every document.
+TEST(JsonReferenceTest, NamesEveryKey) {
+  const absl::StatusOr<std::string> text =
+      ReadFile(RELUSCAPE_SOURCE_DIR "/docs/json.md", /*limit_bytes=*/1 << 20);
+  ASSERT_TRUE(text.ok()) << text.status();
+  const google::protobuf::FileDescriptor* file = v1::Front::descriptor()->file();
+  std::vector<const google::protobuf::Descriptor*> messages = {v1::Preview::Network::descriptor()};
+  for (int i = 0; i < file->message_type_count(); ++i) {
+    messages.push_back(file->message_type(i));
+  }
+  for (const google::protobuf::Descriptor* message : messages) {
+    for (int i = 0; i < message->field_count(); ++i) {
+      const std::string& name = message->field(i)->name();
+      EXPECT_TRUE(text->find("`" + name + "`") != std::string::npos ||
+                  text->find("\"" + name + "\"") != std::string::npos)
+          << message->name() << "." << name;
+    }
+  }
+}
+
+// docs/job-file.md explains every field of a job file.
+TEST(JobFileReferenceTest, NamesEveryField) {
+  const absl::StatusOr<std::string> text =
+      ReadFile(RELUSCAPE_SOURCE_DIR "/docs/job-file.md", /*limit_bytes=*/1 << 20);
+  ASSERT_TRUE(text.ok()) << text.status();
+  const google::protobuf::FileDescriptor* file = v1::JobSpec::descriptor()->file();
+  for (int i = 0; i < file->message_type_count(); ++i) {
+    const google::protobuf::Descriptor* message = file->message_type(i);
+    for (int j = 0; j < message->field_count(); ++j) {
+      EXPECT_NE(text->find("`" + message->field(j)->name() + "`"), std::string::npos)
+          << message->name() << "." << message->field(j)->name();
+    }
+  }
 }
 
 }  // namespace

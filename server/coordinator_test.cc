@@ -1,1 +1,857 @@
 #include "server/coordinator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/sha256.h"
+#include "search/cost/cost_model.h"
+#include "search/network/names.h"
+#include "storage/result_reader.h"
+#include "tests/fakes/fake_clock.h"
+
+namespace reluscape {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr Milliseconds kLeaseTime{30'000};
+constexpr int64_t kLargeBudget = 3000;
+constexpr int64_t kSmallBudget = 1000;
+
+// resnet18 at m = 4: 30720 ReLUs (491520 / 16).
+JobSpec SmallJob() {
+  JobSpec spec;
+  spec.name = "small";
+  spec.data.set = "toy";
+  spec.data.classes = 10;
+  spec.data.side = 32;
+  spec.candidates.networks = {"resnet18@4"};
+  spec.budgets.relus = {kSmallBudget, kLargeBudget};
+  spec.limits.max_attempts = 2;
+  return spec;
+}
+
+Measurement Measured(const std::string& data = "data", const std::string& split = "split") {
+  Measurement m;
+  m.build_commit = "abc";
+  m.torch_version = "2.13.0";
+  m.device = "cpu";
+  m.precision = "float32";
+  m.threads = 1;
+  m.data_hash = data;
+  m.split_hash = split;
+  return m;
+}
+
+EpochReport Epoch(int64_t number, double accuracy = 0.5) {
+  EpochReport e;
+  e.epoch = number;
+  e.loss = 1;
+  e.train_accuracy = accuracy;
+  e.validation_accuracy = accuracy;
+  e.learning_rate = 0.1;
+  e.relus = 100;
+  e.seconds = 1;
+  return e;
+}
+
+// A coordinator on a file, with a clock that stands still, and what Workers say in a few words.
+class CoordinatorTest : public ::testing::Test {
+ protected:
+  CoordinatorTest() : folder_(MakeFolder()), artifacts_(folder_ / "artifacts") { Restart(); }
+  ~CoordinatorTest() override {
+    coordinator_.reset();
+    reader_.reset();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  static std::filesystem::path MakeFolder() {
+    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
+    const auto folder = std::filesystem::path(::testing::TempDir()) /
+                        absl::StrCat("coordinator_test_", info->name());
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directories(folder);
+    return folder;
+  }
+
+  // Ends the coordinator, if there is one, and starts another on the same files.
+  void Restart() {
+    coordinator_.reset();
+    reader_.reset();
+    store_.reset();
+    store_ = Store::Open(folder_ / "reluscape.db").value();
+    CoordinatorOptions options;
+    options.lease_time = kLeaseTime;
+    coordinator_ = Coordinator::Start(options, *store_, artifacts_, clock_).value();
+    reader_ = ResultReader::Open(folder_ / "reluscape.db", clock_, kLeaseTime).value();
+  }
+
+  JobId Submit(const JobSpec& spec = SmallJob(), const std::string& request_id = "") {
+    const auto outcome =
+        coordinator_->Submit(spec, "{}", Sha256Hex("recipe"), request_id, /*validate_only=*/false);
+    EXPECT_TRUE(outcome.ok()) << outcome.status();
+    return outcome.ok() ? outcome->job : JobId{};
+  }
+
+  SyncRequest Request(const std::string& worker, std::vector<TaskReport> reports = {}) {
+    SyncRequest request;
+    request.worker.id = worker;
+    request.worker.incarnation = "first";
+    request.worker.device = "cpu";
+    request.worker.data_sets = {"toy"};
+    request.artifact_folder_id = artifacts_.ReadId().value();
+    request.reports = std::move(reports);
+    return request;
+  }
+  std::vector<Lease> Call(const SyncRequest& request) {
+    const auto response = coordinator_->Synchronize(request);
+    EXPECT_TRUE(response.ok()) << response.status();
+    return response.ok() ? response->leases : std::vector<Lease>();
+  }
+  std::vector<Lease> Sync(const std::string& worker, std::vector<TaskReport> reports = {}) {
+    return Call(Request(worker, std::move(reports)));
+  }
+  // Reports without taking new work.
+  std::vector<Lease> Report(const std::string& worker, const TaskReport& report) {
+    SyncRequest request = Request(worker, {report});
+    request.accepts_work = false;
+    return Call(request);
+  }
+  void Tick() { ASSERT_TRUE(coordinator_->Tick().ok()); }
+
+  ArtifactRef File(const std::string& content) { return artifacts_.Put(content).value(); }
+
+  static TaskReport Running(const Lease& lease) {
+    TaskReport report;
+    report.task = lease.description.task;
+    report.attempt = lease.description.attempt;
+    report.epochs_planned = 10;
+    report.measurement = Measured();
+    report.device_seconds = 5;
+    return report;
+  }
+  TaskReport Pretrained(const Lease& lease) {
+    TaskReport report = Running(lease);
+    report.state = ReportState::kSucceeded;
+    report.weights = File(absl::StrCat("weights ", lease.description.candidate.value));
+    return report;
+  }
+  SnapshotReport SnapshotFor(const Lease& lease, int64_t budget) {
+    SnapshotReport snapshot;
+    snapshot.budget = budget;
+    snapshot.artifact =
+        File(absl::StrCat("snapshot ", lease.description.candidate.value, " ", budget));
+    snapshot.relus = budget + 7;
+    snapshot.epoch = 4;
+    snapshot.device_seconds = static_cast<double>(10'000 - budget);
+    return snapshot;
+  }
+  TaskReport Descended(const Lease& lease) {
+    TaskReport report = Running(lease);
+    report.state = ReportState::kSucceeded;
+    for (const int64_t budget : lease.description.budgets) {
+      report.snapshots.push_back(SnapshotFor(lease, budget));
+    }
+    return report;
+  }
+  TaskReport FineTuned(const Lease& lease, double accuracy = 0.8) {
+    TaskReport report = Running(lease);
+    report.state = ReportState::kSucceeded;
+    ResultReport result;
+    result.budget = lease.description.budgets.at(0);
+    result.relus = result.budget;
+    result.layers = {{"s1.b1.relu1", 4096, result.budget}};
+    result.accuracy_soft = 0.7;
+    result.accuracy_trimmed = 0.6;
+    result.accuracy_validation = accuracy;
+    result.accuracy_test = 0.8125;
+    result.artifact = File(absl::StrCat("final ", lease.description.task.value));
+    report.result = std::move(result);
+    return report;
+  }
+  static TaskReport Failed(const Lease& lease, FailureKind kind, const std::string& message) {
+    TaskReport report = Running(lease);
+    report.state = ReportState::kFailed;
+    report.failure = Failure{kind, message, 3};
+    return report;
+  }
+  // What a Worker would do with a Lease that ends well.
+  TaskReport Done(const Lease& lease) {
+    switch (lease.description.stage) {
+      case Stage::kPretrain:
+        return Pretrained(lease);
+      case Stage::kLinearize:
+        return Descended(lease);
+      case Stage::kFineTune:
+        return FineTuned(lease);
+    }
+    return {};
+  }
+  // One Lease of `worker`, as the answer to `reports`.
+  Lease One(const std::string& worker, std::vector<TaskReport> reports = {}) {
+    const std::vector<Lease> leases = Sync(worker, std::move(reports));
+    EXPECT_THAT(leases, SizeIs(1));
+    return leases.empty() ? Lease() : leases[0];
+  }
+  void Finish(const std::string& worker) {
+    std::vector<Lease> leases = Sync(worker);
+    while (!leases.empty()) leases = Sync(worker, {Done(leases[0])});
+  }
+
+  TaskView Task(TaskId id) {
+    const std::vector<JobView> jobs = reader_->ListJobs().value();
+    for (const JobView& job : jobs) {
+      const JobDetailView detail = reader_->GetJob(job.id).value();
+      for (const CandidateView& candidate : detail.candidates) {
+        for (const TaskView& task : candidate.tasks) {
+          if (task.id == id) return task;
+        }
+      }
+    }
+    ADD_FAILURE() << "no task " << id.value;
+    return {};
+  }
+  TaskView Task(const Lease& lease) { return Task(lease.description.task); }
+  // The Task of `stage` and `budget` of the first Candidate of `job`.
+  TaskView Task(JobId job, Stage stage, int64_t budget = 0) {
+    const JobDetailView detail = reader_->GetJob(job).value();
+    for (const TaskView& task : detail.candidates.at(0).tasks) {
+      if (task.stage == stage && task.budget == budget) return task;
+    }
+    ADD_FAILURE() << "no such task";
+    return {};
+  }
+  JobView Job(JobId id) { return reader_->GetJob(id).value().job; }
+  int64_t CountEvents(const std::string& kind) {
+    const std::vector<EventView> events = reader_->ListEvents(JobId{}, 0, 10'000).value();
+    return std::count_if(events.begin(), events.end(),
+                         [&](const EventView& e) { return e.kind == kind; });
+  }
+
+  const std::filesystem::path folder_;
+  const ArtifactFolder artifacts_;
+  FakeClock clock_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Coordinator> coordinator_;
+  std::unique_ptr<ResultReader> reader_;
+};
+
+TEST_F(CoordinatorTest, JobRunsFromSubmissionToResults) {
+  const JobId job = Submit();
+  const Lease pretrain = One("a");
+  EXPECT_EQ(pretrain.description.stage, Stage::kPretrain);
+  EXPECT_EQ(pretrain.description.attempt, 1);
+  EXPECT_EQ(pretrain.description.data, SmallJob().data);
+  EXPECT_EQ(pretrain.description.settings, SmallJob().stages);
+  EXPECT_THAT(pretrain.description.budgets, IsEmpty());
+  EXPECT_TRUE(pretrain.description.data_hash.empty());
+  EXPECT_FALSE(pretrain.description.checkpoint);
+  EXPECT_EQ(pretrain.time_left, kLeaseTime);
+
+  const Lease linearize = One("a", {Pretrained(pretrain)});
+  EXPECT_EQ(linearize.description.stage, Stage::kLinearize);
+  EXPECT_THAT(linearize.description.budgets, ElementsAre(kLargeBudget, kSmallBudget));
+  EXPECT_EQ(linearize.description.weights, Pretrained(pretrain).weights);
+  EXPECT_EQ(linearize.description.data_hash, "data");
+  EXPECT_EQ(linearize.description.split_hash, "split");
+  EXPECT_NE(linearize.description.seed, pretrain.description.seed);
+  EXPECT_EQ(linearize.description.split_seed, pretrain.description.split_seed);
+
+  const Lease large = One("a", {Descended(linearize)});
+  EXPECT_EQ(large.description.stage, Stage::kFineTune);
+  EXPECT_THAT(large.description.budgets, ElementsAre(kLargeBudget));
+  EXPECT_EQ(large.description.snapshot, SnapshotFor(linearize, kLargeBudget).artifact);
+  EXPECT_EQ(large.description.weights, Pretrained(pretrain).weights);
+
+  const Lease small = One("a", {FineTuned(large, 0.9)});
+  EXPECT_THAT(small.description.budgets, ElementsAre(kSmallBudget));
+  EXPECT_EQ(Job(job).state, JobState::kRunning);
+  clock_.Advance(Milliseconds(10));
+  EXPECT_THAT(Sync("a", {FineTuned(small, 0.8)}), IsEmpty());
+
+  EXPECT_EQ(Job(job).state, JobState::kFinished);
+  EXPECT_EQ(Job(job).finished_at, clock_.Now());
+  EXPECT_EQ(Job(job).results, 2);
+  const FrontView front = reader_->GetFront(job).value();
+  ASSERT_THAT(front.results, SizeIs(2));
+  const ResultView& r = front.results[0];
+  EXPECT_EQ(r.relus, kSmallBudget);
+  EXPECT_EQ(r.seed_pretrain, pretrain.description.seed);
+  EXPECT_EQ(r.seed_linearize, linearize.description.seed);
+  EXPECT_EQ(r.seed_fine_tune, small.description.seed);
+  EXPECT_EQ(r.seed_split, pretrain.description.split_seed);
+  EXPECT_EQ(r.seconds_pretrain, 5);
+  EXPECT_EQ(r.seconds_linearize, 10'000 - kSmallBudget);
+  EXPECT_EQ(r.seconds_fine_tune, 5);
+  EXPECT_EQ(r.measurement, Measured());
+  EXPECT_EQ(r.worker, "a");
+  EXPECT_TRUE(r.on_front);
+  const Network network =
+      BuildNetwork(ParseCanonicalText(pretrain.description.network).value()).value();
+  EXPECT_EQ(r.latency, EstimateLatency(network, kSmallBudget));
+  EXPECT_THAT(r.latency, Not(IsEmpty()));
+  EXPECT_EQ(CountEvents("job.submitted"), 1);
+  EXPECT_EQ(CountEvents("task.leased"), 4);
+  EXPECT_EQ(CountEvents("task.succeeded"), 4);
+  EXPECT_EQ(CountEvents("snapshot"), 2);
+  EXPECT_EQ(CountEvents("result"), 2);
+  EXPECT_EQ(CountEvents("job.finished"), 1);
+}
+
+TEST_F(CoordinatorTest, ValidateOnlyWritesNothing) {
+  const auto outcome = coordinator_->Submit(SmallJob(), "{}", Sha256Hex("recipe"), "",
+                                            /*validate_only=*/true);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_FALSE(outcome->job);
+  EXPECT_EQ(outcome->preview.candidates, 1);
+  EXPECT_EQ(outcome->preview.tasks,
+            (std::map<std::string, int64_t>{{"pretrain", 1}, {"linearize", 1}, {"fine-tune", 2}}));
+  EXPECT_EQ(outcome->preview.networks.at(0).relus, 30720);
+  EXPECT_EQ(outcome->preview.recipe, Sha256Hex("recipe").substr(0, 12));
+  EXPECT_THAT(reader_->ListJobs().value(), IsEmpty());
+}
+
+TEST_F(CoordinatorTest, WrongJobIsRefusedWithEveryError) {
+  JobSpec spec = SmallJob();
+  spec.candidates.networks = {"resnet18@4", "resnet99@4"};
+  spec.budgets.relus = {1'000'000};
+  spec.objectives = {"beauty"};
+  const auto outcome = coordinator_->Submit(spec, "{}", "", "", /*validate_only=*/false);
+  EXPECT_EQ(outcome.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(
+      std::string(outcome.status().message()),
+      AllOf(HasSubstr("candidates.networks[1]"), HasSubstr("objectives[0]"), HasSubstr("beauty")));
+  EXPECT_THAT(reader_->ListJobs().value(), IsEmpty());
+}
+
+TEST_F(CoordinatorTest, RepeatedSubmissionAnswersWithItsJob) {
+  const JobId first = Submit(SmallJob(), "request-1");
+  EXPECT_EQ(Submit(SmallJob(), "request-1"), first);
+  EXPECT_NE(Submit(SmallJob(), "request-2"), first);
+  EXPECT_NE(Submit(SmallJob()), Submit(SmallJob()));
+  EXPECT_THAT(reader_->ListJobs().value(), SizeIs(4));
+  EXPECT_EQ(
+      coordinator_->Submit(SmallJob(), "{}", "", std::string(101, 'x'), false).status().code(),
+      absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(CoordinatorTest, ReplicatesDifferInTheirSeedsAlone) {
+  JobSpec spec = SmallJob();
+  spec.candidates.replicates = 2;
+  Submit(spec);
+  const Lease first = One("a");
+  const Lease second = One("b");
+  EXPECT_EQ(first.description.network, second.description.network);
+  EXPECT_NE(first.description.candidate, second.description.candidate);
+  EXPECT_NE(first.description.seed, second.description.seed);
+  EXPECT_EQ(first.description.split_seed, second.description.split_seed);
+}
+
+TEST_F(CoordinatorTest, AnswerIsRepeatedUntilTheWorkerReports) {
+  Submit();
+  const Lease lease = One("a");
+  const Lease again = One("a");  // the first answer was lost
+  EXPECT_EQ(again.description.task, lease.description.task);
+  EXPECT_EQ(again.description.attempt, 1);
+  EXPECT_EQ(CountEvents("task.leased"), 1);
+}
+
+TEST_F(CoordinatorTest, SlotsLimitLeases) {
+  JobSpec spec = SmallJob();
+  spec.candidates.replicates = 3;
+  Submit(spec);
+  SyncRequest request = Request("a");
+  request.worker.slots = 2;
+  EXPECT_THAT(Call(request), SizeIs(2));
+  EXPECT_THAT(Call(request), SizeIs(2));
+  EXPECT_THAT(Sync("b"), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, ExpiredLeaseReturnsTaskToQueue) {
+  Submit();
+  const Lease lease = One("a");
+  clock_.Advance(kLeaseTime - Milliseconds(1));
+  Tick();
+  EXPECT_EQ(Task(lease).state, TaskState::kLeased);
+  clock_.Advance(Milliseconds(1));
+  Tick();
+  EXPECT_EQ(Task(lease).state, TaskState::kQueued);
+  EXPECT_THAT(Task(lease).message, HasSubstr("worker a said nothing of it for 30 s"));
+  EXPECT_EQ(CountEvents("lease.expired"), 1);
+  const Lease next = One("b");
+  EXPECT_EQ(next.description.task, lease.description.task);
+  EXPECT_EQ(next.description.attempt, 2);
+  EXPECT_THAT(Task(lease).message, IsEmpty());
+}
+
+TEST_F(CoordinatorTest, ReportsRenewTheLease) {
+  Submit();
+  const Lease lease = One("a");
+  for (int i = 0; i < 5; ++i) {
+    clock_.Advance(kLeaseTime / 2);
+    EXPECT_EQ(One("a", {Running(lease)}).time_left, kLeaseTime);
+    Tick();
+  }
+  EXPECT_EQ(Task(lease).state, TaskState::kLeased);
+}
+
+TEST_F(CoordinatorTest, LeaseThatTheWorkerNeverStartsExpires) {
+  Submit();
+  One("a");
+  clock_.Advance(kLeaseTime / 2);
+  EXPECT_EQ(One("a").time_left, kLeaseTime / 2);
+  clock_.Advance(kLeaseTime / 2);
+  Tick();
+  EXPECT_EQ(CountEvents("lease.expired"), 1);
+}
+
+TEST_F(CoordinatorTest, WorkerThatKeepsDyingFailsTheTask) {
+  const JobId job = Submit();
+  for (int attempt = 1; attempt <= 2; ++attempt) {
+    EXPECT_EQ(One("a").description.attempt, attempt);
+    clock_.Advance(kLeaseTime);
+    Tick();
+  }
+  const TaskView task = Task(job, Stage::kPretrain);
+  EXPECT_EQ(task.state, TaskState::kFailed);
+  EXPECT_THAT(task.message, AllOf(HasSubstr("worker a"), HasSubstr("2 of 2 allowed attempts"),
+                                  HasSubstr("limits.max_attempts")));
+  EXPECT_EQ(Task(job, Stage::kLinearize).state, TaskState::kCancelled);
+  EXPECT_EQ(Task(job, Stage::kFineTune, kSmallBudget).state, TaskState::kCancelled);
+  EXPECT_THAT(Task(job, Stage::kFineTune, kSmallBudget).message, HasSubstr("pretrain"));
+  EXPECT_EQ(Job(job).state, JobState::kFailed);
+  EXPECT_THAT(Job(job).message, HasSubstr("1 task failed"));
+  EXPECT_THAT(Sync("a"), IsEmpty());
+}
+
+TEST_F(CoordinatorTest, TransientFailureIsRetriedOthersAreNot) {
+  const JobId job = Submit();
+  const Lease first = One("a");
+  const Lease second = One("a", {Failed(first, FailureKind::kTransient, "out of memory")});
+  EXPECT_EQ(second.description.task, first.description.task);
+  EXPECT_EQ(second.description.attempt, 2);
+  EXPECT_THAT(Sync("a", {Failed(second, FailureKind::kBadInput, "toy/1.png is broken")}),
+              IsEmpty());
+  EXPECT_EQ(Task(first).state, TaskState::kFailed);
+  EXPECT_THAT(Task(first).message,
+              AllOf(HasSubstr("toy/1.png is broken"), HasSubstr("worker a"), HasSubstr("epoch 3")));
+  EXPECT_EQ(Job(job).state, JobState::kFailed);
+  EXPECT_EQ(CountEvents("task.failed"), 1);
+}
+
+TEST_F(CoordinatorTest, LateResultIsIgnored) {
+  const JobId job = Submit();
+  const Lease old = One("a");
+  clock_.Advance(kLeaseTime);
+  Tick();
+  const Lease current = One("b");
+  EXPECT_THAT(Report("a", Pretrained(old)), IsEmpty());
+  EXPECT_EQ(Task(job, Stage::kPretrain).state, TaskState::kLeased);
+  EXPECT_EQ(Task(job, Stage::kPretrain).worker, "b");
+  // Nor does the right attempt of the wrong Worker count.
+  EXPECT_THAT(Report("a", Pretrained(current)), IsEmpty());
+  EXPECT_EQ(Task(job, Stage::kPretrain).state, TaskState::kLeased);
+}
+
+TEST_F(CoordinatorTest, RepeatedResultCountsOnce) {
+  const JobId job = Submit();
+  const Lease linearize = One("a", {Pretrained(One("a"))});
+  const Lease fine_tune = One("a", {Descended(linearize)});
+  const TaskReport report = FineTuned(fine_tune);
+  const Lease next = One("a", {report, report});
+  EXPECT_NE(next.description.task, fine_tune.description.task);
+  EXPECT_EQ(One("a", {report, Pretrained(linearize)}).description.task, next.description.task);
+  EXPECT_EQ(Job(job).results, 1);
+  EXPECT_EQ(CountEvents("result"), 1);
+}
+
+TEST_F(CoordinatorTest, SnapshotQueuesFineTuneWhileDescentGoesOn) {
+  const JobId job = Submit();
+  const Lease linearize = One("a", {Pretrained(One("a"))});
+  EXPECT_THAT(Sync("b"), IsEmpty());
+  TaskReport report = Running(linearize);
+  report.snapshots = {SnapshotFor(linearize, kLargeBudget)};
+  EXPECT_EQ(One("a", {report}).description.stage, Stage::kLinearize);
+  EXPECT_EQ(Task(linearize).state, TaskState::kLeased);
+  const Lease fine_tune = One("b");
+  EXPECT_EQ(fine_tune.description.stage, Stage::kFineTune);
+  EXPECT_THAT(fine_tune.description.budgets, ElementsAre(kLargeBudget));
+  EXPECT_EQ(Task(job, Stage::kFineTune, kSmallBudget).state, TaskState::kBlocked);
+  // The same snapshot again changes nothing.
+  One("a", {report});
+  EXPECT_EQ(CountEvents("snapshot"), 1);
+}
+
+TEST_F(CoordinatorTest, SnapshotWithoutItsFileIsAskedForAgain) {
+  const JobId job = Submit();
+  const Lease linearize = One("a", {Pretrained(One("a"))});
+  TaskReport report = Running(linearize);
+  report.snapshots = {SnapshotFor(linearize, kLargeBudget)};
+  artifacts_.Remove(report.snapshots[0].artifact);
+  One("a", {report});
+  EXPECT_EQ(Task(job, Stage::kFineTune, kLargeBudget).state, TaskState::kBlocked);
+  SnapshotFor(linearize, kLargeBudget);
+  One("a", {report});
+  EXPECT_EQ(Task(job, Stage::kFineTune, kLargeBudget).state, TaskState::kQueued);
+}
+
+TEST_F(CoordinatorTest, SuccessWaitsForItsFileButNotForEver) {
+  Submit();
+  const Lease lease = One("a");
+  const TaskReport report = Pretrained(lease);
+  artifacts_.Remove(report.weights);
+  EXPECT_EQ(One("a", {report}).description.task, lease.description.task);
+  clock_.Advance(kLeaseTime - Milliseconds(1));
+  EXPECT_EQ(One("a", {report}).description.attempt, 1);
+  clock_.Advance(Milliseconds(1));
+  EXPECT_EQ(One("a", {report}).description.attempt, 2);
+  EXPECT_EQ(CountEvents("task.retried"), 1);
+}
+
+TEST_F(CoordinatorTest, HandedBackDoesNotCount) {
+  const JobId job = Submit();
+  for (int attempt = 1; attempt <= 5; ++attempt) {
+    const Lease lease = One("a");
+    EXPECT_EQ(lease.description.attempt, attempt);
+    TaskReport report = Running(lease);
+    report.state = ReportState::kHandedBack;
+    report.epochs = {Epoch(attempt - 1)};
+    report.checkpoint = File(absl::StrCat("checkpoint ", attempt));
+    EXPECT_THAT(Report("a", report), IsEmpty());
+    EXPECT_EQ(Task(lease).state, TaskState::kQueued);
+  }
+  EXPECT_EQ(CountEvents("task.handed_back"), 5);
+  const Lease lease = One("b");
+  EXPECT_EQ(lease.description.checkpoint, File("checkpoint 5"));
+  EXPECT_EQ(lease.epochs_received, 5);
+  EXPECT_EQ(Task(job, Stage::kPretrain).epochs_done, 5);
+}
+
+TEST_F(CoordinatorTest, ShutdownReturnsLeasesThatNeverArrived) {
+  Submit();
+  const Lease lease = One("a");  // this answer is lost
+  SyncRequest goodbye = Request("a");
+  goodbye.accepts_work = false;
+  EXPECT_THAT(Call(goodbye), IsEmpty());
+  EXPECT_EQ(Task(lease).state, TaskState::kQueued);
+  EXPECT_EQ(One("b").description.attempt, 2);
+}
+
+TEST_F(CoordinatorTest, AttemptResumesFromTheCheckpointAndItsEpochsReplaceTheLostOnes) {
+  Submit();
+  Lease lease = One("a");
+  TaskReport report = Running(lease);
+  report.epochs = {Epoch(0, 0.1), Epoch(1, 0.2)};
+  report.checkpoint = File("after epoch 1");
+  EXPECT_EQ(One("a", {report}).epochs_received, 2);
+  report.epochs = {Epoch(2, 0.3), Epoch(3, 0.4)};
+  EXPECT_EQ(One("a", {report}).epochs_received, 4);
+  EXPECT_EQ(One("a", {report}).epochs_received, 4);
+  EXPECT_EQ(CountEvents("epoch"), 4);
+  clock_.Advance(kLeaseTime);
+  Tick();
+  EXPECT_EQ(Task(lease).epochs_done, 4);
+
+  lease = One("b");
+  EXPECT_EQ(lease.description.checkpoint, report.checkpoint);
+  EXPECT_EQ(lease.epochs_received, 2) << "the others were behind the checkpoint";
+  report = Running(lease);
+  report.epochs = {Epoch(2, 0.35)};
+  EXPECT_EQ(One("b", {report}).epochs_received, 3);
+  const CandidateDetailView detail = reader_->GetCandidate(lease.description.candidate).value();
+  ASSERT_THAT(detail.curves, SizeIs(3));
+  EXPECT_EQ(detail.curves[1].attempt, 1);
+  EXPECT_EQ(detail.curves[2].attempt, 2);
+  EXPECT_EQ(detail.curves[2].report.validation_accuracy, 0.35);
+}
+
+TEST_F(CoordinatorTest, OldCheckpointsAreRemoved) {
+  Submit();
+  const Lease lease = One("a");
+  TaskReport report = Running(lease);
+  report.checkpoint = File("one");
+  One("a", {report});
+  Tick();
+  EXPECT_TRUE(artifacts_.Has(File("one")));
+  report.checkpoint = File("two");
+  One("a", {report});
+  Tick();
+  EXPECT_FALSE(artifacts_.Has({Sha256Hex("one"), 3}));
+  EXPECT_TRUE(artifacts_.Has({Sha256Hex("two"), 3}));
+  const Lease next = One("a", {Pretrained(lease)});
+  Tick();
+  EXPECT_FALSE(artifacts_.Has({Sha256Hex("two"), 3}));
+  EXPECT_TRUE(artifacts_.Has(next.description.weights));
+}
+
+TEST_F(CoordinatorTest, CheckpointWithoutItsFileIsNotTaken) {
+  Submit();
+  const Lease lease = One("a");
+  TaskReport report = Running(lease);
+  report.checkpoint = {Sha256Hex("never written"), 13};
+  EXPECT_FALSE(One("a", {report}).description.checkpoint);
+}
+
+TEST_F(CoordinatorTest, CancelStopsLeases) {
+  const JobId job = Submit();
+  const Lease lease = One("a");
+  ASSERT_TRUE(coordinator_->Cancel(job).ok());
+  EXPECT_THAT(Sync("a", {Running(lease)}), IsEmpty());
+  EXPECT_EQ(Job(job).state, JobState::kCancelled);
+  EXPECT_EQ(Job(job).tasks, (std::map<std::string, int64_t>{{"CANCELLED", 4}}));
+  EXPECT_THAT(Sync("a", {Pretrained(lease)}), IsEmpty());
+  EXPECT_EQ(Task(lease).state, TaskState::kCancelled);
+  ASSERT_TRUE(coordinator_->Cancel(job).ok());
+  EXPECT_EQ(CountEvents("job.cancelled"), 1);
+  EXPECT_EQ(coordinator_->Cancel(JobId{99}).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(CoordinatorTest, CancelKeepsResultsAndEndedJobs) {
+  const JobId job = Submit();
+  Finish("a");
+  ASSERT_TRUE(coordinator_->Cancel(job).ok());
+  EXPECT_EQ(Job(job).state, JobState::kFinished);
+  EXPECT_EQ(Job(job).results, 2);
+}
+
+TEST_F(CoordinatorTest, RestartKeepsEverything) {
+  const JobId job = Submit();
+  const Lease linearize = One("a", {Pretrained(One("a"))});
+  TaskReport report = Running(linearize);
+  report.epochs = {Epoch(0)};
+  report.snapshots = {SnapshotFor(linearize, kLargeBudget)};
+  One("a", {report});
+  clock_.Advance(10 * kLeaseTime);
+  Restart();
+  Tick();
+  EXPECT_EQ(Task(linearize).state, TaskState::kLeased) << "nobody was there to hear the worker";
+  const Lease again = One("a", {report});
+  EXPECT_EQ(again.description.task, linearize.description.task);
+  EXPECT_EQ(again.description.attempt, linearize.description.attempt);
+  EXPECT_EQ(again.description.settings, linearize.description.settings);
+  EXPECT_EQ(again.description.seed, linearize.description.seed);
+  EXPECT_EQ(again.epochs_received, 1);
+  EXPECT_THAT(Sync("b"), SizeIs(1)) << "the fine-tune is still queued";
+  Restart();
+  clock_.Advance(kLeaseTime);
+  Tick();
+  EXPECT_EQ(Task(linearize).state, TaskState::kQueued) << "the grace is one lease time";
+  Finish("c");
+  EXPECT_EQ(Job(job).state, JobState::kFinished);
+  EXPECT_EQ(Job(job).results, 2);
+}
+
+TEST_F(CoordinatorTest, RestartPricesResultsAgain) {
+  const JobId job = Submit();
+  Finish("a");
+  const std::map<std::string, double> latency = reader_->GetFront(job)->results.at(0).latency;
+  ASSERT_THAT(latency, Not(IsEmpty()));
+  const ResultId result = reader_->GetFront(job)->results.at(0).id;
+  const std::string model = latency.begin()->first;
+  ASSERT_TRUE(
+      store_->Transact([&](Transaction& t) { return t.PutLatency(result, {model, "old", 1e9}); })
+          .ok());
+  EXPECT_EQ(reader_->GetFront(job)->results.at(0).latency.at(model), 1e9);
+  Restart();
+  EXPECT_EQ(reader_->GetFront(job)->results.at(0).latency, latency);
+}
+
+TEST_F(CoordinatorTest, NewIncarnationLosesLeases) {
+  Submit();
+  const Lease lease = One("a");
+  SyncRequest reborn = Request("a");
+  reborn.worker.incarnation = "second";
+  const std::vector<Lease> leases = Call(reborn);
+  ASSERT_THAT(leases, SizeIs(1));
+  EXPECT_EQ(leases[0].description.task, lease.description.task);
+  EXPECT_EQ(leases[0].description.attempt, 2);
+  EXPECT_EQ(CountEvents("lease.expired"), 1);
+  EXPECT_EQ(CountEvents("worker.connected"), 2);
+
+  // What the dead process sent last arrives late.
+  const auto late = coordinator_->Synchronize(Request("a", {Pretrained(lease)}));
+  EXPECT_EQ(late.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(late.status().message()), HasSubstr("worker id a"));
+  EXPECT_EQ(Task(lease).state, TaskState::kLeased);
+}
+
+TEST_F(CoordinatorTest, ForeignArtifactFolderIsRefused) {
+  Submit();
+  SyncRequest request = Request("a");
+  request.artifact_folder_id = "elsewhere";
+  const auto answer = coordinator_->Synchronize(request);
+  EXPECT_EQ(answer.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(
+      std::string(answer.status().message()),
+      AllOf(HasSubstr("elsewhere"), HasSubstr(artifacts_.ReadId().value()), HasSubstr("worker a")));
+  EXPECT_THAT(reader_->ListWorkers().value(), IsEmpty());
+}
+
+TEST_F(CoordinatorTest, DatabaseKnowsItsArtifactFolder) {
+  Submit();
+  const ArtifactFolder other(folder_ / "other");
+  const auto coordinator = Coordinator::Start({}, *store_, other, clock_);
+  EXPECT_EQ(coordinator.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(coordinator.status().message()), HasSubstr(other.ReadId().value()));
+}
+
+TEST_F(CoordinatorTest, MalformedWorkersAreRefused) {
+  SyncRequest request = Request("");
+  EXPECT_EQ(coordinator_->Synchronize(request).status().code(), absl::StatusCode::kInvalidArgument);
+  request = Request("a");
+  request.worker.slots = 0;
+  EXPECT_EQ(coordinator_->Synchronize(request).status().code(), absl::StatusCode::kInvalidArgument);
+  request = Request("a");
+  request.worker.incarnation = "";
+  EXPECT_EQ(coordinator_->Synchronize(request).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(CoordinatorTest, TestAccuracyIsSealedUntilUnsealed) {
+  const JobId job = Submit();
+  Finish("a");
+  EXPECT_EQ(reader_->GetFront(job)->results.at(0).accuracy_test, std::nullopt);
+  const std::vector<EventView> events = reader_->ListEvents(JobId{}, 0, 1000).value();
+  for (const EventView& event : events) EXPECT_THAT(event.detail, Not(HasSubstr("8125")));
+  clock_.Advance(Milliseconds(5));
+  ASSERT_TRUE(coordinator_->Unseal(job).ok());
+  const Time unsealed = clock_.Now();
+  clock_.Advance(Milliseconds(5));
+  ASSERT_TRUE(coordinator_->Unseal(job).ok());
+  EXPECT_EQ(Job(job).unsealed_at, unsealed);
+  EXPECT_EQ(reader_->GetFront(job)->results.at(0).accuracy_test, 0.8125);
+  EXPECT_EQ(CountEvents("job.unsealed"), 1);
+  EXPECT_EQ(coordinator_->Unseal(JobId{99}).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(CoordinatorTest, InfeasibleDescentKeepsItsSnapshots) {
+  const JobId job = Submit();
+  const Lease linearize = One("a", {Pretrained(One("a"))});
+  TaskReport report = Failed(linearize, FailureKind::kInfeasible, "ended at 2000 ReLUs");
+  report.snapshots = {SnapshotFor(linearize, kLargeBudget)};
+  const Lease fine_tune = One("a", {report});
+  EXPECT_THAT(fine_tune.description.budgets, ElementsAre(kLargeBudget));
+  EXPECT_EQ(Task(linearize).state, TaskState::kFailed);
+  EXPECT_EQ(Task(job, Stage::kFineTune, kSmallBudget).state, TaskState::kCancelled);
+  EXPECT_THAT(Task(job, Stage::kFineTune, kSmallBudget).message, HasSubstr("ended at 2000 ReLUs"));
+  EXPECT_EQ(Job(job).state, JobState::kRunning);
+  EXPECT_THAT(Sync("a", {FineTuned(fine_tune)}), IsEmpty());
+  EXPECT_EQ(Job(job).state, JobState::kFailed);
+  EXPECT_EQ(Job(job).results, 1);
+}
+
+TEST_F(CoordinatorTest, DataSetIsRespected) {
+  JobSpec spec = SmallJob();
+  spec.data.set = "cifar10";
+  const JobId job = Submit(spec);
+  EXPECT_THAT(Job(job).message, HasSubstr("no worker is connected"));
+  EXPECT_THAT(Sync("a"), IsEmpty());
+  EXPECT_EQ(Job(job).message, "waiting: no connected worker has data set cifar10");
+  SyncRequest request = Request("b");
+  request.worker.data_sets = {"toy", "cifar10"};
+  EXPECT_THAT(Call(request), SizeIs(1));
+  EXPECT_EQ(Job(job).message, "");
+}
+
+TEST_F(CoordinatorTest, OlderJobsComeFirst) {
+  const JobId first = Submit();
+  const JobId second = Submit();
+  EXPECT_EQ(One("a").description.job, first);
+  EXPECT_EQ(One("b").description.job, second) << "of the first job nothing else is queued";
+}
+
+// What a Worker reports and cannot be true fails the Task and says why.
+struct ImpossibleReport {
+  const char* name;
+  Stage stage;
+  std::function<void(TaskReport&)> change;  // of a success
+  const char* message;
+};
+class ImpossibleReportTest : public CoordinatorTest,
+                             public ::testing::WithParamInterface<ImpossibleReport> {};
+
+TEST_P(ImpossibleReportTest, FailsTheTask) {
+  const JobId job = Submit();
+  Lease lease = One("a");
+  while (lease.description.stage != GetParam().stage) lease = One("a", {Done(lease)});
+  TaskReport report = Done(lease);
+  GetParam().change(report);
+  Report("a", report);
+  EXPECT_EQ(Task(lease).state, TaskState::kFailed);
+  EXPECT_THAT(Task(lease).message, HasSubstr(GetParam().message));
+  EXPECT_EQ(Job(job).results, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Reports, ImpossibleReportTest,
+    ::testing::Values(
+        ImpossibleReport{"NoMeasurement", Stage::kPretrain,
+                         [](TaskReport& r) { r.measurement.reset(); }, "how it measured"},
+        ImpossibleReport{"NoWeights", Stage::kPretrain, [](TaskReport& r) { r.weights = {}; },
+                         "without weights"},
+        ImpossibleReport{"NoDataHash", Stage::kPretrain,
+                         [](TaskReport& r) { r.measurement = Measured(""); }, "hashes"},
+        ImpossibleReport{"LossIsNotANumber", Stage::kPretrain,
+                         [](TaskReport& r) {
+                           r.epochs = {Epoch(0)};
+                           r.epochs[0].loss = std::nan("");
+                         },
+                         "not finite"},
+        ImpossibleReport{"EpochAccuracy", Stage::kPretrain,
+                         [](TaskReport& r) { r.epochs = {Epoch(0, 1.5)}; }, "outside [0, 1]"},
+        ImpossibleReport{"NegativeEpoch", Stage::kPretrain,
+                         [](TaskReport& r) { r.epochs = {Epoch(-1)}; }, "epoch -1"},
+        ImpossibleReport{"OtherData", Stage::kLinearize,
+                         [](TaskReport& r) { r.measurement = Measured("other"); }, "data set toy"},
+        ImpossibleReport{"OtherSplit", Stage::kFineTune,
+                         [](TaskReport& r) { r.measurement = Measured("data", "other"); },
+                         "validation images"},
+        ImpossibleReport{"SnapshotMissing", Stage::kLinearize,
+                         [](TaskReport& r) { r.snapshots.pop_back(); },
+                         "without a snapshot for budget 1000"},
+        ImpossibleReport{"SnapshotBelowBudget", Stage::kLinearize,
+                         [](TaskReport& r) { r.snapshots[0].relus = 5; }, "with 5 ReLUs"},
+        ImpossibleReport{"SnapshotOfOtherBudget", Stage::kLinearize,
+                         [](TaskReport& r) { r.snapshots[0].budget = 5; },
+                         "budget 5, which the candidate does not have"},
+        ImpossibleReport{"SnapshotOfPretrain", Stage::kPretrain,
+                         [](TaskReport& r) { r.snapshots.resize(1); }, "only a linearize"},
+        ImpossibleReport{"NoResult", Stage::kFineTune, [](TaskReport& r) { r.result.reset(); },
+                         "without a result"},
+        ImpossibleReport{"OtherBudget", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->budget = kSmallBudget; },
+                         "budget 1000 instead of 3000"},
+        ImpossibleReport{"TooManyRelus", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->relus = kLargeBudget + 1; }, "3001 ReLUs"},
+        ImpossibleReport{"LayersDoNotAddUp", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->layers[0].kept -= 1; }, "layers keep 2999"},
+        ImpossibleReport{"LayerKeepsTooMany", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->layers[0].units = 1; }, "keeps 3000 of 1"},
+        ImpossibleReport{"Accuracy", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->accuracy_validation = 80; },
+                         "accuracy_validation is not in [0, 1]"},
+        ImpossibleReport{"AccuracyIsNotANumber", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->accuracy_test = std::nan(""); },
+                         "accuracy_test is not in [0, 1]"},
+        ImpossibleReport{"NoArtifact", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->artifact = {}; }, "without a file"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace reluscape

@@ -1,0 +1,138 @@
+#pragma once
+
+// Rows for tests that have no coordinator to make them.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/sha256.h"
+#include "storage/store.h"
+
+namespace reluscape {
+
+// A folder of its own for the running test, removed at the end.
+class TestFolder {
+ public:
+  TestFolder() {
+    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
+    path_ = std::filesystem::path(::testing::TempDir()) /
+            absl::StrCat("reluscape_", info->test_suite_name(), "_", info->name());
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  ~TestFolder() { std::filesystem::remove_all(path_); }
+  TestFolder(const TestFolder&) = delete;
+  TestFolder& operator=(const TestFolder&) = delete;
+
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline JobRow TestJob(const std::string& name = "job") {
+  JobRow job;
+  job.name = name;
+  job.recipe = Sha256Hex("recipe");
+  job.data = {.set = "toy", .classes = 10, .side = 32};
+  job.objectives = {"relus"};
+  job.max_attempts = 3;
+  job.seed = 7;
+  job.split_seed = 8;
+  job.spec_json = "{}";
+  job.created_at = TimeFromUnixMs(1000);
+  return job;
+}
+
+inline CandidateRow TestCandidate(JobId job, const std::string& name = "net") {
+  CandidateRow c;
+  c.job = job;
+  c.name = name;
+  c.network = "text of " + name;
+  c.network_hash = Sha256Hex(name);
+  c.relus = 1000;
+  c.relus_with_stem = 1200;
+  c.macs = 50'000;
+  c.parameters = 600;
+  c.budgets = {500, 100};
+  return c;
+}
+
+inline TaskRow TestTask(const CandidateRow& candidate, Stage stage, int64_t budget = 0) {
+  TaskRow task;
+  task.job = candidate.job;
+  task.candidate = candidate.id;
+  task.stage = stage;
+  task.budget = budget;
+  task.seed = 11;
+  task.state = TaskState::kQueued;
+  return task;
+}
+
+inline ResultRow TestResult(const TaskRow& fine_tune, int64_t relus, double accuracy) {
+  ResultRow r;
+  r.job = fine_tune.job;
+  r.candidate = fine_tune.candidate;
+  r.task = fine_tune.id;
+  r.attempt = 1;
+  r.worker = "a";
+  r.report.budget = fine_tune.budget;
+  r.report.relus = relus;
+  r.report.layers = {{"conv1", 600, relus}, {"conv2", 400, 0}};
+  r.report.accuracy_soft = 0.3;
+  r.report.accuracy_trimmed = 0.2;
+  r.report.accuracy_validation = accuracy;
+  r.report.accuracy_test = 0.125;
+  r.report.artifact = {Sha256Hex(absl::StrCat("artifact ", fine_tune.id.value)), 10};
+  r.data_hash = "data";
+  r.split_hash = "split";
+  r.seconds_pretrain = 1;
+  r.seconds_linearize = 2;
+  r.seconds_fine_tune = 3;
+  r.created_at = TimeFromUnixMs(2000);
+  return r;
+}
+
+inline Measurement TestMeasurement() {
+  Measurement m;
+  m.build_commit = "abc";
+  m.torch_version = "2.13.0";
+  m.device = "cpu";
+  m.precision = "float32";
+  m.threads = 2;
+  m.data_hash = "data";
+  m.split_hash = "split";
+  m.train_images = 100;
+  m.validation_images = 10;
+  m.test_images = 20;
+  return m;
+}
+
+// A Candidate with pretrain, linearize and one fine-tune per Budget, all QUEUED.
+struct TestTasks {
+  CandidateRow candidate;
+  TaskRow pretrain;
+  TaskRow linearize;
+  std::vector<TaskRow> fine_tunes;
+};
+
+inline TestTasks InsertTestTasks(Transaction& t, JobId job, const std::string& name = "net") {
+  TestTasks tasks;
+  tasks.candidate = TestCandidate(job, name);
+  tasks.candidate.id = t.InsertCandidate(tasks.candidate).value();
+  tasks.pretrain = TestTask(tasks.candidate, Stage::kPretrain);
+  tasks.pretrain.id = t.InsertTask(tasks.pretrain).value();
+  tasks.linearize = TestTask(tasks.candidate, Stage::kLinearize);
+  tasks.linearize.id = t.InsertTask(tasks.linearize).value();
+  for (const int64_t budget : tasks.candidate.budgets) {
+    tasks.fine_tunes.push_back(TestTask(tasks.candidate, Stage::kFineTune, budget));
+    tasks.fine_tunes.back().id = t.InsertTask(tasks.fine_tunes.back()).value();
+  }
+  return tasks;
+}
+
+}  // namespace reluscape

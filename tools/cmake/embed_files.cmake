@@ -13,6 +13,7 @@ set(content_type_html "text/html; charset=utf-8")
 set(content_type_js "text/javascript; charset=utf-8")
 set(content_type_css "text/css; charset=utf-8")
 set(content_type_svg "image/svg+xml")
+set(content_type_txt "text/plain; charset=utf-8")
 
 string(REPLACE "," ";" files "${FILES}")
 set(arrays "")

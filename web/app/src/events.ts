@@ -1,28 +1,25 @@
 // The stream of events that keeps a page current: /api/events by EventSource.
 import { serverEvent, type ServerEvent } from "./api";
 
-// An EventSource tells of named events only those that it is asked for by name.
+// An EventSource tells of named events only those that it is asked for by name. An event of a kind
+// that is missing here shows with the next refresh, seconds later (main.ts).
 const KINDS = [
   "job.submitted",
-  "job.started",
   "job.finished",
-  "job.failed",
   "job.cancelled",
   "job.unsealed",
   "task.queued",
   "task.leased",
-  "task.expired",
+  "task.retried",
   "task.handed_back",
   "task.succeeded",
   "task.failed",
   "task.cancelled",
+  "lease.expired",
   "epoch",
   "snapshot",
   "result",
-  "worker.joined",
   "worker.connected",
-  "worker.lost",
-  "worker.left",
 ];
 
 export type LiveState = "connecting" | "live" | "reconnecting" | "paused";

@@ -114,11 +114,14 @@ export function padded(values: number[], log: boolean): [number, number] {
   return [low - air < 0 && low >= 0 ? 0 : low - air, high + air];
 }
 
-// Tick positions of a log axis that fit into `room` labels: 1, 2, 5 of each decade, else decades.
+// Tick positions of a log axis, at most `room`: round digits of each decade, or of every n-th
+// where there are many. An axis too short for two of those has the ticks of a linear one.
 export function logTicks(domain: [number, number], room: number): number[] {
-  for (const digits of [[1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]]) {
+  const first = Math.floor(Math.log10(domain[0]));
+  const last = Math.ceil(Math.log10(domain[1]));
+  const at = (digits: number[], step: number): number[] => {
     const ticks: number[] = [];
-    for (let e = Math.floor(Math.log10(domain[0])); e <= Math.ceil(Math.log10(domain[1])); e++) {
+    for (let e = first; e <= last; e += step) {
       for (const digit of digits) {
         // Not digit * 10 ** e: 3 * 10 ** -1 is 0.30000000000000004.
         const tick = Number(`${digit}e${e}`);
@@ -127,11 +130,23 @@ export function logTicks(domain: [number, number], room: number): number[] {
         }
       }
     }
-    if (ticks.length <= room && (ticks.length > 1 || digits.length > 1)) {
+    return ticks;
+  };
+  const finest = at([1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], 1);
+  if (finest.length < 2) {
+    return scaleLinear().domain(domain).ticks(Math.min(room, 5));
+  }
+  for (const ticks of [finest, at([1, 2, 3, 5, 7], 1), at([1, 2, 5], 1), at([1, 3], 1)]) {
+    if (ticks.length >= 2 && ticks.length <= room) {
       return ticks;
     }
   }
-  return [];
+  for (let step = 1; ; step++) {
+    const ticks = at([1], step);
+    if (ticks.length <= room) {
+      return ticks;
+    }
+  }
 }
 
 export class FrontChart {

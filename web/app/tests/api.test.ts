@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { errorMessage, front, jobList, serverEvent } from "../src/api";
+import { parseRoute } from "../src/routes";
+import { resultJson } from "./documents";
+
+const document = (result: Record<string, unknown>): unknown => ({
+  job: 1,
+  objectives: ["relus"],
+  results: [result],
+});
+
+test("a front is read with its maps and nulls", () => {
+  const [result] = front(document(resultJson()), "").results;
+  assert.equal(result?.latency.get("delphi_online"), 0.02);
+  assert.equal(result?.accuracy_test, null);
+  assert.equal(result?.measurement.threads, 2);
+});
+
+test("a missing or wrong field is named with its path", () => {
+  const broken = resultJson();
+  delete broken["relus"];
+  assert.throws(() => front(document(broken), ""), /results\[0\]\.relus: found undefined/);
+  assert.throws(
+    () => front(document(resultJson({ latency: { a: "1" } })), ""),
+    /results\[0\]\.latency\.a: found string, expected a number/,
+  );
+  assert.throws(() => front(document(resultJson({ macs: Number.NaN })), ""), /macs/);
+  assert.throws(() => jobList({ jobs: {} }, ""), /jobs: found an object|jobs: found object/);
+  assert.throws(() => jobList(null, ""), /found null/);
+});
+
+test("fields of a newer server do no harm", () => {
+  const event = serverEvent(
+    { event: 1, at_ms: 2, kind: "x", job: 0, candidate: 0, task: 0, result: 0, worker: "", detail: "", more: 1 },
+    "",
+  );
+  assert.equal("more" in event, false);
+});
+
+test("error documents", () => {
+  assert.equal(errorMessage('{"error": "no job 7"}'), "no job 7");
+  assert.equal(errorMessage("<html>"), null);
+  assert.equal(errorMessage('{"message": 1}'), null);
+});
+
+test("pages by address", () => {
+  assert.deepEqual(parseRoute(""), { page: "jobs" });
+  assert.deepEqual(parseRoute("#/"), { page: "jobs" });
+  assert.deepEqual(parseRoute("#/jobs/12"), { page: "job", id: 12 });
+  assert.deepEqual(parseRoute("#/candidates/3/"), { page: "candidate", id: 3 });
+  assert.deepEqual(parseRoute("#/workers"), { page: "workers" });
+  for (const hash of ["#/jobs/0", "#/jobs/x", "#/jobs/1/2", "#/jobs/99999999999999999", "#x"]) {
+    assert.deepEqual(parseRoute(hash), { page: "unknown" }, hash);
+  }
+});

@@ -1,0 +1,99 @@
+// Documents as the gateway sends them.
+import { candidateDetail, front, type CurvePoint, type Result } from "../src/api";
+
+export function resultJson(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    result: 1,
+    job: 1,
+    candidate: 1,
+    name: "resnet18@8",
+    network: "resnet in=3x32x32",
+    network_hash: "n".repeat(64),
+    budget: 1000,
+    relus: 1000,
+    relus_with_stem: 1100,
+    macs: 8_000_000,
+    parameters: 170_000,
+    accuracy_soft: 0.8,
+    accuracy_trimmed: 0.6,
+    accuracy_validation: 0.7,
+    accuracy_test: null,
+    latency: { delphi_online: 0.02 },
+    on_front: true,
+    seeds: { pretrain: 1, linearize: 2, fine_tune: 3, split: 4 },
+    recipe: "r".repeat(12),
+    measurement: {
+      build_commit: "abc",
+      torch_version: "2.13.0",
+      device: "cpu",
+      precision: "float32",
+      threads: 2,
+      data_hash: "d".repeat(64),
+      split_hash: "s".repeat(64),
+      train_images: 900,
+      validation_images: 100,
+      test_images: 100,
+    },
+    seconds: { pretrain: 1, linearize: 2, fine_tune: 3 },
+    worker: "worker-1",
+    attempt: 1,
+    created_at_ms: 1_700_000_000_000,
+    layers: [{ layer: "stage1.block1.relu1", units: 2048, kept: 17 }],
+    artifact_sha256: "f".repeat(64),
+    artifact_bytes: 4096,
+    ...changes,
+  };
+}
+
+export function results(...changes: Record<string, unknown>[]): Result[] {
+  return front(
+    {
+      job: 1,
+      objectives: ["relus"],
+      results: changes.map((change, i) => resultJson({ result: i + 1, ...change })),
+    },
+    "",
+  ).results;
+}
+
+export function curvePoints(
+  ...points: { stage: string; budget?: number; epoch: number; relus?: number; lambda?: number }[]
+): CurvePoint[] {
+  return candidateDetail(
+    {
+      candidate: {
+        candidate: 1,
+        job: 1,
+        name: "resnet18@8",
+        network: "x",
+        network_hash: "n",
+        replicate: 0,
+        relus: 2048,
+        relus_with_stem: 2048,
+        macs: 1,
+        parameters: 1,
+        budgets: [1000],
+        tasks: [],
+      },
+      curves: points.map((point) => ({
+        task: 1,
+        stage: point.stage,
+        budget: point.budget ?? null,
+        attempt: 1,
+        at_ms: 0,
+        epoch: {
+          epoch: point.epoch,
+          loss: 1 / (point.epoch + 1),
+          train_accuracy: 0.5,
+          validation_accuracy: 0.25,
+          learning_rate: 0.1,
+          lambda: point.lambda ?? null,
+          relus: point.relus ?? 2048,
+          seconds: 1,
+        },
+      })),
+      results: [],
+    },
+    "",
+  ).curves;
+}

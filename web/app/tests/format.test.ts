@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  ago,
+  axisTitle,
+  bytes,
+  count,
+  duration,
+  latencyModel,
+  percent,
+  short,
+  timeLeft,
+} from "../src/format";
+
+test("counts are grouped, missing ones a dash", () => {
+  assert.equal(count(1234567), "1,234,567");
+  assert.equal(count(0), "0");
+  assert.equal(count(null), "–");
+});
+
+test("short numbers keep three digits and never show 1000k", () => {
+  assert.equal(short(0), "0");
+  assert.equal(short(999), "999");
+  assert.equal(short(1000), "1k");
+  assert.equal(short(12345), "12.3k");
+  assert.equal(short(999_950), "1M");
+  assert.equal(short(4_560_000), "4.56M");
+  assert.equal(short(1.5e12), "1.5T");
+  assert.equal(short(0.00012), "0.00012");
+});
+
+test("accuracies are percentages", () => {
+  assert.equal(percent(0.8125), "81.3 %");
+  assert.equal(percent(1), "100.0 %");
+  assert.equal(percent(null), "–");
+});
+
+test("durations choose their unit and carry over", () => {
+  assert.equal(duration(0), "0 s");
+  assert.equal(duration(0.0421), "42.1 ms");
+  assert.equal(duration(0.9999), "1 s");
+  assert.equal(duration(3.42), "3.42 s");
+  assert.equal(duration(59.96), "1 min");
+  assert.equal(duration(320), "5 min 20 s");
+  assert.equal(duration(3599), "60 min");
+  assert.equal(duration(3600), "1 h 00 min");
+  assert.equal(duration(7500), "2 h 05 min");
+  assert.equal(duration(Number.NaN), "–");
+  assert.equal(duration(-1), "–");
+});
+
+test("time left and times ago", () => {
+  assert.equal(timeLeft(0.4), "under 1 s left");
+  assert.equal(timeLeft(12.2), "13 s left");
+  assert.equal(timeLeft(-1), "");
+  assert.equal(ago(10_000, 10_500), "now");
+  assert.equal(ago(10_000, 18_000), "8 s ago");
+  assert.equal(ago(20_000, 10_000), "now");
+  assert.equal(ago(0, 86_400_000 * 3), "3 days ago");
+});
+
+test("sizes, axes and models", () => {
+  assert.equal(bytes(512), "512 B");
+  assert.equal(bytes(1536), "1.5 KiB");
+  assert.equal(bytes(3 * 2 ** 20), "3 MiB");
+  assert.equal(latencyModel("delphi_online"), "DELPHI online");
+  assert.equal(latencyModel("my_model"), "my model");
+  assert.equal(axisTitle("latency.delphi_online"), "Latency, DELPHI online (s)");
+  assert.equal(axisTitle("relus"), "ReLUs");
+  assert.equal(axisTitle("unknown"), "unknown");
+});

@@ -31,10 +31,14 @@ std::string HashOf(SyntheticPart part, int64_t first, int64_t count) {
 // A change here changes every user's data: give kSyntheticVersion another number with it.
 TEST(SyntheticTest, ImagesArePinned) {
   EXPECT_EQ(kSyntheticVersion, "reluscape-synthetic-1");
-  EXPECT_EQ(HashOf(SyntheticPart::kTrain, 0, 1), "PIN0");
-  EXPECT_EQ(HashOf(SyntheticPart::kTrain, 0, 500), "PIN1");
-  EXPECT_EQ(HashOf(SyntheticPart::kTrain, kSyntheticTrainImages - 20, 20), "PIN2");
-  EXPECT_EQ(HashOf(SyntheticPart::kTest, 0, 200), "PIN3");
+  EXPECT_EQ(HashOf(SyntheticPart::kTrain, 0, 1),
+            "d281f19a4f274cf194845078803f3ced81d306ce615f549122dd3713ffa32ec4");
+  EXPECT_EQ(HashOf(SyntheticPart::kTrain, 0, 500),
+            "afcba7b6bce2bb10715bf28e055cb41ecf96cc9a4ad9e5882bd01c3a40e715c9");
+  EXPECT_EQ(HashOf(SyntheticPart::kTrain, kSyntheticTrainImages - 20, 20),
+            "d534e19720ad678b01796072138e618a7e9c3ff9e1d175d22c4382ae1316447f");
+  EXPECT_EQ(HashOf(SyntheticPart::kTest, 0, 200),
+            "9e901f3242bb4a82499df4775417812fa53ee996ff04dbf4d063b0e608b13aa7");
 }
 
 TEST(SyntheticTest, AnImageDependsOnPartAndIndexAlone) {

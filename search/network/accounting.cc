@@ -195,7 +195,9 @@ absl::StatusOr<NetworkCounts> CountNetwork(const Network& network) {
     LayerCounts layer = {.name = op.name, .stage = op.stage, .output = op.output};
     const Shape in =
         op.inputs.empty() ? Shape{} : network.ops[static_cast<size_t>(op.inputs[0])].output;
-    if (op.kind == OpKind::kRelu) layer.relus = *Elements(op.output);
+    if (op.kind == OpKind::kRelu) {
+      RETURN_IF_ERROR(AddTo(layer.relus, Elements(op.output), "ReLUs"));
+    }
     const OpCost cost = CostOf(op, in);
     RETURN_IF_ERROR(AddTo(layer.parameters, cost.parameters, "parameters"));
     RETURN_IF_ERROR(AddTo(layer.macs, cost.macs, "MACs"));

@@ -47,6 +47,7 @@ absl::StatusOr<std::vector<int64_t>> BasicBlockStageWeights(const std::vector<in
   const std::vector<StageShape> stages = StageShapes(architecture, errors);
   RETURN_IF_ERROR(errors.ToStatus());
   std::vector<int64_t> weights;
+  weights.reserve(stages.size());
   for (const StageShape& stage : stages) weights.push_back(stage.blocks * stage.side * stage.side);
   return weights;
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-// ReLU equalization, the design step of DeepReShape (section 5 of the counting rules there): find
-// the integer multipliers for which the stage ReLU counts are ordered as the stages' criticality,
-// strictly. No training is involved. Thread-safe.
+// ReLU equalization, the design step of DeepReShape (arXiv 2304.10593): find the integer
+// multipliers for which the stage ReLU counts are ordered as the stages' criticality, strictly. No
+// training is involved. Thread-safe.
 
 #include <cstdint>
 #include <vector>
@@ -17,7 +17,8 @@ inline constexpr int64_t kMaxEqualizationBound = 64;  // 63^3 groups at five sta
 
 struct EqualizationProblem {
   // ReLUs of each stage where every multiplier is 1, up to a common factor; 3 to 5 stages, each 1
-  // to 2^32. The stem stays out of stage 1: with it ResNet18 has no solution that was published.
+  // to 2^32. The stem stays out of stage 1: with it none of the four
+  // networks published for ResNet18 would be a solution.
   std::vector<int64_t> stage_weights;
   // Stage numbers from 1, most critical first: the stage that shall have the most ReLUs.
   std::vector<int64_t> order;

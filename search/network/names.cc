@@ -48,7 +48,7 @@ std::optional<double> ParseMultiplier(const std::string& text) {
   decimals.resize(3, '0');
   const std::optional<int64_t> units = ParseInteger(whole);
   if (!units || *units > static_cast<int64_t>(kMaxMultiplier)) return std::nullopt;
-  return static_cast<double>(*units * 1000 + *ParseInteger(decimals)) / 1000;
+  return static_cast<double>(*units * 1000 + ParseInteger(decimals).value_or(0)) / 1000;
 }
 
 std::string FormatMultiplier(double multiplier) {
@@ -96,11 +96,11 @@ std::optional<Architecture> ParseUnmodified(const std::string& text, FieldErrors
     errors.Add("backbone", Quoted(*backbone_name), "a backbone behind hrn-... names only");
     return std::nullopt;
   }
-  const Backbone* backbone =
-      FindBackbone(hybrenet ? backbone_name.value_or(kDefaultBackbone) : head);
+  const std::string depth = hybrenet ? backbone_name.value_or(kDefaultBackbone) : head;
+  const Backbone* backbone = FindBackbone(depth);
   if (backbone == nullptr) {
     if (hybrenet) {
-      errors.Add("backbone", Quoted(*backbone_name), BackboneNames());
+      errors.Add("backbone", Quoted(depth), BackboneNames());
     } else {
       errors.Add("name", Quoted(head),
                  absl::StrCat(BackboneNames(),
@@ -145,7 +145,7 @@ std::optional<Architecture> ParseName(const std::string& text, FieldErrors& erro
       errors.Add("modifier", Quoted("+" + parts[i]), "+stem-relu, once");
     }
   }
-  if (!errors.empty()) return std::nullopt;
+  if (!architecture || !errors.empty()) return std::nullopt;
   architecture->stem_relu = stem_relu;
   return architecture;
 }
@@ -266,7 +266,8 @@ absl::StatusOr<Architecture> ParseArchitecture(const std::string& text, int64_t 
                                                int64_t classes) {
   FieldErrors errors;
   const std::optional<Architecture> architecture = ParseArchitecture(text, side, classes, errors);
-  RETURN_IF_ERROR(errors.ToStatus());
+  // Without an architecture there is an error.
+  if (!architecture) return errors.ToStatus();
   return *architecture;
 }
 
@@ -277,7 +278,8 @@ absl::StatusOr<Architecture> ParseCanonicalText(const std::string& text) {
     return errors.ToStatus();
   }
   const std::optional<Architecture> architecture = Parse(text, /*side=*/0, /*classes=*/0, errors);
-  RETURN_IF_ERROR(errors.ToStatus());
+  // Without an architecture there is an error.
+  if (!architecture) return errors.ToStatus();
   return *architecture;
 }
 

@@ -33,10 +33,10 @@ inline constexpr int64_t kMaxBlocksPerStage = 200;
 inline constexpr double kMinMultiplier = 0.001;
 inline constexpr double kMaxMultiplier = 1000;
 
-// A basic-block residual network (layout of SNL's public code; the counting rules stand in
-// accounting.h). Stage 1 keeps the input side, each later stage starts with stride 2. Stage k is
-// m * multipliers[0] * ... * multipliers[k-2] channels wide: the exact product, rounded half up
-// only then, and at least 1.
+// A basic-block residual network (layout of SNL's public code; how it is counted stands in
+// accounting.h). Stage 1 keeps the input side, each later stage starts with stride 2. The width of
+// stage k is m * multipliers[0] * ... * multipliers[k-2]: the exact product, rounded half up only
+// then, and at least 1.
 struct Architecture {
   int64_t side = 32;  // of the input image
   int64_t classes = 100;

@@ -1,0 +1,94 @@
+#include "server/report_checks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "server/coordinator_test_util.h"
+
+namespace reluscape {
+namespace {
+
+using ::testing::HasSubstr;
+
+// What a Worker reports and cannot be true fails the Task and says why.
+struct ImpossibleReport {
+  const char* name;
+  Stage stage;
+  void (*change)(TaskReport&);  // of a success
+  const char* message;
+};
+class ImpossibleReportTest : public CoordinatorTest,
+                             public ::testing::WithParamInterface<ImpossibleReport> {};
+
+TEST_P(ImpossibleReportTest, FailsTheTask) {
+  const JobId job = Submit();
+  Lease lease = One("a");
+  while (lease.description.stage != GetParam().stage) lease = One("a", {Done(lease)});
+  TaskReport report = Done(lease);
+  GetParam().change(report);
+  Report("a", report);
+  EXPECT_EQ(Task(lease).state, TaskState::kFailed);
+  EXPECT_THAT(Task(lease).message, HasSubstr(GetParam().message));
+  EXPECT_EQ(Job(job).results, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Reports, ImpossibleReportTest,
+    ::testing::Values(
+        ImpossibleReport{"NoMeasurement", Stage::kPretrain,
+                         [](TaskReport& r) { r.measurement.reset(); }, "how it measured"},
+        ImpossibleReport{"NoWeights", Stage::kPretrain, [](TaskReport& r) { r.weights = {}; },
+                         "without weights"},
+        ImpossibleReport{"NoDataHash", Stage::kPretrain,
+                         [](TaskReport& r) { r.measurement = Measured(""); }, "hashes"},
+        ImpossibleReport{"LossIsNotANumber", Stage::kPretrain,
+                         [](TaskReport& r) {
+                           r.epochs = {Epoch(0)};
+                           r.epochs[0].loss = std::nan("");
+                         },
+                         "not finite"},
+        ImpossibleReport{"EpochAccuracy", Stage::kPretrain,
+                         [](TaskReport& r) { r.epochs = {Epoch(0, 1.5)}; }, "outside [0, 1]"},
+        ImpossibleReport{"NegativeEpoch", Stage::kPretrain,
+                         [](TaskReport& r) { r.epochs = {Epoch(-1)}; }, "epoch -1"},
+        ImpossibleReport{"OtherData", Stage::kLinearize,
+                         [](TaskReport& r) { r.measurement = Measured("other"); }, "data set toy"},
+        ImpossibleReport{"OtherSplit", Stage::kFineTune,
+                         [](TaskReport& r) { r.measurement = Measured("data", "other"); },
+                         "validation images"},
+        ImpossibleReport{"SnapshotMissing", Stage::kLinearize,
+                         [](TaskReport& r) { r.snapshots.pop_back(); },
+                         "without a snapshot for budget 1000"},
+        ImpossibleReport{"SnapshotBelowBudget", Stage::kLinearize,
+                         [](TaskReport& r) { r.snapshots[0].relus = 5; }, "with 5 ReLUs"},
+        ImpossibleReport{"SnapshotOfOtherBudget", Stage::kLinearize,
+                         [](TaskReport& r) { r.snapshots[0].budget = 5; },
+                         "budget 5, which the candidate does not have"},
+        ImpossibleReport{"SnapshotOfPretrain", Stage::kPretrain,
+                         [](TaskReport& r) { r.snapshots.resize(1); }, "only a linearize"},
+        ImpossibleReport{"NoResult", Stage::kFineTune, [](TaskReport& r) { r.result.reset(); },
+                         "without a result"},
+        ImpossibleReport{"OtherBudget", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->budget = kSmallBudget; },
+                         "budget 1000 instead of 3000"},
+        ImpossibleReport{"TooManyRelus", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->relus = kLargeBudget + 1; }, "3001 ReLUs"},
+        ImpossibleReport{"LayersDoNotAddUp", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->layers[0].kept -= 1; }, "layers keep 2999"},
+        ImpossibleReport{"LayerKeepsTooMany", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->layers[0].units = 1; }, "keeps 3000 of 1"},
+        ImpossibleReport{"Accuracy", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->accuracy_validation = 80; },
+                         "accuracy_validation is not in [0, 1]"},
+        ImpossibleReport{"AccuracyIsNotANumber", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->accuracy_test = std::nan(""); },
+                         "accuracy_test is not in [0, 1]"},
+        ImpossibleReport{"NoArtifact", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->artifact = {}; }, "without a file"}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+}  // namespace
+}  // namespace reluscape

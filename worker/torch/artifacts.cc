@@ -1,5 +1,7 @@
 #include "worker/torch/artifacts.h"
 
+#include <c10/core/GradMode.h>
+
 #include <cmath>
 #include <set>
 
@@ -58,7 +60,7 @@ absl::Status RestoreTensors(const TensorMap& map, const std::vector<NamedTensor>
           absl::StrCat("tensor ", name, " belongs to no operation of the network"));
     }
   }
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (const NamedTensor& named : into) named.tensor.copy_(map.at(named.name));
   return absl::OkStatus();
 }

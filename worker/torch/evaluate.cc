@@ -1,5 +1,7 @@
 #include "worker/torch/evaluate.h"
 
+#include <c10/core/GradMode.h>
+
 #include <algorithm>
 
 namespace reluscape {
@@ -14,7 +16,7 @@ constexpr int64_t kCudaBatch = 1024;
 std::optional<double> Evaluate(GraphNetwork& network, const EvaluationImages& images,
                                const std::stop_token& stop) {
   if (images.count() == 0) return 0;
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const int64_t batch = network.device().is_cuda() ? kCudaBatch : kCpuBatch;
   network.SetTraining(false);
   at::Tensor correct = at::zeros({}, at::TensorOptions().dtype(at::kLong).device(network.device()));

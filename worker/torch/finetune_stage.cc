@@ -1,5 +1,7 @@
 #include "worker/torch/finetune_stage.h"
 
+#include <c10/core/GradMode.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -111,7 +113,7 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
     ASSIGN_OR_RETURN(result.accuracy_soft, Accuracy(context, network, context.data.validation));
   }
   {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     for (size_t i = 0; i < masks.size(); ++i) masks[i].copy_(trimmed[i]);
   }
   RETURN_IF_ERROR(CheckBinary(masks, budget));

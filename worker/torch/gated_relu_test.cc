@@ -1,5 +1,6 @@
 #include "worker/torch/gated_relu.h"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/generated/variable_factories.h>
 
@@ -54,7 +55,7 @@ TEST(GatedReluTest, GradientsAgreeWithDifferences) {
   };
   loss(x, mask).backward();
   constexpr double kStep = 0.0625;
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const auto check = [&](const at::Tensor& variable, const at::Tensor& gradient) {
     at::Tensor flat = variable.view(-1);
     for (int64_t i = 0; i < flat.numel(); ++i) {

@@ -1,6 +1,7 @@
 #include "worker/torch/graph_network.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 #include <numeric>
@@ -108,7 +109,7 @@ int64_t GraphNetwork::units() const {
 }
 
 void GraphNetwork::Initialize(uint64_t seed) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   // Always drawn on the CPU, so that a seed means the same weights on every device.
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (Layer& layer : layers_) {

@@ -1,5 +1,6 @@
 #include "worker/torch/graph_network.h"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/generated/variable_factories.h>
 
@@ -33,7 +34,7 @@ at::Tensor Images(int64_t count, int64_t side = 32) {
 
 // Copies weights and statistics; both were built from one Network.
 void CopyLearned(const GraphNetwork& from, const GraphNetwork& to) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (size_t i = 0; i < from.weights().size(); ++i) {
     to.weights()[i].tensor.copy_(from.weights()[i].tensor);
   }
@@ -111,7 +112,7 @@ TEST(GraphNetworkTest, WithoutReluItIsAffine) {
   GraphNetwork graph(Build("resnet18@4"), MaskMode::kFrozen, at::kCPU);
   graph.Initialize(5);
   graph.SetTraining(false);
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (const NamedTensor& mask : graph.masks()) mask.tensor.zero_();
   const at::Tensor images = Images(2);
   const at::Tensor sum = graph.Forward(images) + graph.Forward(-images);
@@ -122,7 +123,7 @@ TEST(GraphNetworkTest, WithoutReluItIsAffine) {
 TEST(GraphNetworkTest, TrainingUpdatesStatisticsAndEvaluationDoesNot) {
   GraphNetwork graph(Build("resnet20@4"), MaskMode::kNone, at::kCPU);
   graph.Initialize(2);
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const at::Tensor before = graph.statistics()[0].tensor.clone();
   graph.SetTraining(false);
   graph.Forward(Images(4));

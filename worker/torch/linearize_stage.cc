@@ -1,5 +1,6 @@
 #include "worker/torch/linearize_stage.h"
 
+#include <c10/core/GradMode.h>
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -168,7 +169,7 @@ absl::Status Descent::Start() {
 StepResult Descent::Step(const Batch& batch) {
   at::Tensor target;
   {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     target = teacher_.Forward(batch.images);
   }
   StepResult result;
@@ -178,7 +179,7 @@ StepResult Descent::Step(const Batch& batch) {
   result.loss.backward();
   {
     // The gradient of lambda * sum |a|; 0 at a = 0.
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     at::Tensor norm = at::zeros({}, result.loss.options());
     for (const at::Tensor& mask : masks_) {
       norm += mask.norm(1);

@@ -1,6 +1,6 @@
 #include "worker/torch/losses.h"
 
-#include <ATen/Reduction.h>
+#include <ATen/core/Reduction.h>
 
 namespace reluscape {
 

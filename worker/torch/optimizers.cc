@@ -3,6 +3,7 @@
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <c10/core/GradMode.h>
 
 #include <utility>
 
@@ -31,7 +32,7 @@ std::vector<at::Tensor> TakeGradients(const std::vector<at::Tensor>& parameters)
 
 SgdOptimizer::SgdOptimizer(const std::vector<NamedTensor>& parameters, const SgdSettings& settings)
     : settings_(settings), groups_(2) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   groups_[0].weight_decay = settings.weight_decay;
   groups_[1].weight_decay = settings.decay_one_dimensional ? settings.weight_decay : 0;
   for (const NamedTensor& parameter : parameters) {
@@ -44,7 +45,7 @@ SgdOptimizer::SgdOptimizer(const std::vector<NamedTensor>& parameters, const Sgd
 }
 
 void SgdOptimizer::Step(double learning_rate) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (Group& group : groups_) {
     if (group.parameters.empty()) continue;
     at::_fused_sgd_(group.parameters, TakeGradients(group.parameters), group.momentum,
@@ -56,7 +57,7 @@ void SgdOptimizer::Step(double learning_rate) {
 
 AdamOptimizer::AdamOptimizer(const std::vector<NamedTensor>& parameters, double learning_rate)
     : learning_rate_(learning_rate) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (const NamedTensor& parameter : parameters) {
     const at::Tensor& tensor = parameter.tensor;
     parameters_.push_back(tensor);
@@ -70,7 +71,7 @@ AdamOptimizer::AdamOptimizer(const std::vector<NamedTensor>& parameters, double 
 }
 
 void AdamOptimizer::Step() {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const std::vector<at::Tensor> gradients = TakeGradients(parameters_);
   at::_foreach_add_(steps_, 1);  // the operator reads the steps but does not advance them
   at::_fused_adam_(parameters_, gradients, means_, squares_, /*max_exp_avg_sqs=*/{}, steps_,

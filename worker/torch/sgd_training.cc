@@ -1,5 +1,7 @@
 #include "worker/torch/sgd_training.h"
 
+#include <c10/core/GradMode.h>
+
 #include <cmath>
 
 #include "base/status_macros.h"
@@ -25,7 +27,7 @@ absl::StatusOr<SgdOutcome> TrainBySgd(const StageContext& context, const SgdTrai
         RunEpoch(context, images, settings.batch, epoch, [&](const Batch& batch, int64_t step) {
           at::Tensor target;
           if (training.teacher != nullptr) {
-            const at::NoGradGuard no_grad;
+            const c10::NoGradGuard no_grad;
             target = training.teacher->Forward(batch.images);
           }
           StepResult result;

@@ -1,5 +1,7 @@
 #include "worker/torch/stage_context.h"
 
+#include <c10/core/GradMode.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -54,7 +56,7 @@ absl::StatusOr<EpochTotals> RunEpoch(
     if (taken == steps / 2) FaultPoint("worker.mid_epoch");
     const Batch part = images.Get(taken, batch);
     const StepResult result = step(part, taken);
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     loss += result.loss.detach();
     correct += (result.logits.detach().argmax(1) == part.labels).sum();
     seen += part.labels.size(0);

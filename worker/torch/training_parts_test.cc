@@ -1,6 +1,7 @@
 // The small parts that the stages are made of: learning rates, optimizers, losses, trimming,
 // batches and evaluation.
 
+#include <c10/core/GradMode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/generated/variable_factories.h>
@@ -12,6 +13,7 @@
 
 #include "search/network/names.h"
 #include "worker/torch/batches.h"
+
 #include "worker/torch/evaluate.h"
 #include "worker/torch/learning_rate.h"
 #include "worker/torch/losses.h"
@@ -325,7 +327,7 @@ TEST(EvaluateTest, IsTheFractionOfRightAnswersAndCanBeStopped) {
   ASSERT_TRUE(architecture.ok());
   GraphNetwork network(*BuildNetwork(*architecture), MaskMode::kNone, at::kCPU);
   // With all weights zero but the last bias every image is put into class 3.
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   network.weights().back().tensor[3].fill_(1);
   ImageSet images;
   images.side = 32;

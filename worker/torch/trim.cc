@@ -1,5 +1,7 @@
 #include "worker/torch/trim.h"
 
+#include <c10/core/GradMode.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -49,7 +51,7 @@ absl::StatusOr<std::vector<at::Tensor>> TrimMasks(const std::vector<at::Tensor>&
 }
 
 int64_t CountAbove(const std::vector<at::Tensor>& masks, double threshold) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   if (masks.empty()) return 0;
   std::vector<at::Tensor> counts;
   for (const at::Tensor& mask : masks) counts.push_back((mask > threshold).sum());

@@ -1,0 +1,606 @@
+// The three Stages through Trainer::Run, on a small network and the drawn images. Without a Torch
+// header: artifacts are read as the JSON header and bytes that they are.
+
+#include "worker/torch/torch_trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+#include "base/files.h"
+
+namespace reluscape {
+namespace {
+
+using testing::AllOf;
+using testing::Each;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+// 2 * (4 * 32^2 + 8 * 16^2 + 16 * 8^2) ReLUs.
+constexpr char kNetwork[] =
+    "basic:side=32:classes=10:m=4:blocks=1x1x1:multipliers=2x2:stem-relu=no";
+constexpr int64_t kUnits = 14336;
+
+// Keeps what a Task reported, and can act on it.
+class Recorder final : public TaskListener {
+ public:
+  void OnMeasurement(const Measurement& measurement, int64_t planned) override {
+    measurements.push_back(measurement);
+    epochs_planned = planned;
+  }
+  void OnEpoch(const EpochReport& epoch) override { epochs.push_back(epoch); }
+  void OnCheckpoint(const ArtifactRef& artifact, double device_seconds) override {
+    checkpoints.push_back(artifact);
+    EXPECT_GT(device_seconds, 0);
+    if (on_checkpoint) on_checkpoint();
+  }
+  void OnSnapshot(const SnapshotReport& snapshot) override { snapshots.push_back(snapshot); }
+
+  std::vector<Measurement> measurements;
+  int64_t epochs_planned = 0;
+  std::vector<EpochReport> epochs;
+  std::vector<ArtifactRef> checkpoints;
+  std::vector<SnapshotReport> snapshots;
+  std::function<void()> on_checkpoint;
+};
+
+struct SafetensorsHeader {
+  nlohmann::json header;
+  std::string data;
+};
+
+class TorchTrainerTest : public testing::Test {
+ protected:
+  TorchTrainerTest()
+      : root_(std::filesystem::temp_directory_path() /
+              ("reluscape_torch_trainer_test_" +
+               std::to_string(::testing::UnitTest::GetInstance()->random_seed()) + "_" +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name() + "_" +
+               std::to_string(::getpid()))),
+        folder_(root_) {
+    EXPECT_TRUE(folder_.CreateOrReadId().ok());
+    TorchTrainerOptions options;
+    options.checkpoint_interval = Milliseconds(0);
+    trainer_ = Make(options);
+  }
+  ~TorchTrainerTest() override { std::filesystem::remove_all(root_); }
+
+  std::unique_ptr<Trainer> Make(TorchTrainerOptions options) {
+    options.device = "cpu";
+    options.threads = 1;
+    auto trainer = MakeTorchTrainer(options, folder_);
+    EXPECT_TRUE(trainer.ok()) << trainer.status();
+    return *std::move(trainer);
+  }
+
+  static TaskDescription Pretrain() {
+    TaskDescription task;
+    task.task = TaskId{1};
+    task.attempt = 1;
+    task.stage = Stage::kPretrain;
+    task.network = kNetwork;
+    task.data = {.set = "synthetic",
+                 .classes = 10,
+                 .side = 32,
+                 .train_images = 200,
+                 .validation_images = 100,
+                 .test_images = 50};
+    task.settings.pretrain = {.epochs = 3,
+                              .batch = 50,
+                              .learning_rate = 0.05,
+                              .schedule = Schedule::kOneCycle,
+                              .step_epochs = {}};
+    task.settings.linearize = {.max_epochs = 60,
+                               .batch = 50,
+                               .weight_learning_rate = 1e-3,
+                               .mask_learning_rate = 0.05,
+                               .lambda = 3e-4,
+                               .lambda_growth_per_epoch = 1.15};
+    task.settings.fine_tune = {.epochs = 3,
+                               .batch = 50,
+                               .learning_rate = 0.01,
+                               .schedule = Schedule::kCosine,
+                               .step_epochs = {}};
+    task.seed = 11;
+    task.split_seed = 5;
+    return task;
+  }
+
+  // As the coordinator derives it from a pretrain that is done.
+  TaskDescription Linearize(std::vector<int64_t> budgets) {
+    TaskDescription task = Pretrain();
+    if (!pretrained_) {
+      Recorder recorder;
+      pretrained_ = Run(task, recorder).weights;
+      measured_ = recorder.measurements.at(0);
+    }
+    task.task = TaskId{2};
+    task.stage = Stage::kLinearize;
+    task.seed = 12;
+    task.budgets = std::move(budgets);
+    task.data_hash = measured_.data_hash;
+    task.split_hash = measured_.split_hash;
+    task.weights = pretrained_;
+    return task;
+  }
+
+  TaskDescription FineTune(int64_t budget) {
+    TaskDescription task = Linearize({budget});
+    Recorder recorder;
+    const TaskOutcome outcome = Run(task, recorder);
+    EXPECT_FALSE(outcome.failure) << outcome.failure->message;
+    task.task = TaskId{3};
+    task.stage = Stage::kFineTune;
+    task.seed = 13;
+    task.snapshot = recorder.snapshots.at(0).artifact;
+    return task;
+  }
+
+  TaskOutcome Run(const TaskDescription& task, Recorder& recorder) {
+    return trainer_->Run(task, recorder, {});
+  }
+
+  SafetensorsHeader Read(const ArtifactRef& artifact) const {
+    const auto bytes = folder_.Get(artifact);
+    EXPECT_TRUE(bytes.ok()) << bytes.status();
+    uint64_t length = 0;
+    std::memcpy(&length, bytes->data(), 8);
+    return {.header = nlohmann::json::parse(bytes->substr(8, length)),
+            .data = bytes->substr(8 + length)};
+  }
+
+  void ExpectFailure(const TaskDescription& task, FailureKind kind, const std::string& message) {
+    Recorder recorder;
+    const TaskOutcome outcome = Run(task, recorder);
+    ASSERT_TRUE(outcome.failure);
+    EXPECT_EQ(outcome.failure->kind, kind) << outcome.failure->message;
+    EXPECT_THAT(outcome.failure->message, HasSubstr(message));
+    EXPECT_FALSE(outcome.weights);
+    EXPECT_FALSE(outcome.result);
+    EXPECT_FALSE(outcome.stopped);
+  }
+
+  // Runs `task` straight through, and once more with a stop and another Attempt after every
+  // `epochs` epochs; returns how both ended and everything the second reported.
+  struct Resumed {
+    TaskOutcome straight;
+    TaskOutcome resumed;
+    Recorder straight_recorder;
+    std::vector<EpochReport> epochs;
+    std::vector<SnapshotReport> snapshots;
+    int attempts = 0;
+  };
+  Resumed RunInPieces(TaskDescription task, size_t epochs) {
+    Resumed result;
+    result.straight = Run(task, result.straight_recorder);
+    for (bool done = false; !done && result.attempts < 100; ++result.attempts) {
+      Recorder recorder;
+      std::stop_source source;
+      recorder.on_checkpoint = [&] {
+        if (recorder.checkpoints.size() >= epochs) source.request_stop();
+      };
+      result.resumed = trainer_->Run(task, recorder, source.get_token());
+      // What a Worker hands back is the work up to the newest checkpoint.
+      done = !result.resumed.stopped;
+      if (!done) {
+        task.checkpoint = recorder.checkpoints.back();
+        recorder.epochs.resize(recorder.checkpoints.size());
+      }
+      result.epochs.insert(result.epochs.end(), recorder.epochs.begin(), recorder.epochs.end());
+      for (const SnapshotReport& snapshot : recorder.snapshots) {
+        const bool known = std::any_of(
+            result.snapshots.begin(), result.snapshots.end(),
+            [&](const SnapshotReport& other) { return other.budget == snapshot.budget; });
+        if (!known) result.snapshots.push_back(snapshot);
+      }
+    }
+    return result;
+  }
+
+  static void ExpectEqualCurves(std::vector<EpochReport> a, std::vector<EpochReport> b) {
+    for (EpochReport& epoch : a) epoch.seconds = 0;
+    for (EpochReport& epoch : b) epoch.seconds = 0;
+    EXPECT_EQ(a.size(), b.size());
+    EXPECT_TRUE(a == b);
+  }
+
+  std::filesystem::path root_;
+  ArtifactFolder folder_;
+  std::unique_ptr<Trainer> trainer_;
+  ArtifactRef pretrained_;
+  Measurement measured_;
+};
+
+TEST_F(TorchTrainerTest, DescribesItself) {
+  WorkerInfo info;
+  TorchTrainerOptions options;
+  options.data_sets = {{"cifar10", "/data/cifar"}};
+  Make(options)->Describe(info);
+  EXPECT_EQ(info.device, "cpu");
+  EXPECT_THAT(info.torch_version, testing::MatchesRegex("2\\.[0-9]+\\..*"));
+  EXPECT_EQ(info.data_sets, (std::vector<std::string>{"cifar10", "synthetic"}));
+}
+
+TEST_F(TorchTrainerTest, RefusesWrongOptions) {
+  const auto code = [&](const std::string& device, int threads, const std::string& data_set) {
+    TorchTrainerOptions options;
+    options.device = device;
+    options.threads = threads;
+    options.data_sets = {{data_set, "/x"}};
+    return MakeTorchTrainer(options, folder_).status().code();
+  };
+  EXPECT_EQ(code("tpu", 0, "x"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code("cuda:-1", 0, "x"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code("cuda:01", 0, "x"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code("cuda:99", 0, "x"), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(code("cpu", -1, "x"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code("cpu", 0, ""), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code("auto", 1024, "x"), absl::StatusCode::kOk);
+}
+
+TEST_F(TorchTrainerTest, GoesFromPretrainToAResultOfExactlyTheBudget) {
+  Recorder pretrain;
+  const TaskOutcome pretrained = Run(Pretrain(), pretrain);
+  ASSERT_FALSE(pretrained.failure) << pretrained.failure->message;
+  ASSERT_TRUE(pretrained.weights);
+  EXPECT_GT(pretrained.device_seconds, 0);
+  ASSERT_THAT(pretrain.measurements, SizeIs(1));
+  const Measurement& measurement = pretrain.measurements[0];
+  EXPECT_EQ(measurement.precision, "float32");
+  EXPECT_EQ(measurement.threads, 1);
+  EXPECT_THAT(measurement.data_hash, SizeIs(64));
+  EXPECT_THAT(measurement.split_hash, SizeIs(64));
+  EXPECT_EQ(measurement.train_images, 200);
+  EXPECT_EQ(measurement.validation_images, 100);
+  EXPECT_EQ(measurement.test_images, 50);
+  EXPECT_EQ(pretrain.epochs_planned, 3);
+  ASSERT_THAT(pretrain.epochs, SizeIs(3));
+  EXPECT_LT(pretrain.epochs[2].loss, pretrain.epochs[0].loss);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(pretrain.epochs[i].epoch, static_cast<int64_t>(i));
+    EXPECT_EQ(pretrain.epochs[i].relus, kUnits);
+    EXPECT_FALSE(pretrain.epochs[i].lambda);
+  }
+
+  const std::vector<int64_t> budgets = {12000, 6000, 500};
+  TaskDescription linearize = Linearize(budgets);
+  linearize.weights = pretrained.weights;
+  Recorder descent;
+  const TaskOutcome linearized = Run(linearize, descent);
+  ASSERT_FALSE(linearized.failure) << linearized.failure->message;
+  EXPECT_FALSE(linearized.weights);
+  EXPECT_FALSE(linearized.result);
+  ASSERT_THAT(descent.snapshots, SizeIs(3));
+  EXPECT_LT(descent.epochs.back().relus, 500);
+  for (size_t i = 0; i < 3; ++i) {
+    const SnapshotReport& snapshot = descent.snapshots[i];
+    EXPECT_EQ(snapshot.budget, budgets[i]);
+    EXPECT_GE(snapshot.relus, budgets[i]);
+    // The state of the epoch before the crossing.
+    EXPECT_LT(descent.epochs[static_cast<size_t>(snapshot.epoch)].relus, budgets[i]);
+    EXPECT_EQ(snapshot.epoch == 0 ? kUnits
+                                  : descent.epochs[static_cast<size_t>(snapshot.epoch) - 1].relus,
+              snapshot.relus);
+
+    TaskDescription fine_tune = linearize;
+    fine_tune.stage = Stage::kFineTune;
+    fine_tune.seed = 13;
+    fine_tune.budgets = {snapshot.budget};
+    fine_tune.snapshot = snapshot.artifact;
+    Recorder tuning;
+    const TaskOutcome outcome = Run(fine_tune, tuning);
+    ASSERT_FALSE(outcome.failure) << outcome.failure->message;
+    ASSERT_TRUE(outcome.result);
+    const ResultReport& result = *outcome.result;
+    EXPECT_EQ(result.budget, budgets[i]);
+    EXPECT_EQ(result.relus, budgets[i]);
+    EXPECT_EQ(result.accuracy_soft,
+              snapshot.epoch == 0
+                  ? result.accuracy_soft
+                  : descent.epochs[static_cast<size_t>(snapshot.epoch) - 1].validation_accuracy);
+    EXPECT_EQ(result.accuracy_validation, tuning.epochs.back().validation_accuracy);
+    EXPECT_THAT((std::vector<double>{result.accuracy_soft, result.accuracy_trimmed,
+                                     result.accuracy_validation, result.accuracy_test}),
+                Each(AllOf(testing::Ge(0), testing::Le(1))));
+
+    // The masks in the file are bytes 0 and 1, as many as the layers say.
+    ASSERT_THAT(result.layers, SizeIs(6));
+    const SafetensorsHeader file = Read(result.artifact);
+    int64_t units = 0;
+    int64_t kept = 0;
+    for (const LayerRelus& layer : result.layers) {
+      const nlohmann::json& mask = file.header.at(layer.layer + ".mask");
+      EXPECT_EQ(mask.at("dtype"), "U8");
+      const std::string bytes = file.data.substr(
+          mask.at("data_offsets")[0].get<size_t>(),
+          mask.at("data_offsets")[1].get<size_t>() - mask.at("data_offsets")[0].get<size_t>());
+      EXPECT_EQ(static_cast<int64_t>(bytes.size()), layer.units);
+      EXPECT_EQ(std::count(bytes.begin(), bytes.end(), '\1'), layer.kept);
+      EXPECT_EQ(std::count(bytes.begin(), bytes.end(), '\0'), layer.units - layer.kept);
+      units += layer.units;
+      kept += layer.kept;
+    }
+    EXPECT_EQ(units, kUnits);
+    EXPECT_EQ(kept, budgets[i]);
+    EXPECT_EQ(file.header.at("__metadata__").at("kind"), "result");
+    EXPECT_EQ(file.header.at("__metadata__").at("network"), kNetwork);
+    EXPECT_EQ(file.header.at("__metadata__").at("relus"), std::to_string(budgets[i]));
+  }
+}
+
+TEST_F(TorchTrainerTest, RepeatsBitByBitAndFollowsItsSeed) {
+  TaskDescription task = Pretrain();
+  Recorder first;
+  Recorder second;
+  const ArtifactRef weights = Run(task, first).weights;
+  EXPECT_EQ(Run(task, second).weights, weights);
+  ExpectEqualCurves(first.epochs, second.epochs);
+  task.seed = 99;
+  Recorder other;
+  EXPECT_NE(Run(task, other).weights, weights);
+}
+
+TEST_F(TorchTrainerTest, PretrainResumesBitByBit) {
+  TaskDescription task = Pretrain();
+  task.settings.pretrain.epochs = 5;
+  const Resumed result = RunInPieces(task, /*epochs=*/2);
+  EXPECT_GE(result.attempts, 3);
+  ASSERT_TRUE(result.straight.weights);
+  EXPECT_EQ(result.resumed.weights, result.straight.weights);
+  ExpectEqualCurves(result.epochs, result.straight_recorder.epochs);
+}
+
+TEST_F(TorchTrainerTest, LinearizeResumesBitByBit) {
+  TaskDescription task = Linearize({12000, 3000});
+  task.settings.linearize.lambda_patience = 1;
+  task.settings.linearize.lambda_growth_per_epoch = 1.05;
+  const Resumed result = RunInPieces(task, /*epochs=*/2);
+  EXPECT_GE(result.attempts, 2);
+  ASSERT_FALSE(result.straight.failure) << result.straight.failure->message;
+  ASSERT_FALSE(result.resumed.failure) << result.resumed.failure->message;
+  ExpectEqualCurves(result.epochs, result.straight_recorder.epochs);
+  ASSERT_THAT(result.snapshots, SizeIs(2));
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(result.snapshots[i].artifact, result.straight_recorder.snapshots[i].artifact);
+    EXPECT_EQ(result.snapshots[i].relus, result.straight_recorder.snapshots[i].relus);
+    EXPECT_EQ(result.snapshots[i].epoch, result.straight_recorder.snapshots[i].epoch);
+  }
+}
+
+TEST_F(TorchTrainerTest, LinearizeReportsEarlierSnapshotsAgainWhenItResumes) {
+  const TaskDescription task = Linearize({13000, 500});
+  Recorder first;
+  std::stop_source source;
+  first.on_checkpoint = [&] {
+    if (!first.snapshots.empty()) source.request_stop();
+  };
+  ASSERT_TRUE(trainer_->Run(task, first, source.get_token()).stopped);
+  ASSERT_THAT(first.snapshots, SizeIs(1));
+  TaskDescription again = task;
+  again.checkpoint = first.checkpoints.back();
+  Recorder second;
+  ASSERT_FALSE(Run(again, second).failure);
+  ASSERT_THAT(second.snapshots, SizeIs(2));
+  EXPECT_EQ(second.snapshots[0], first.snapshots[0]);
+}
+
+TEST_F(TorchTrainerTest, FineTuneResumesBitByBit) {
+  TaskDescription task = FineTune(6000);
+  task.settings.fine_tune.epochs = 5;
+  const Resumed result = RunInPieces(task, /*epochs=*/2);
+  EXPECT_GE(result.attempts, 3);
+  ASSERT_TRUE(result.straight.result);
+  ASSERT_TRUE(result.resumed.result);
+  EXPECT_TRUE(*result.resumed.result == *result.straight.result);
+  ExpectEqualCurves(result.epochs, result.straight_recorder.epochs);
+}
+
+TEST_F(TorchTrainerTest, AnUnusableCheckpointStartsTheStageAnew) {
+  TaskDescription task = Pretrain();
+  Recorder straight;
+  const ArtifactRef weights = Run(task, straight).weights;
+  const auto expect_anew = [&](const ArtifactRef& checkpoint) {
+    TaskDescription resumed = task;
+    resumed.checkpoint = checkpoint;
+    Recorder recorder;
+    EXPECT_EQ(Run(resumed, recorder).weights, weights);
+    EXPECT_THAT(recorder.epochs, SizeIs(3));
+  };
+  expect_anew(*folder_.Put("not a checkpoint"));
+  expect_anew({.sha256 = std::string(64, '0'), .bytes = 4});
+  expect_anew(weights);  // of another kind
+  // Of another seed.
+  TaskDescription other = task;
+  other.seed = 99;
+  Recorder of_other;
+  Run(other, of_other);
+  expect_anew(of_other.checkpoints.front());
+}
+
+TEST_F(TorchTrainerTest, LambdaFollowsThePublishedRule) {
+  TaskDescription task = Linearize({100});
+  LinearizeSettings& settings = task.settings.linearize;
+  settings.max_epochs = 12;
+  settings.mask_learning_rate = 0.004;  // too slow to cross: most epochs find no new lowest count
+  settings.lambda = 1e-5;
+  settings.lambda_growth = 1.5;
+  settings.lambda_patience = 3;
+  settings.lambda_growth_per_epoch = 1.25;
+  Recorder recorder;
+  const TaskOutcome outcome = Run(task, recorder);
+  ASSERT_TRUE(outcome.failure);
+  EXPECT_EQ(outcome.failure->kind, FailureKind::kInfeasible);
+  EXPECT_EQ(outcome.failure->epoch, 11);
+  EXPECT_THAT(outcome.failure->message, HasSubstr("above the budgets 100"));
+  ASSERT_THAT(recorder.epochs, SizeIs(12));
+  double lambda = 1e-5;
+  int64_t lowest = kUnits;
+  int raises = 0;
+  for (const EpochReport& epoch : recorder.epochs) {
+    EXPECT_DOUBLE_EQ(*epoch.lambda, lambda);
+    if (epoch.relus < lowest) {
+      lowest = epoch.relus;
+    } else if (epoch.epoch >= 3) {
+      lambda *= 1.5;
+      ++raises;
+    }
+    lambda *= 1.25;
+  }
+  EXPECT_GT(raises, 0);
+}
+
+TEST_F(TorchTrainerTest, BudgetsPassedTogetherShareASnapshot) {
+  TaskDescription task = Linearize({9000, 8000, 7000});
+  // With this pull every mask falls in step, so that one epoch crosses all of them.
+  task.settings.linearize.lambda = 10;
+  Recorder recorder;
+  const TaskOutcome outcome = Run(task, recorder);
+  ASSERT_FALSE(outcome.failure) << outcome.failure->message;
+  ASSERT_THAT(recorder.snapshots, SizeIs(3));
+  EXPECT_EQ(recorder.snapshots[0].artifact, recorder.snapshots[2].artifact);
+  EXPECT_EQ(recorder.snapshots[0].relus, recorder.snapshots[2].relus);
+}
+
+TEST_F(TorchTrainerTest, FinerComparisonsFindASnapshotCloserToTheBudget) {
+  TaskDescription task = Linearize({7000});
+  Recorder coarse;
+  ASSERT_FALSE(Run(task, coarse).failure);
+  task.settings.linearize.check_interval_steps = 1;
+  Recorder fine;
+  const TaskOutcome outcome = Run(task, fine);
+  ASSERT_FALSE(outcome.failure) << outcome.failure->message;
+  ASSERT_THAT(fine.snapshots, SizeIs(1));
+  EXPECT_GE(fine.snapshots[0].relus, 7000);
+  EXPECT_LE(fine.snapshots[0].relus, coarse.snapshots.at(0).relus);
+  EXPECT_LT(fine.epochs.back().relus, 7000);
+}
+
+TEST_F(TorchTrainerTest, ABudgetOfNoReluAtAllIsMet) {
+  TaskDescription task = Linearize({0});
+  task.settings.linearize.lambda = 10;
+  Recorder recorder;
+  const TaskOutcome outcome = Run(task, recorder);
+  ASSERT_FALSE(outcome.failure) << outcome.failure->message;
+  ASSERT_THAT(recorder.snapshots, SizeIs(1));
+  EXPECT_EQ(recorder.snapshots[0].relus, 0);
+  task.stage = Stage::kFineTune;
+  task.snapshot = recorder.snapshots[0].artifact;
+  Recorder tuning;
+  const TaskOutcome tuned = Run(task, tuning);
+  ASSERT_TRUE(tuned.result);
+  EXPECT_EQ(tuned.result->relus, 0);
+}
+
+TEST_F(TorchTrainerTest, ABudgetAboveTheNetworkIsBadInput) {
+  ExpectFailure(Linearize({kUnits + 1, 100}), FailureKind::kBadInput, "allowed: 0 to 14336");
+  ExpectFailure(Linearize({}), FailureKind::kBadInput, "budgets");
+}
+
+TEST_F(TorchTrainerTest, AWrongTaskIsBadInputWithItsReason) {
+  TaskDescription task = Pretrain();
+  task.data.set = "imagenet";
+  ExpectFailure(task, FailureKind::kBadInput,
+                "'imagenet' is not configured on this worker; it has synthetic");
+  task = Pretrain();
+  task.network = "resnet18@4";
+  ExpectFailure(task, FailureKind::kBadInput, "");
+  task = Pretrain();
+  task.network = "basic:side=32:classes=100:m=4:blocks=1x1x1:multipliers=2x2:stem-relu=no";
+  ExpectFailure(task, FailureKind::kBadInput, "made for 100 classes");
+  task = Pretrain();
+  task.settings.pretrain.batch = 0;
+  ExpectFailure(task, FailureKind::kBadInput, "found batch 0");
+}
+
+TEST_F(TorchTrainerTest, AnotherCopyOfTheDataIsBadInputWithBothHashes) {
+  TaskDescription task = Linearize({7000});
+  const std::string found = task.data_hash;
+  task.data_hash = std::string(64, 'a');
+  ExpectFailure(task, FailureKind::kBadInput, "found " + found);
+  ExpectFailure(task, FailureKind::kBadInput, std::string(64, 'a'));
+  task.data_hash = found;
+  task.split_seed = 6;
+  ExpectFailure(task, FailureKind::kBadInput, "hash of data set 'synthetic'");
+}
+
+TEST_F(TorchTrainerTest, UnusableArtifactsAreBadInputThatNamesThem) {
+  TaskDescription task = Linearize({7000});
+  task.weights = *folder_.Put("not safetensors at all");
+  ExpectFailure(task, FailureKind::kBadInput, task.weights.sha256);
+  task.weights = {.sha256 = std::string(64, '0'), .bytes = 4};
+  ExpectFailure(task, FailureKind::kBadInput, std::string(64, '0'));
+  task.weights = {};
+  ExpectFailure(task, FailureKind::kBadInput, "no artifact");
+  // Weights of another network.
+  task = Linearize({100});
+  task.network = "basic:side=32:classes=10:m=4:blocks=1x1x2:multipliers=2x2:stem-relu=no";
+  ExpectFailure(task, FailureKind::kBadInput, std::string("network: found '") + kNetwork);
+  // A snapshot where weights belong, and the other way round.
+  task = FineTune(7000);
+  std::swap(task.weights, task.snapshot);
+  ExpectFailure(task, FailureKind::kBadInput, "kind: found 'snapshot'");
+}
+
+TEST_F(TorchTrainerTest, ASnapshotBelowTheBudgetIsBadInput) {
+  TaskDescription task = FineTune(500);
+  task.budgets = {kUnits};
+  ExpectFailure(task, FailureKind::kBadInput, "needs at least 14336");
+}
+
+TEST_F(TorchTrainerTest, ALossThatIsNotFiniteHasDiverged) {
+  TaskDescription task = Pretrain();
+  task.settings.pretrain.learning_rate = 1e30;
+  task.settings.pretrain.schedule = Schedule::kConstant;
+  Recorder recorder;
+  const TaskOutcome outcome = Run(task, recorder);
+  ASSERT_TRUE(outcome.failure);
+  EXPECT_EQ(outcome.failure->kind, FailureKind::kDiverged);
+  EXPECT_EQ(outcome.failure->epoch, 0);
+  EXPECT_THAT(outcome.failure->message, HasSubstr("pretrain diverged"));
+  EXPECT_TRUE(recorder.epochs.empty());
+}
+
+TEST_F(TorchTrainerTest, ADescentThatDivergesLeavesNoSnapshot) {
+  TaskDescription task = Linearize({7000, 100});
+  task.settings.linearize.weight_learning_rate = 1e30;
+  task.settings.linearize.check_interval_steps = 1;
+  Recorder recorder;
+  const TaskOutcome outcome = Run(task, recorder);
+  ASSERT_TRUE(outcome.failure);
+  EXPECT_EQ(outcome.failure->kind, FailureKind::kDiverged);
+  EXPECT_TRUE(recorder.snapshots.empty());
+}
+
+TEST_F(TorchTrainerTest, AStopEndsTheTaskWithinAStep) {
+  std::stop_source source;
+  source.request_stop();
+  for (const TaskDescription& task : {Pretrain(), Linearize({100})}) {
+    Recorder recorder;
+    const TaskOutcome outcome = trainer_->Run(task, recorder, source.get_token());
+    EXPECT_TRUE(outcome.stopped);
+    EXPECT_FALSE(outcome.failure);
+    EXPECT_TRUE(recorder.epochs.empty());
+  }
+}
+
+TEST_F(TorchTrainerTest, CheckpointsKeepTheirInterval) {
+  TorchTrainerOptions options;
+  options.checkpoint_interval = std::chrono::hours(1);
+  trainer_ = Make(options);
+  Recorder recorder;
+  ASSERT_FALSE(Run(Pretrain(), recorder).failure);
+  EXPECT_TRUE(recorder.checkpoints.empty());
+}
+
+}  // namespace
+}  // namespace reluscape

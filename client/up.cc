@@ -50,7 +50,8 @@ std::string HostName() {
 std::vector<std::string> VisibleGpus() {
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr) {
     std::vector<std::string> gpus;
-    for (const std::string& gpu : absl::StrSplit(visible, ',')) {
+    const std::vector<std::string> entries = absl::StrSplit(visible, ',');
+    for (const std::string& gpu : entries) {
       if (gpu.empty() || gpu.front() == '-') {  // CUDA ignores all from the first invalid one on
         break;
       }

@@ -1,0 +1,399 @@
+// The dashboard in a real browser, on a real coordinator, a real worker process (with a scripted
+// trainer) and jobs submitted by the real client.
+//
+// Usage: node dashboard_test.mjs BIN_DIR SCRIPTED_WORKER [OUT_DIR]
+//   BIN_DIR          holds reluscape-server and reluscape
+//   SCRIPTED_WORKER  the worker program
+//   OUT_DIR          where screenshots go; default: a folder that is removed again
+// RELUSCAPE_CHROMIUM names the browser where it is not one of CHROMIUMS.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Installation, sleep, waitFor } from "./installation.mjs";
+
+const CHROMIUMS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+// A result must be on the page this long after its commit.
+const LIVE_LIMIT_MS = 2000;
+
+const here = dirname(fileURLToPath(import.meta.url));
+const [binDir, scriptedWorker, outArgument] = process.argv.slice(2);
+if (binDir === undefined || scriptedWorker === undefined) {
+  console.error("usage: dashboard_test.mjs BIN_DIR SCRIPTED_WORKER [OUT_DIR]");
+  process.exit(2);
+}
+if (!existsSync(join(here, "node_modules", "playwright-core"))) {
+  const install = spawnSync("npm", ["ci"], { cwd: here, stdio: "inherit" });
+  assert.equal(install.status, 0, "npm ci failed in tests/web");
+}
+const { chromium } = await import("playwright-core");
+const executablePath = process.env.RELUSCAPE_CHROMIUM ?? CHROMIUMS.find((path) => existsSync(path));
+assert.ok(executablePath, `no browser: install chromium (looked at ${CHROMIUMS.join(", ")})`);
+
+const HOSTILE = `<img src=x onerror="window.hacked=1"> & 'job'`;
+const job = (name, epochs = 6) => ({
+  name,
+  data: { set: "synthetic", train_images: 200, validation_images: 100, test_images: 100 },
+  candidates: { networks: ["resnet18@4", "hrn-2x5x3x@4", "hrn-5x5x3x@4"] },
+  budgets: { fractions: [0.3, 0.15, 0.05] },
+  stages: {
+    pretrain: { epochs, batch: 64, schedule: "one_cycle" },
+    fine_tune: { epochs: 3, batch: 64, schedule: "cosine" },
+  },
+  objectives: ["relus"],
+  seed: 3,
+});
+const RESULTS = 9; // three networks, three budgets
+
+const installation = new Installation(binDir, scriptedWorker);
+const out = outArgument ?? join(installation.folder, "screenshots");
+mkdirSync(out, { recursive: true });
+
+let browser = null;
+const complaints = []; // console errors, exceptions, foreign requests
+// While the server is down on purpose, the browser reports failing requests.
+let outage = false;
+
+// A page whose every request and error is watched.
+async function open(viewport, options = {}) {
+  const context = await browser.newContext({ viewport, ...options });
+  const page = await context.newPage();
+  page.on("request", (request) => {
+    if (!request.url().startsWith(installation.url) && !request.url().startsWith("data:")) {
+      complaints.push(`request to ${request.url()}`);
+    }
+  });
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type()) && !outage) {
+      complaints.push(`console ${message.type()}: ${message.text()} (${message.location().url})`);
+    }
+  });
+  page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
+  page.setDefaultTimeout(15_000);
+  return page;
+}
+
+async function goto(page, hash) {
+  await page.goto(`${installation.url}/${hash}`);
+  await page.waitForSelector("main h1");
+}
+
+async function shoot(page, name) {
+  await page.screenshot({ path: join(out, `${name}.png`), fullPage: true });
+}
+
+async function step(title, work) {
+  const start = Date.now();
+  try {
+    await work();
+  } catch (error) {
+    console.log(`FAILED  ${title}`);
+    throw error;
+  }
+  console.log(`ok      ${title} (${Date.now() - start} ms)`);
+}
+
+async function api(path) {
+  const response = await fetch(`${installation.url}${path}`);
+  assert.equal(response.status, 200, path);
+  return response.json();
+}
+
+// A dot that no other dot covers, so that the pointer meets it.
+async function freeDot(page) {
+  return page.evaluate(() => {
+    for (const dot of [...document.querySelectorAll("a.dot.on-front")].reverse()) {
+      dot.scrollIntoView({ block: "center" });
+      const box = dot.querySelector(".mark").getBoundingClientRect();
+      const x = box.left + box.width / 2;
+      const y = box.top + box.height / 2;
+      if (document.elementFromPoint(x, y)?.closest("a.dot") === dot) {
+        return { result: Number(dot.dataset.result), x, y };
+      }
+    }
+    return null;
+  });
+}
+
+async function noOverflow(page, where) {
+  const { content, view } = await page.evaluate(() => ({
+    content: document.documentElement.scrollWidth,
+    view: document.documentElement.clientWidth,
+  }));
+  assert.ok(content <= view, `${where}: ${content} px of content in ${view} px`);
+}
+
+async function main() {
+  await installation.startServer();
+  browser = await chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  const page = await open({ width: 1280, height: 900 });
+
+  await step("an empty installation says what to do", async () => {
+    await goto(page, "");
+    await page.waitForSelector("text=No job yet");
+    await page.waitForSelector('#live[data-state="live"]');
+    await goto(page, "#/workers");
+    await page.waitForSelector("text=No worker has called yet");
+  });
+
+  const first = installation.submit(job(HOSTILE));
+  await step("a submitted job appears without a reload, its name as text", async () => {
+    await goto(page, "");
+    await page.waitForSelector(`a[href="#/jobs/${first}"]`);
+    const name = await page.textContent(`a[href="#/jobs/${first}"]`);
+    assert.ok(name.includes(HOSTILE), name);
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+    await page.waitForSelector(".badge.synthetic");
+  });
+
+  let worker = installation.startWorker("fast", "--epoch-ms", 20);
+  await step("the job runs to its end", () => installation.waitForJob(first));
+
+  let front = null;
+  await step("the finished front: every result a dot, the front a step line", async () => {
+    front = await api(`/api/jobs/${first}/front`);
+    assert.equal(front.results.length, RESULTS);
+    await page.click(`a[href="#/jobs/${first}"]`);
+    await page.waitForFunction((n) => document.querySelectorAll("a.dot").length === n, RESULTS);
+    const drawn = await page.$$eval("a.dot", (dots) =>
+      dots.map((dot) => [Number(dot.dataset.result), dot.classList.contains("on-front")]),
+    );
+    const expected = front.results.map((result) => [result.result, result.on_front]);
+    const byResult = (a, b) => a[0] - b[0];
+    assert.deepEqual(drawn.sort(byResult), expected.sort(byResult));
+    const lines = await page.$$eval(".lines .front-line", (paths) =>
+      paths.map((path) => path.getAttribute("d")),
+    );
+    assert.equal(lines.length, 1);
+    // A staircase through k dots turns 2 (k - 1) times, along the axes only.
+    const corners = lines[0].match(/[ML][-0-9.]+,[-0-9.]+/g).map((text) => text.slice(1).split(",").map(Number));
+    const onFront = front.results.filter((result) => result.on_front).length;
+    assert.ok(onFront >= 2, "the scripted front has several results");
+    for (let i = 1; i < corners.length; i++) {
+      assert.ok(
+        corners[i][0] === corners[i - 1][0] || corners[i][1] === corners[i - 1][1],
+        `oblique line in ${lines[0]}`,
+      );
+      assert.ok(corners[i][0] >= corners[i - 1][0] && corners[i][1] <= corners[i - 1][1]);
+    }
+    await shoot(page, "job-1280");
+  });
+
+  await step("every axis draws, linear and logarithmic", async () => {
+    const axes = await page.$$eval(".controls option", (options) => options.map((o) => o.value));
+    assert.ok(axes.includes("relus") && axes.includes("latency.delphi_online"), axes.join());
+    for (const axis of axes) {
+      await page.selectOption(".controls select", axis);
+      for (const log of [false, true]) {
+        await page.setChecked(".controls input", log);
+        assert.equal(await page.locator("a.dot").count(), RESULTS, axis);
+        const ticks = await page.locator(".axis-x .tick").count();
+        assert.ok(ticks >= 2, `${axis}, log ${log}: ${ticks} ticks`);
+        const bad = await page.$$eval("a.dot", (dots) =>
+          dots.filter((dot) => /NaN|Infinity/.test(dot.getAttribute("transform"))).length,
+        );
+        assert.equal(bad, 0, axis);
+      }
+    }
+    await page.selectOption(".controls select", "relus");
+  });
+
+  let dot = null;
+  await step("hover names the network, its budget, accuracy and latency", async () => {
+    dot = await freeDot(page);
+    assert.ok(dot, "a dot that can be hovered");
+    await page.mouse.move(dot.x, dot.y);
+    const result = front.results.find((one) => one.result === dot.result);
+    const text = await page.locator(".tooltip:not([hidden])").innerText();
+    for (const part of [
+      result.name,
+      result.budget.toLocaleString("en"),
+      `${(result.accuracy_validation * 100).toFixed(1)} %`,
+      "DELPHI online",
+    ]) {
+      assert.ok(text.includes(part), `${part} in ${text}`);
+    }
+    await shoot(page, "hover-1280");
+  });
+
+  await step("click opens the candidate with stages, curves and bars", async () => {
+    const result = front.results.find((one) => one.result === dot.result);
+    await page.mouse.click(dot.x, dot.y);
+    await page.waitForURL((url) => url.hash === `#/candidates/${result.candidate}`);
+    await page.waitForSelector(".curve canvas");
+    const detail = await api(`/api/candidates/${result.candidate}`);
+    assert.equal(await page.locator("main h1").innerText(), result.name);
+    const charts = await page.$$eval(".curve", (boxes) => boxes.map((box) => box.dataset.chart));
+    assert.deepEqual(charts, [
+      "pretrain Loss",
+      "pretrain Validation accuracy (%)",
+      "linearize Loss",
+      "linearize Validation accuracy (%)",
+      "linearize ReLUs",
+      "linearize Lambda",
+      "fine-tune Loss",
+      "fine-tune Validation accuracy (%)",
+    ]);
+    const blank = await page.$$eval(".curve canvas", (canvases) =>
+      canvases.filter((canvas) => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return !data.some((value) => value !== 0);
+      }).length,
+    );
+    assert.equal(blank, 0, "charts without ink");
+    for (const one of detail.results) {
+      const bars = page.locator(`.result-card[data-result="${one.result}"] .layers tbody tr`);
+      assert.equal(await bars.count(), one.layers.length);
+      const widths = await bars.locator(".kept").evaluateAll((all) =>
+        all.map((kept) => kept.getBoundingClientRect().width),
+      );
+      one.layers.forEach((layer, i) => assert.equal(widths[i] > 0, layer.kept > 0, layer.layer));
+    }
+    await shoot(page, "candidate-1280");
+    await page.click(".result-card summary");
+    const provenance = await page.locator(".provenance").first().innerText();
+    for (const part of [detail.results[0].recipe, detail.results[0].measurement.data_hash]) {
+      assert.ok(provenance.includes(part), `${part} in ${provenance}`);
+    }
+  });
+
+  await step("dots work from the keyboard", async () => {
+    await goto(page, `#/jobs/${first}`);
+    await page.waitForSelector("a.dot");
+    await page.focus(".controls input");
+    await page.keyboard.press("Tab");
+    const label = await page.evaluate(() => document.activeElement.getAttribute("aria-label"));
+    assert.match(label, /ReLUs, validation accuracy [0-9.]+ %/);
+    assert.ok(await page.isVisible(".tooltip"));
+    await page.keyboard.press("Escape");
+    assert.ok(!(await page.isVisible(".tooltip")));
+    await page.keyboard.press("Enter");
+    await page.waitForURL((url) => url.hash.startsWith("#/candidates/"));
+  });
+
+  await step("test accuracies show only once the job is unsealed", async () => {
+    await goto(page, `#/jobs/${first}`);
+    await page.waitForSelector("a.dot");
+    assert.equal(await page.locator("th", { hasText: "Test accuracy" }).count(), 0);
+    installation.client("unseal", first);
+    await page.waitForSelector("th:has-text('Test accuracy')");
+    await page.waitForSelector("dd:has-text('unsealed')");
+  });
+
+  await step("a page that does not exist says so", async () => {
+    outage = true; // the browser itself logs the 404
+    await goto(page, "");
+    await page.goto(`${installation.url}/#/jobs/4711`);
+    await page.waitForSelector(".notice:has-text('4711')");
+    await page.goto(`${installation.url}/#/nothing`);
+    await page.waitForSelector(".notice:has-text('no such page')");
+    outage = false;
+  });
+
+  await step("at 380 px nothing overflows", async () => {
+    const phone = await open({ width: 380, height: 800 }, { deviceScaleFactor: 2 });
+    const candidate = front.results[0].candidate;
+    for (const [name, hash, ready] of [
+      ["jobs", "", ".stack tbody tr"],
+      ["job", `#/jobs/${first}`, "a.dot"],
+      ["candidate", `#/candidates/${candidate}`, ".curve canvas"],
+      ["workers", "#/workers", ".stack tbody tr"],
+    ]) {
+      await goto(phone, hash);
+      await phone.waitForSelector(ready);
+      await noOverflow(phone, name);
+      await shoot(phone, `${name}-380`);
+    }
+    await phone.context().close();
+  });
+
+  await installation.stop(worker);
+  worker = installation.startWorker("slow", "--epoch-ms", 150);
+  const second = installation.submit(job("live"));
+  await step("a running job draws each result within 2 s of its commit, without a reload", async () => {
+    await goto(page, `#/jobs/${second}`);
+    await page.evaluate(() => {
+      window.seen = {};
+      const note = () => {
+        for (const found of document.querySelectorAll("a.dot")) {
+          window.seen[found.dataset.result] ??= Date.now();
+        }
+      };
+      new MutationObserver(note).observe(document.body, { childList: true, subtree: true, attributes: true });
+      note();
+    });
+    await page.waitForSelector(".running li [role=progressbar]");
+    await page.waitForFunction(() => /epoch [1-9][0-9]* of/.test(document.querySelector(".running")?.innerText ?? ""));
+    assert.match(await page.locator(".running li").first().innerText(), /left|under/);
+    await page.waitForFunction(() => document.querySelectorAll("a.dot").length >= 2, null, { timeout: 90_000 });
+    await shoot(page, "running-1280");
+    await page.waitForFunction((n) => document.querySelectorAll("a.dot").length === n, RESULTS, { timeout: 120_000 });
+    const seen = await page.evaluate(() => window.seen);
+    assert.ok(seen, "the page was reloaded");
+    const live = await api(`/api/jobs/${second}/front`);
+    const delays = live.results.map((result) => seen[result.result] - result.created_at_ms);
+    console.log(`        delays in ms: ${delays.join(" ")}`);
+    for (const delay of delays) {
+      assert.ok(delay <= LIVE_LIMIT_MS, `a result took ${delay} ms`);
+    }
+    await page.waitForSelector("h1 .badge.state-finished");
+  });
+
+  await step("the page survives a restart of the coordinator", async () => {
+    outage = true;
+    await installation.killServer();
+    await page.waitForSelector('#live[data-state="reconnecting"]');
+    assert.equal(await page.locator("a.dot").count(), RESULTS, "what was drawn stays");
+    await installation.startServer();
+    await page.waitForSelector('#live[data-state="live"]', { timeout: 30_000 });
+    outage = false;
+    const third = installation.submit(job("after", 2));
+    await goto(page, "");
+    await page.waitForSelector(`a[href="#/jobs/${third}"]`);
+    await page.waitForSelector(".badge.state-running");
+    await shoot(page, "jobs-1280");
+    installation.client("cancel", third);
+    await page.waitForSelector(".badge.state-cancelled");
+  });
+
+  await step("the dark scheme draws the same", async () => {
+    const dark = await open({ width: 1280, height: 900 }, { colorScheme: "dark" });
+    await goto(dark, `#/jobs/${first}`);
+    await dark.waitForFunction((n) => document.querySelectorAll("a.dot").length === n, RESULTS);
+    await shoot(dark, "job-dark");
+    await goto(dark, `#/candidates/${front.results[0].candidate}`);
+    await dark.waitForSelector(".curve canvas");
+    await shoot(dark, "candidate-dark");
+  });
+
+  await step("no request left the origin, nothing complained", async () => {
+    await sleep(300);
+    assert.deepEqual(complaints, []);
+  });
+}
+
+let failed = false;
+try {
+  await main();
+} catch (error) {
+  failed = true;
+  console.error(error);
+  console.error(complaints.join("\n"));
+  installation.printLogs();
+} finally {
+  await browser?.close();
+  await installation.close();
+}
+process.exit(failed ? 1 : 0);

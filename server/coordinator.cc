@@ -1,6 +1,7 @@
 #include "server/coordinator.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -191,7 +192,7 @@ absl::StatusOr<SyncResponse> Coordinator::Synchronize(const SyncRequest& request
     return absl::FailedPreconditionError(absl::StrCat(
         "worker ", request.worker.id, " uses the artifact folder with the id \"",
         request.artifact_folder_id, "\" and the coordinator the one with the id \"", folder_id_,
-        "\": start the worker with the coordinator's folder (--artifacts), shared between the "
+        "\": start the worker with the coordinator's folder (--artifact-dir), shared between the "
         "machines"));
   }
   const bool has_success =
@@ -199,12 +200,12 @@ absl::StatusOr<SyncResponse> Coordinator::Synchronize(const SyncRequest& request
                   [](const TaskReport& r) { return r.state == ReportState::kSucceeded; });
   SyncResponse response;
   const MutexLock hold(mutex_);
-  MissingFiles& missing = missing_;
+  MissingFiles* const missing = &missing_;  // clang does not see the lock inside of the lambda
   const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
     const Time now = clock_.Now();
     TaskBook book(transaction, now);
     RETURN_IF_ERROR(Register(transaction, book, request.worker, now));
-    ReportIntake intake(transaction, book, artifacts_, missing, now, options_.lease_time);
+    ReportIntake intake(transaction, book, artifacts_, *missing, now, options_.lease_time);
     for (const TaskReport& report : request.reports) {
       RETURN_IF_ERROR(intake.Take(request.worker.id, report));
     }

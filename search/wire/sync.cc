@@ -281,6 +281,34 @@ std::optional<ReportState> FromProto(v1::TaskReport::State state) {
   }
 }
 
+// `text` as the receiver takes it: not too long, and of UTF-8 alone (protobuf refuses a message
+// with other bytes as a whole, and a file's name may have any). Bytes that are no UTF-8 become '?'.
+std::string Sendable(const std::string& text) {
+  constexpr size_t kLongest = 8'000;
+  std::string sendable;
+  for (size_t i = 0; i < text.size() && sendable.size() < kLongest;) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 0;
+    if (i + length > text.size()) length = 0;
+    for (size_t k = 1; k < length; ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) length = 0;
+    }
+    // Overlong forms and surrogates.
+    if (length == 3) {
+      const auto second = static_cast<unsigned char>(text[i + 1]);
+      if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0)) length = 0;
+    }
+    if (length == 0) {
+      sendable += '?';
+      ++i;
+    } else {
+      sendable += text.substr(i, length);
+      i += length;
+    }
+  }
+  return sendable;
+}
+
 void Write(const TaskReport& report, v1::TaskReport& message) {
   message.set_task(report.task.value);
   message.set_attempt(report.attempt);
@@ -293,7 +321,7 @@ void Write(const TaskReport& report, v1::TaskReport& message) {
   if (report.result) Write(*report.result, *message.mutable_result());
   if (report.failure) {
     message.mutable_failure()->set_kind(ToProto(report.failure->kind));
-    message.mutable_failure()->set_message(report.failure->message);
+    message.mutable_failure()->set_message(Sendable(report.failure->message));
     message.mutable_failure()->set_epoch(report.failure->epoch);
   }
   if (report.measurement) Write(*report.measurement, *message.mutable_measurement());

@@ -1,0 +1,260 @@
+#include "search/wire/job.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/sha256.h"
+#include "search/wire/json.h"
+
+namespace reluscape {
+namespace {
+
+// A valid job file in which a test replaces or adds members.
+std::string JobWith(const std::string& members) {
+  std::string text = "{";
+  const auto add = [&](const std::string& key, const std::string& value) {
+    if (members.find("\"" + key + "\"") == std::string::npos) {
+      absl::StrAppend(&text, "\"", key, "\": ", value, ", ");
+    }
+  };
+  add("data", R"({"set": "synthetic"})");
+  add("candidates", R"({"networks": ["resnet18@8"]})");
+  add("budgets", R"({"relus": [5000]})");
+  return text + (members.empty() ? "\"name\": \"job\"" : members) + "}";
+}
+
+std::string ErrorsOf(const std::string& text) {
+  FieldErrors errors;
+  JobSpecFromJson(text, errors);
+  return std::string(errors.ToStatus().message());
+}
+
+struct BadJob {
+  const char* name;
+  const char* members;
+  std::string error;
+};
+
+void PrintTo(const BadJob& bad, std::ostream* out) { *out << bad.name; }
+
+class BadJobTest : public testing::TestWithParam<BadJob> {};
+
+TEST_P(BadJobTest, SaysWhereWhatAndWhatIsAllowed) {
+  EXPECT_EQ(ErrorsOf(JobWith(GetParam().members)), GetParam().error);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ranges, BadJobTest,
+    testing::Values(
+        BadJob{"EmptyName", R"("name": "")",
+               "name: found 0 characters; allowed: 1 to 100 characters"},
+        BadJob{"NameOfTwoLines", R"("name": "a\nb")",
+               "name: found a control character; allowed: text on one line"},
+        BadJob{"NegativeSeed", R"("seed": -1)", "seed: found -1; allowed: 0 to 9007199254740991"},
+        BadJob{"LargeSeed", R"("seed": 9007199254740992)",
+               "seed: found 9007199254740992; allowed: 0 to 9007199254740991"},
+        BadJob{"NoDataSet", R"("data": {})",
+               "data.set: found nothing; allowed: 1 to 100 of a-z, 0-9, '_', '.' and '-': "
+               "synthetic, or a name that Workers are given a path for (cifar10, cifar100, ...)"},
+        BadJob{"DataSetAsPath", R"("data": {"set": "../x"})",
+               "data.set: found \"../x\"; allowed: 1 to 100 of a-z, 0-9, '_', '.' and '-': "
+               "synthetic, or a name that Workers are given a path for (cifar10, cifar100, ...)"},
+        BadJob{"OwnDataSetWithoutShape", R"("data": {"set": "flowers"})",
+               "data.classes: found nothing; allowed: 2 to 100000 (known only for synthetic, "
+               "cifar10, cifar100)\n"
+               "data.side: found nothing; allowed: 8 to 256 (known only for synthetic, cifar10, "
+               "cifar100)"},
+        BadJob{"ConflictWithKnownDataSet", R"("data": {"set": "cifar100", "classes": 10})",
+               "data.classes: found 10; allowed: 100 (cifar100)"},
+        BadJob{"OneClass", R"("data": {"set": "flowers", "classes": 1, "side": 32})",
+               "data.classes: found 1; allowed: 2 to 100000"},
+        BadJob{"LargeSide", R"("data": {"set": "flowers", "classes": 5, "side": 257})",
+               "data.side: found 257; allowed: 8 to 256"},
+        BadJob{"NegativeImages", R"("data": {"set": "synthetic", "train_images": -5})",
+               "data.train_images: found -5; allowed: 0 to 1000000000"},
+        BadJob{"NoNetwork", R"("candidates": {})",
+               "candidates: found no network; allowed: at least one entry in networks "
+               "(\"resnet18@8\") or deepreshape ({})"},
+        BadJob{"EmptyNetwork", R"("candidates": {"networks": ["a", ""]})",
+               "candidates.networks[1]: found 0 characters; allowed: 1 to 4000 characters"},
+        BadJob{"Replicates", R"("candidates": {"networks": ["a"], "replicates": 101})",
+               "candidates.replicates: found 101; allowed: 1 to 100"},
+        BadJob{"OrderWithoutBackbone", R"("candidates": {"deepreshape": [{"backbone": "x"}]})",
+               "candidates.deepreshape[0].order: found nothing; allowed: every stage number of x, "
+               "most critical first"},
+        BadJob{"OrderTwice", R"("candidates": {"deepreshape": [{"order": [3, 2, 3, 1]}]})",
+               "candidates.deepreshape[0].order[2]: found 3 again; allowed: each value once"},
+        BadJob{"OrderOutOfRange", R"("candidates": {"deepreshape": [{"order": [3, 2, 5, 1]}]})",
+               "candidates.deepreshape[0].order[2]: found 5; allowed: 1 to 4"},
+        BadJob{"MaxMultiplier", R"("candidates": {"deepreshape": [{"max_multiplier": 65}]})",
+               "candidates.deepreshape[0].max_multiplier: found 65; allowed: 2 to 64"},
+        BadJob{"NoBudget", R"("budgets": {})",
+               "budgets: found no budget; allowed: at least one entry in relus (15000) or "
+               "fractions (0.05)"},
+        BadJob{"BudgetOfZero", R"("budgets": {"relus": [0]})",
+               "budgets.relus[0]: found 0; allowed: 1 to 9007199254740991"},
+        BadJob{"BudgetTwice", R"("budgets": {"relus": [7, 7]})",
+               "budgets.relus[1]: found 7 again; allowed: each value once"},
+        BadJob{"FractionOfOne", R"("budgets": {"fractions": [0.5, 1]})",
+               "budgets.fractions[1]: found 1; allowed: a number between 0 and 1, both excluded"},
+        BadJob{"UnknownObjective", R"("objectives": ["relus", "flops"])",
+               "objectives[1]: found \"flops\"; allowed: relus, macs, parameters, "
+               "latency.delphi_online"},
+        BadJob{"ObjectiveTwice", R"("objectives": ["macs", "macs"])",
+               "objectives[1]: found \"macs\" again; allowed: each objective once"},
+        BadJob{"NoAttempt", R"("limits": {"max_attempts": 0})",
+               "limits.max_attempts: found 0; allowed: 1 to 100"},
+        BadJob{"NegativeLimit", R"("limits": {"max_macs": -1})",
+               "limits.max_macs: found -1; allowed: 0 to 9223372036854775807"},
+        BadJob{"NoData", R"("data": null)",
+               "data: found nothing; allowed: an object such as {\"set\": \"synthetic\"}"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Recipe, BadJobTest,
+    testing::Values(
+        BadJob{"Epochs", R"("stages": {"pretrain": {"epochs": 0}})",
+               "stages.pretrain.epochs: found 0; allowed: 1 to 100000"},
+        BadJob{"Batch", R"("stages": {"fine_tune": {"batch": 1}})",
+               "stages.fine_tune.batch: found 1; allowed: 2 to 65536"},
+        BadJob{"LearningRate", R"("stages": {"pretrain": {"learning_rate": 0}})",
+               "stages.pretrain.learning_rate: found 0; allowed: a number above 0"},
+        BadJob{"Momentum", R"("stages": {"pretrain": {"momentum": 1}})",
+               "stages.pretrain.momentum: found 1; allowed: a number from 0 to below 1"},
+        BadJob{"WeightDecay", R"("stages": {"pretrain": {"weight_decay": -1}})",
+               "stages.pretrain.weight_decay: found -1; allowed: a number of at least 0"},
+        BadJob{"Nesterov", R"("stages": {"pretrain": {"nesterov": true, "momentum": 0}})",
+               "stages.pretrain.nesterov: found true; allowed: false where momentum is 0"},
+        BadJob{"StepsOfAnotherSchedule",
+               R"("stages": {"pretrain": {"schedule": "cosine", "step_epochs": [3, 4]}})",
+               "stages.pretrain.step_epochs: found [3, 4]; allowed: no entries where schedule is "
+               "cosine; they are for steps"},
+        BadJob{"StepsWithoutEpochs", R"("stages": {"fine_tune": {"schedule": "steps"}})",
+               "stages.fine_tune.step_epochs: found nothing; allowed: at least one epoch where "
+               "schedule is steps"},
+        BadJob{"StepsNotIncreasing", R"("stages": {"pretrain": {"step_epochs": [4, 4]}})",
+               "stages.pretrain.step_epochs[1]: found 4; allowed: more than the entry before it "
+               "(4)"},
+        BadJob{"StepFactor", R"("stages": {"pretrain": {"step_factor": 1.5}})",
+               "stages.pretrain.step_factor: found 1.5; allowed: a number above 0, at most 1"},
+        BadJob{"Lambda", R"("stages": {"linearize": {"lambda": 0}})",
+               "stages.linearize.lambda: found 0; allowed: a number above 0"},
+        BadJob{"LambdaGrowth", R"("stages": {"linearize": {"lambda_growth": 0.9}})",
+               "stages.linearize.lambda_growth: found 0.9; allowed: a number of at least 1"},
+        BadJob{"Threshold", R"("stages": {"linearize": {"threshold": 1}})",
+               "stages.linearize.threshold: found 1; allowed: a number between 0 and 1, both "
+               "excluded"},
+        BadJob{"Temperature", R"("stages": {"distillation": {"temperature": 0}})",
+               "stages.distillation.temperature: found 0; allowed: a number above 0"},
+        BadJob{"NothingToLearn",
+               R"("stages": {"distillation": {"weight": 0, "cross_entropy_weight": 0}})",
+               "stages.distillation.weight: found 0; allowed: a number above 0 where "
+               "cross_entropy_weight is 0 (nothing would be learned)"},
+        BadJob{"CropPadding", R"("stages": {"augmentation": {"crop_padding": 65}})",
+               "stages.augmentation.crop_padding: found 65; allowed: 0 to 64"}));
+
+TEST(JobTest, SchemaAndRangesAreReportedTogetherAndEachFieldOnce) {
+  EXPECT_EQ(ErrorsOf(JobWith(R"("seed": "x", "data": [], "budgets": {"relus": ["y"]},
+                                "limits": {"max_attempts": 0})")),
+            "seed: found \"x\"; allowed: an integer\n"
+            "data: found a list; allowed: an object\n"
+            "budgets.relus[0]: found \"y\"; allowed: an integer\n"
+            "limits.max_attempts: found 0; allowed: 1 to 100");
+}
+
+TEST(JobTest, ASyntaxErrorIsTheOnlyOne) {
+  FieldErrors errors;
+  JobSpecFromJson("{,", errors);
+  EXPECT_EQ(errors.errors().size(), 1u);
+}
+
+TEST(JobTest, LongListsAreRefusedWithoutReadingThem) {
+  std::string budgets = "1";
+  for (int i = 2; i <= 101; ++i) absl::StrAppend(&budgets, ",", i);
+  EXPECT_EQ(ErrorsOf(JobWith(absl::StrCat(R"("budgets": {"relus": [)", budgets, "]}"))),
+            "budgets.relus: found 101 entries; allowed: at most 100");
+}
+
+TEST(JobTest, DefaultsAreThoseOfTheStructs) {
+  FieldErrors errors;
+  const JobSpec spec = JobSpecFromJson(JobWith(""), errors);
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
+  JobSpec expected;
+  expected.name = "job";
+  expected.data = {.set = "synthetic", .classes = 10, .side = 32};
+  expected.candidates.networks = {"resnet18@8"};
+  expected.budgets.relus = {5000};
+  EXPECT_EQ(spec, expected);
+}
+
+TEST(JobTest, DefaultsOfTheGenerator) {
+  FieldErrors errors;
+  const JobSpec spec = JobSpecFromJson(JobWith(R"("candidates": {"deepreshape": [{}]})"), errors);
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
+  const DeepReShapeSpec expected = {"resnet18", {3, 2, 4, 1}, {16}, 16};
+  ASSERT_EQ(spec.candidates.deepreshape.size(), 1u);
+  EXPECT_EQ(spec.candidates.deepreshape[0], expected);
+}
+
+// Every field differs from its default.
+JobSpec FullSpec() {
+  JobSpec spec;
+  spec.name = "every field";
+  spec.data = {"flowers", 17, 64, 1000, 200, 300};
+  spec.candidates.networks = {"resnet18@8", "hrn-5x5x3x@4"};
+  spec.candidates.deepreshape = {{"resnet34", {4, 3, 2, 1}, {8, 24}, 12}};
+  spec.candidates.replicates = 3;
+  spec.budgets = {{1000, 2000}, {0.1, 0.25}};
+  spec.stages.pretrain = {11,   12, 0.13, 0.14, true, 0.15, false, Schedule::kOneCycle,
+                          0.16, {}, 0.17};
+  spec.stages.linearize = {21, 22, 0.23, 0.24, 0.25, 1.26, 27, 1.28, 0.29, 30};
+  spec.stages.fine_tune = {31,   32,     0.33, 0.34, true, 0.35, false, Schedule::kSteps,
+                           0.36, {4, 9}, 0.37};
+  spec.stages.distillation = {4.1, 4.2, 4.3};
+  spec.stages.augmentation = {5, false};
+  spec.objectives = {"macs", "latency.delphi_online"};
+  spec.limits = {7, 8, 9};
+  spec.seed = (uint64_t{1} << 53) - 1;
+  return spec;
+}
+
+TEST(JobTest, EveryFieldSurvivesMessageAndJson) {
+  const JobSpec spec = FullSpec();
+  FieldErrors errors;
+  EXPECT_EQ(JobSpecFromProto(ToProto(spec), errors), spec);
+  EXPECT_EQ(JobSpecFromJson(MessageToJson(ToProto(spec)), errors), spec);
+  EXPECT_EQ(JobSpecFromJson(MessageToShortJson(ToProto(spec)), errors), spec);
+  EXPECT_EQ(StageSettingsFromProto(ToProto(spec.stages), errors), spec.stages);
+  EXPECT_EQ(DataSpecFromProto(ToProto(spec.data), errors), spec.data);
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
+  // The default recipe too, whose unused lists are not empty.
+  EXPECT_EQ(StageSettingsFromProto(ToProto(StageSettings{}), errors), StageSettings{});
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
+}
+
+TEST(JobTest, SettingsForAWorkerMustBeComplete) {
+  v1::StagesSpec message = ToProto(StageSettings{});
+  message.mutable_linearize()->clear_lambda();
+  FieldErrors errors;
+  StageSettingsFromProto(message, errors);
+  EXPECT_EQ(errors.ToStatus().message(),
+            "settings.linearize.lambda: found nothing; allowed: a value");
+}
+
+TEST(JobTest, TheRecipeHashIsThatOfTheCompleteSettings) {
+  FieldErrors errors;
+  const JobSpec left_out = JobSpecFromJson(JobWith(""), errors);
+  const JobSpec stated =
+      JobSpecFromJson(JobWith(R"("seed": 5, "stages": {"pretrain": {"epochs": 160}})"), errors);
+  const JobSpec other =
+      JobSpecFromJson(JobWith(R"("stages": {"pretrain": {"epochs": 161}})"), errors);
+  ASSERT_TRUE(errors.empty());
+  EXPECT_TRUE(IsSha256Hex(RecipeHash(left_out.stages)));
+  EXPECT_EQ(RecipeHash(left_out.stages), RecipeHash(stated.stages));
+  EXPECT_NE(RecipeHash(left_out.stages), RecipeHash(other.stages));
+}
+
+}  // namespace
+}  // namespace reluscape

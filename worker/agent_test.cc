@@ -1,0 +1,471 @@
+#include "worker/agent.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+
+namespace reluscape {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr Milliseconds kPatience{10'000};  // only waited out by a test that fails
+
+// A Trainer that does what the test says, from the test's own thread.
+class Puppet final : public Trainer {
+ public:
+  void Describe(WorkerInfo& info) const override {
+    info.device = "puppet";
+    info.data_sets = {"synthetic"};
+  }
+
+  TaskOutcome Run(const TaskDescription& task, TaskListener& listener,
+                  std::stop_token stop) override {
+    const std::stop_callback wake(stop, [this] {
+      MutexLock lock(mutex_);
+      changed_.NotifyAll();
+    });
+    MutexLock lock(mutex_);
+    started_.push_back(task.task);
+    listener_ = &listener;
+    changed_.NotifyAll();
+    while (!outcome_ && (!stop.stop_requested() || ignores_stop_)) {
+      changed_.WaitFor(mutex_, kPatience);
+    }
+    listener_ = nullptr;
+    changed_.NotifyAll();
+    if (!outcome_) return {.stopped = true, .weights = {}, .result = {}, .failure = {}};
+    return *std::exchange(outcome_, std::nullopt);
+  }
+
+  // Waits until Run works on something.
+  TaskListener& listener() {
+    MutexLock lock(mutex_);
+    while (listener_ == nullptr) changed_.WaitFor(mutex_, kPatience);
+    return *listener_;
+  }
+  bool WaitUntilIdle() {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    MutexLock lock(mutex_);
+    while (listener_ != nullptr && std::chrono::steady_clock::now() < deadline) {
+      changed_.WaitFor(mutex_, Milliseconds(100));
+    }
+    return listener_ == nullptr;
+  }
+  void End(TaskOutcome outcome) {
+    listener();
+    MutexLock lock(mutex_);
+    outcome_ = std::move(outcome);
+    changed_.NotifyAll();
+  }
+  void IgnoreStop(bool ignore) {
+    MutexLock lock(mutex_);
+    ignores_stop_ = ignore;
+    changed_.NotifyAll();
+  }
+  std::vector<TaskId> started() {
+    MutexLock lock(mutex_);
+    return started_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  TaskListener* listener_ GUARDED_BY(mutex_) = nullptr;
+  std::optional<TaskOutcome> outcome_ GUARDED_BY(mutex_);
+  bool ignores_stop_ GUARDED_BY(mutex_) = false;
+  std::vector<TaskId> started_ GUARDED_BY(mutex_);
+};
+
+// A coordinator that answers what the test has lined up, else the last answer again; remembers what
+// it was told.
+class FakeLink final : public CoordinatorLink {
+ public:
+  using Answer = absl::StatusOr<SyncResponse>;
+
+  absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request, Milliseconds,
+                                           std::stop_token cancel) override {
+    MutexLock lock(mutex_);
+    requests_.push_back(request);
+    changed_.NotifyAll();
+    if (hangs_) {
+      const std::stop_callback wake(cancel, [this] { changed_.NotifyAll(); });
+      while (!cancel.stop_requested()) changed_.WaitFor(mutex_, Milliseconds(10));
+      return absl::CancelledError("cancelled");
+    }
+    if (!answers_.empty()) {
+      last_ = answers_.front();
+      answers_.pop_front();
+    }
+    return last_;
+  }
+
+  void Next(Answer answer) {
+    MutexLock lock(mutex_);
+    answers_.push_back(std::move(answer));
+  }
+  void Hang(bool hang) {
+    MutexLock lock(mutex_);
+    hangs_ = hang;
+  }
+  std::vector<SyncRequest> requests() {
+    MutexLock lock(mutex_);
+    return requests_;
+  }
+  SyncRequest last() { return requests().back(); }
+  // Waits until one of the requests is such.
+  bool WaitFor(const std::function<bool(const SyncRequest&)>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    MutexLock lock(mutex_);
+    size_t looked_at = 0;
+    while (std::chrono::steady_clock::now() < deadline) {
+      for (; looked_at < requests_.size(); ++looked_at) {
+        if (condition(requests_[looked_at])) return true;
+      }
+      changed_.WaitFor(mutex_, Milliseconds(100));
+    }
+    return false;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<Answer> answers_ GUARDED_BY(mutex_);
+  Answer last_ GUARDED_BY(mutex_) = SyncResponse{};
+  bool hangs_ GUARDED_BY(mutex_) = false;
+  std::vector<SyncRequest> requests_ GUARDED_BY(mutex_);
+};
+
+SyncResponse NoLease() { return {}; }
+
+SyncResponse Leased(int64_t task, int64_t epochs_received = 0, int64_t attempt = 1) {
+  SyncResponse response;
+  Lease lease;
+  lease.description.task = TaskId{task};
+  lease.description.attempt = attempt;
+  lease.epochs_received = epochs_received;
+  response.leases.push_back(lease);
+  return response;
+}
+
+EpochReport Epoch(int64_t number) {
+  EpochReport epoch;
+  epoch.epoch = number;
+  return epoch;
+}
+
+std::vector<int64_t> EpochsOf(const SyncRequest& request) {
+  std::vector<int64_t> epochs;
+  for (const TaskReport& report : request.reports) {
+    for (const EpochReport& epoch : report.epochs) epochs.push_back(epoch.epoch);
+  }
+  return epochs;
+}
+
+TaskOutcome Weights(const std::string& sha256) {
+  TaskOutcome outcome;
+  outcome.weights = {sha256, 1};
+  return outcome;
+}
+
+class AgentTest : public testing::Test {
+ protected:
+  AgentTest() {
+    options_.worker.id = "w";
+    options_.worker.incarnation = "i";
+    options_.artifact_folder_id = "folder";
+    options_.epochs_per_report = 3;
+    options_.shutdown_time = Milliseconds(1'000);
+    agent_ = std::make_unique<Agent>(options_, link_, puppet_);
+  }
+  ~AgentTest() override { puppet_.IgnoreStop(false); }
+
+  // One exchange answered with `answer`.
+  Milliseconds Exchange(FakeLink::Answer answer) {
+    link_.Next(std::move(answer));
+    const absl::StatusOr<Milliseconds> wait = agent_->RunOnce();
+    EXPECT_TRUE(wait.ok()) << wait.status();
+    return wait.value_or(Milliseconds(-1));
+  }
+  // Lets the Task end, and waits until the agent has noticed.
+  void End(TaskOutcome outcome) {
+    agent_->WaitForNews(Milliseconds(0));
+    puppet_.End(std::move(outcome));
+    while (!agent_->TrainerReturned()) agent_->WaitForNews(Milliseconds(100));
+  }
+
+  AgentOptions options_;
+  FakeLink link_;
+  Puppet puppet_;
+  std::unique_ptr<Agent> agent_;
+};
+
+TEST_F(AgentTest, SaysWhoItIsAndAsksForWork) {
+  EXPECT_EQ(Exchange(NoLease()), Milliseconds(1'000));
+  const SyncRequest request = link_.last();
+  EXPECT_EQ(request.worker.id, "w");
+  EXPECT_EQ(request.worker.device, "puppet");
+  EXPECT_THAT(request.worker.data_sets, ElementsAre("synthetic"));
+  EXPECT_EQ(request.worker.slots, 1);
+  EXPECT_EQ(request.artifact_folder_id, "folder");
+  EXPECT_TRUE(request.accepts_work);
+  EXPECT_THAT(request.reports, IsEmpty());
+}
+
+TEST_F(AgentTest, StartsALeaseOnceHoweverOftenItIsAnswered) {
+  Exchange(Leased(7));
+  Exchange(Leased(7));
+  puppet_.listener();
+  Exchange(Leased(7));
+  EXPECT_THAT(puppet_.started(), ElementsAre(TaskId{7}));
+  ASSERT_THAT(link_.last().reports, SizeIs(1));
+  EXPECT_EQ(link_.last().reports[0].task, TaskId{7});
+  EXPECT_EQ(link_.last().reports[0].attempt, 1);
+  EXPECT_EQ(link_.last().reports[0].state, ReportState::kRunning);
+}
+
+TEST_F(AgentTest, SendsAnEpochAgainUntilItIsKnownToBeStored) {
+  Exchange(Leased(7));
+  puppet_.listener().OnEpoch(Epoch(0));
+  Exchange(absl::UnavailableError("lost"));
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(0));
+  puppet_.listener().OnEpoch(Epoch(1));
+  Exchange(Leased(7, /*epochs_received=*/0));  // an answer that had not seen it
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(0, 1));
+  Exchange(Leased(7, /*epochs_received=*/1));
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(0, 1));
+  Exchange(Leased(7, /*epochs_received=*/2));
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(1));
+  Exchange(Leased(7, /*epochs_received=*/2));
+  EXPECT_THAT(EpochsOf(link_.last()), IsEmpty());
+}
+
+TEST_F(AgentTest, DoesNotTakeEpochsOfAnEarlierAttemptForItsOwn) {
+  Exchange(Leased(7, /*epochs_received=*/5, /*attempt=*/2));
+  TaskListener& listener = puppet_.listener();
+  link_.Next(Leased(7, /*epochs_received=*/5, /*attempt=*/2));
+  ASSERT_TRUE(agent_->RunOnce().ok());
+  listener.OnEpoch(Epoch(3));  // trained again; the answer above had not seen it
+  Exchange(Leased(7, /*epochs_received=*/4, /*attempt=*/2));
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(3));
+}
+
+TEST_F(AgentTest, ALongListOfEpochsGoesInPiecesAndTheEndComesLast) {
+  Exchange(Leased(7));
+  for (int64_t epoch = 0; epoch < 7; ++epoch) puppet_.listener().OnEpoch(Epoch(epoch));
+  End(Weights("a"));
+  EXPECT_EQ(Exchange(Leased(7, 3)), Milliseconds(0));
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(0, 1, 2));
+  EXPECT_EQ(link_.last().reports[0].state, ReportState::kRunning);
+  EXPECT_EQ(Exchange(Leased(7, 6)), Milliseconds(0));
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(3, 4, 5));
+  EXPECT_EQ(link_.last().reports[0].state, ReportState::kRunning);
+  Exchange(NoLease());
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(6));
+  EXPECT_EQ(link_.last().reports[0].state, ReportState::kSucceeded);
+}
+
+TEST_F(AgentTest, ReportsEverythingThatATaskLeaves) {
+  Exchange(Leased(7));
+  TaskListener& listener = puppet_.listener();
+  Measurement measurement;
+  measurement.device = "puppet";
+  listener.OnMeasurement(measurement, /*epochs_planned=*/20);
+  listener.OnCheckpoint({"old", 1}, 1.5);
+  listener.OnCheckpoint({"new", 2}, 2.5);
+  const SnapshotReport first = {200, {"s1", 3}, 205, 1, 1.0};
+  const SnapshotReport second = {100, {"s2", 3}, 101, 2, 2.0};
+  listener.OnSnapshot(first);
+  listener.OnSnapshot(second);
+  Exchange(Leased(7));
+  const TaskReport report = link_.last().reports.at(0);
+  EXPECT_EQ(report.measurement, measurement);
+  EXPECT_EQ(report.epochs_planned, 20);
+  EXPECT_EQ(report.checkpoint.sha256, "new");
+  EXPECT_EQ(report.device_seconds, 2.5);
+  EXPECT_THAT(report.snapshots, ElementsAre(first, second));
+  Exchange(Leased(7));
+  EXPECT_THAT(link_.last().reports.at(0).snapshots, ElementsAre(first, second));
+}
+
+TEST_F(AgentTest, SendsASuccessAgainUntilTheLeaseIsGoneThenAsksForWorkAtOnce) {
+  Exchange(Leased(7));
+  TaskOutcome outcome;
+  outcome.result = ResultReport{};
+  outcome.result->budget = 100;
+  outcome.device_seconds = 3;
+  End(outcome);
+  Exchange(absl::UnavailableError("lost"));
+  EXPECT_EQ(link_.last().reports.at(0).state, ReportState::kSucceeded);
+  EXPECT_EQ(Exchange(Leased(7)), Milliseconds(1'000));
+  EXPECT_EQ(link_.last().reports.at(0).result, outcome.result);
+  EXPECT_EQ(link_.last().reports.at(0).device_seconds, 3);
+  EXPECT_EQ(Exchange(NoLease()), Milliseconds(0));
+  EXPECT_EQ(Exchange(Leased(8)), Milliseconds(1'000));
+  EXPECT_THAT(link_.last().reports, IsEmpty());
+  puppet_.listener();
+  EXPECT_THAT(puppet_.started(), ElementsAre(TaskId{7}, TaskId{8}));
+}
+
+TEST_F(AgentTest, AFailurePassesThrough) {
+  Exchange(Leased(7));
+  TaskOutcome outcome;
+  outcome.failure = Failure{FailureKind::kInfeasible, "ended above the budget", 9};
+  End(outcome);
+  Exchange(NoLease());
+  EXPECT_EQ(link_.last().reports.at(0).state, ReportState::kFailed);
+  EXPECT_EQ(link_.last().reports.at(0).failure, outcome.failure);
+}
+
+TEST_F(AgentTest, AnEpochWithANumberThatIsNotFiniteFailsTheTask) {
+  Exchange(Leased(7));
+  EpochReport epoch = Epoch(4);
+  epoch.loss = std::numeric_limits<double>::quiet_NaN();
+  puppet_.listener().OnEpoch(epoch);
+  EXPECT_TRUE(puppet_.WaitUntilIdle());
+  while (!agent_->TrainerReturned()) agent_->WaitForNews(Milliseconds(100));
+  Exchange(NoLease());
+  EXPECT_THAT(EpochsOf(link_.last()), IsEmpty());
+  ASSERT_TRUE(link_.last().reports.at(0).failure.has_value());
+  EXPECT_EQ(link_.last().reports[0].failure->kind, FailureKind::kDiverged);
+  EXPECT_EQ(link_.last().reports[0].failure->epoch, 4);
+}
+
+TEST_F(AgentTest, ALeaseThatIsMissingStopsTheTrainerAndDropsItsWork) {
+  Exchange(Leased(7));
+  puppet_.listener().OnEpoch(Epoch(0));
+  Exchange(NoLease());
+  EXPECT_TRUE(puppet_.WaitUntilIdle());
+  Exchange(NoLease());
+  EXPECT_THAT(link_.last().reports, IsEmpty());
+}
+
+TEST_F(AgentTest, ANewAttemptOfTheSameTaskReplacesTheOldOne) {
+  Exchange(Leased(7, 0, /*attempt=*/1));
+  puppet_.listener().OnEpoch(Epoch(0));
+  Exchange(Leased(7, 0, /*attempt=*/2));
+  while (!agent_->TrainerReturned()) agent_->WaitForNews(Milliseconds(100));
+  Exchange(Leased(7, 0, /*attempt=*/2));
+  ASSERT_THAT(link_.last().reports, SizeIs(1));
+  EXPECT_EQ(link_.last().reports[0].attempt, 2);
+  EXPECT_THAT(EpochsOf(link_.last()), IsEmpty());
+  puppet_.listener();
+  EXPECT_THAT(puppet_.started(), ElementsAre(TaskId{7}, TaskId{7}));
+}
+
+TEST_F(AgentTest, TrainsOnWhileTheCoordinatorIsAwayAndAsksLessAndLessOften) {
+  Exchange(Leased(7));
+  TaskListener& listener = puppet_.listener();
+  std::vector<int64_t> waits;
+  for (int64_t i = 0; i < 7; ++i) {
+    listener.OnEpoch(Epoch(i));
+    waits.push_back(Exchange(absl::UnavailableError("away")).count());
+  }
+  EXPECT_THAT(waits, ElementsAre(200, 400, 800, 1600, 3200, 5000, 5000));
+  EXPECT_EQ(Exchange(Leased(7, 0)), Milliseconds(1'000));
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(0, 1, 2));
+  EXPECT_EQ(Exchange(absl::UnavailableError("away again")), Milliseconds(200));
+  EXPECT_THAT(puppet_.started(), SizeIs(1));
+}
+
+TEST_F(AgentTest, RefusalsForGoodEndTheAgent) {
+  for (const absl::Status& refusal :
+       {absl::FailedPreconditionError("foreign folder"), absl::InvalidArgumentError("malformed"),
+        absl::UnimplementedError("no such call")}) {
+    link_.Next(refusal);
+    EXPECT_EQ(agent_->RunOnce().status(), refusal);
+  }
+}
+
+TEST_F(AgentTest, NewsWakeTheLoopAtOnce) {
+  SyncResponse leased = Leased(7);
+  leased.next_call = Milliseconds(60'000);
+  link_.Next(leased);
+  std::stop_source stop;
+  std::jthread loop([&] { EXPECT_TRUE(agent_->Run(stop.get_token()).ok()); });
+  puppet_.listener().OnEpoch(Epoch(0));
+  EXPECT_TRUE(link_.WaitFor([](const SyncRequest& r) { return EpochsOf(r).size() == 1; }));
+  link_.Next(NoLease());
+  puppet_.End(Weights("a"));
+  EXPECT_TRUE(link_.WaitFor([](const SyncRequest& r) {
+    return !r.reports.empty() && r.reports[0].state == ReportState::kSucceeded;
+  }));
+  stop.request_stop();
+}
+
+TEST_F(AgentTest, ShutdownHandsBackWithTheLastCheckpoint) {
+  link_.Next(Leased(7));
+  std::stop_source stop;
+  std::jthread loop([&] { EXPECT_TRUE(agent_->Run(stop.get_token()).ok()); });
+  puppet_.listener().OnCheckpoint({"c", 1}, 1);
+  EXPECT_TRUE(link_.WaitFor(
+      [](const SyncRequest& r) { return !r.reports.empty() && r.reports[0].checkpoint; }));
+  link_.Next(Leased(7));  // perhaps taken by a call that still runs
+  stop.request_stop();
+  EXPECT_TRUE(link_.WaitFor([](const SyncRequest& r) { return !r.accepts_work; }));
+  link_.Next(NoLease());
+  loop.join();
+  const TaskReport report = link_.last().reports.at(0);
+  EXPECT_EQ(report.state, ReportState::kHandedBack);
+  EXPECT_EQ(report.checkpoint.sha256, "c");
+  EXPECT_TRUE(agent_->TrainerReturned());
+}
+
+TEST_F(AgentTest, ShutdownHandsBackALeaseWhoseAnswerWasLost) {
+  link_.Next(Leased(9));
+  EXPECT_FALSE(agent_->HandBackOnce(Milliseconds(1'000)));
+  link_.Next(NoLease());
+  EXPECT_TRUE(agent_->HandBackOnce(Milliseconds(1'000)));
+  ASSERT_THAT(link_.last().reports, SizeIs(1));
+  EXPECT_EQ(link_.last().reports[0].task, TaskId{9});
+  EXPECT_EQ(link_.last().reports[0].state, ReportState::kHandedBack);
+  EXPECT_THAT(puppet_.started(), IsEmpty());
+}
+
+TEST_F(AgentTest, ATaskThatEndsDuringTheShutdownIsReportedAsEnded) {
+  Exchange(Leased(7));
+  End(Weights("a"));
+  link_.Next(NoLease());
+  EXPECT_TRUE(agent_->HandBackOnce(Milliseconds(1'000)));
+  EXPECT_EQ(link_.last().reports.at(0).state, ReportState::kSucceeded);
+}
+
+TEST_F(AgentTest, ShutdownEndsInTimeWhetherOrNotAnybodyAnswersOrStops) {
+  Exchange(Leased(7));
+  puppet_.listener();
+  puppet_.IgnoreStop(true);
+  link_.Next(absl::UnavailableError("away"));
+  std::stop_source stop;
+  stop.request_stop();
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(agent_->Run(stop.get_token()).ok());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, Milliseconds(3'000));
+  EXPECT_FALSE(agent_->TrainerReturned());
+}
+
+TEST_F(AgentTest, AStopCancelsACallThatHangs) {
+  link_.Hang(true);
+  std::stop_source stop;
+  std::jthread loop([&] { EXPECT_TRUE(agent_->Run(stop.get_token()).ok()); });
+  EXPECT_TRUE(link_.WaitFor([](const SyncRequest&) { return true; }));
+  link_.Hang(false);
+  stop.request_stop();
+  loop.join();
+  EXPECT_FALSE(link_.last().accepts_work);
+}
+
+}  // namespace
+}  // namespace reluscape

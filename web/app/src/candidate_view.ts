@@ -106,6 +106,7 @@ function stagesTable(candidate: Candidate): HTMLElement {
       { title: "State", cell: (task) => stateBadge(task.state) },
       {
         title: "Progress",
+        narrow: "line",
         cell: (task) => {
           const progress = progressOf(task, candidate);
           const done = task.state === "SUCCEEDED";
@@ -137,7 +138,7 @@ function stagesTable(candidate: Candidate): HTMLElement {
       { title: "Attempt", number: true, cell: (task) => count(task.attempt) },
       { title: "Worker", cell: (task) => task.worker || "–" },
       { title: "Device time", number: true, cell: (task) => duration(task.device_seconds) },
-      { title: "Note", cell: (task) => h("span", { class: "task-message" }, task.message || "–") },
+      { title: "Note", narrow: "line", cell: (task) => task.message === "" ? null : h("span", { class: "task-message" }, task.message) },
     ],
     candidate.tasks,
   );

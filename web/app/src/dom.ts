@@ -54,6 +54,10 @@ export interface Column<Row> {
   title: string;
   // Right-aligned.
   number?: boolean;
+  // Takes a whole line of its card on a narrow screen, or is left out there.
+  narrow?: "line" | "hidden";
+  // Never broken into several lines.
+  oneLine?: boolean;
   cell: (row: Row) => Child;
   // Makes the column sortable.
   order?: (row: Row) => number | string;
@@ -78,7 +82,7 @@ export function table<Row>(
     const th = h("th", {
       role: "columnheader",
       scope: "col",
-      class: column.number ? "number" : null,
+      class: classes(column),
       "aria-sort": sorted ? (sorting.descending ? "descending" : "ascending") : null,
     });
     if (column.order !== undefined && onSort !== null) {
@@ -102,7 +106,7 @@ export function table<Row>(
       ...columns.map((column) =>
         h(
           "td",
-          { role: "cell", class: column.number ? "number" : null, "data-label": column.title },
+          { role: "cell", class: classes(column), "data-label": column.title },
           column.cell(row),
         ),
       ),
@@ -114,6 +118,16 @@ export function table<Row>(
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...head)),
     h("tbody", { role: "rowgroup" }, ...body),
   );
+}
+
+function classes<Row>(column: Column<Row>): string {
+  return [
+    column.number ? "number" : "",
+    column.oneLine ? "one-line" : "",
+    column.narrow === undefined ? "" : `narrow-${column.narrow}`,
+  ]
+    .filter((name) => name !== "")
+    .join(" ");
 }
 
 // Equal rows keep the server's order.

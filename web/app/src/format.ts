@@ -32,6 +32,12 @@ function significant(value: number): string {
   return text.includes("e") ? String(Number(text)) : String(Number.parseFloat(text));
 }
 
+// Three significant digits, small ones as 1.5e-5: for curves and their axes.
+export function plain(value: number): string {
+  const text = Number(value.toPrecision(3));
+  return value !== 0 && Math.abs(value) < 1e-3 ? text.toExponential() : String(text);
+}
+
 // A fraction as 81.2 %.
 export function percent(fraction: number | null): string {
   return fraction === null ? MISSING : `${(fraction * 100).toFixed(1)} %`;

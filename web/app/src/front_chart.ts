@@ -328,7 +328,7 @@ export class FrontChart {
     width: number,
     height: number,
   ): void {
-    const room = Math.max(2, Math.floor(width / 68));
+    const room = Math.max(2, Math.floor(width / 72));
     const seconds = axis.startsWith("latency.");
     const bottom = axisBottom(x)
       .tickSizeOuter(0)

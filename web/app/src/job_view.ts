@@ -29,29 +29,29 @@ export class JobView implements View {
   private readonly candidatesBody = h("div", { class: "scroll" });
   private readonly workersBody = h("div", { class: "scroll" });
   private readonly spec = h("pre", { class: "code", tabindex: 0 });
-  private readonly runningSection: HTMLElement;
+  private readonly columns: HTMLElement;
   readonly element: HTMLElement;
   private detail: JobDetail | null = null;
   private front: Front | null = null;
   private sorting: Sorting | null = null;
 
   constructor(private readonly id: number) {
-    this.runningSection = section("Running", this.runningBody);
+    this.columns = h(
+      "div",
+      { class: "columns" },
+      section("Front", this.chart.element),
+      h(
+        "div",
+        { class: "side" },
+        section("Tasks", this.states),
+        section("Running", this.runningBody),
+      ),
+    );
     this.element = h(
       "div",
       { class: "page" },
       this.head,
-      h(
-        "div",
-        { class: "columns" },
-        section("Front", this.chart.element),
-        h(
-          "div",
-          { class: "side" },
-          section("Tasks", this.states),
-          this.runningSection,
-        ),
-      ),
+      this.columns,
       section("Results", this.resultsBody),
       section("Candidates", this.candidatesBody),
       section("Workers", this.workersBody),
@@ -77,8 +77,8 @@ export class JobView implements View {
     const { job, candidates } = detail;
     replace(this.head, ...heading(job));
     replace(this.states, taskStates(job));
-    // A job that has ended leases nothing: the section would only say so.
-    this.runningSection.hidden = job.state !== "RUNNING";
+    // A job that has ended leases nothing: the front takes the place of what would run.
+    this.columns.classList.toggle("ended", job.state !== "RUNNING");
     replace(this.runningBody, running(candidates));
     this.drawResults();
     replace(this.candidatesBody, candidatesTable(candidates));
@@ -168,7 +168,7 @@ function candidatesTable(candidates: Candidate[]): HTMLElement {
       { title: "ReLUs", number: true, cell: (candidate) => count(candidate.relus) },
       { title: "MACs", number: true, cell: (candidate) => short(candidate.macs) },
       { title: "Parameters", number: true, cell: (candidate) => short(candidate.parameters) },
-      { title: "Stages", cell: (candidate) => stages(candidate.tasks) },
+      { title: "Stages", narrow: "line", cell: (candidate) => stages(candidate.tasks) },
     ],
     candidates,
   );

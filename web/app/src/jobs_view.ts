@@ -50,11 +50,11 @@ function jobsTable(jobs: Job[]): HTMLElement {
           ),
       },
       { title: "State", cell: (job) => stateBadge(job.state) },
-      { title: "Progress", cell: progress },
+      { title: "Progress", narrow: "line", cell: progress },
       { title: "Data set", cell: (job) => dataSet(job.data_set) },
       { title: "Candidates", number: true, cell: (job) => count(job.candidates) },
       { title: "Results", number: true, cell: (job) => count(job.results) },
-      { title: "Submitted", cell: (job) => time(job.created_at_ms) },
+      { title: "Submitted", oneLine: true, cell: (job) => time(job.created_at_ms) },
       {
         title: "Took",
         number: true,

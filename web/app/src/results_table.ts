@@ -56,12 +56,14 @@ export function resultColumns(results: Result[], unsealed: boolean): Column<Resu
     {
       title: "MACs",
       number: true,
+      narrow: "hidden",
       cell: (result) => count(result.macs),
       order: (result) => result.macs,
     },
     {
       title: "Parameters",
       number: true,
+      narrow: "hidden",
       cell: (result) => count(result.parameters),
       order: (result) => result.parameters,
     },

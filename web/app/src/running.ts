@@ -49,7 +49,7 @@ function row(task: Task, candidate: Candidate): HTMLElement {
   const accuracy =
     task.last_epoch === null
       ? ""
-      : ` · validation accuracy ${percent(task.last_epoch.validation_accuracy)}`;
+      : `validation accuracy ${percent(task.last_epoch.validation_accuracy)} · `;
   return h(
     "li",
     { "data-task": task.task },
@@ -58,14 +58,13 @@ function row(task: Task, candidate: Candidate): HTMLElement {
       { class: "running-head" },
       h("a", { href: `#/candidates/${candidate.candidate}` }, candidate.name),
       h("span", { class: "stage" }, stageTitle(task)),
-      h("span", { class: "quiet running-left" }, progress.left),
     ),
     progressBar(progress.fraction, `${candidate.name}, ${stageTitle(task)}: ${progress.text}`),
+    h("p", { class: "quiet running-foot" }, h("span", {}, progress.text), h("span", {}, progress.left)),
     h(
       "p",
       { class: "quiet" },
-      `${progress.text}${accuracy} · ${task.worker}` +
-        (task.attempt > 1 ? ` · attempt ${task.attempt}` : ""),
+      `${accuracy}${task.worker}${task.attempt > 1 ? `, attempt ${task.attempt}` : ""}`,
     ),
   );
 }

@@ -2,42 +2,46 @@
 import uPlot from "uplot";
 import type { CurvePoint } from "./api";
 import { h } from "./dom";
-import { count, percent, short } from "./format";
+import { count, percent, plain, short } from "./format";
 import { css, seriesColour } from "./palette";
 
 type Epoch = CurvePoint["epoch"];
 
 interface Metric {
   title: string;
+  name: string; // where the title is too long
   value: (epoch: Epoch) => number | null;
   format: (value: number) => string;
   stages: string[];
-  log?: boolean;
 }
 
 const METRICS: Metric[] = [
   {
     title: "Loss",
+    name: "loss",
     value: (epoch) => epoch.loss,
-    format: (value) => String(Number(value.toPrecision(3))),
+    format: plain,
     stages: ["pretrain", "linearize", "fine-tune"],
   },
   {
     title: "Validation accuracy (%)",
+    name: "accuracy",
     value: (epoch) => epoch.validation_accuracy * 100,
-    format: (value) => String(Number(value.toPrecision(3))),
+    format: plain,
     stages: ["pretrain", "linearize", "fine-tune"],
   },
   {
     title: "ReLUs",
+    name: "ReLUs",
     value: (epoch) => epoch.relus,
     format: short,
     stages: ["linearize"],
   },
   {
     title: "Lambda",
+    name: "lambda",
     value: (epoch) => epoch.lambda,
-    format: (value) => String(Number(value.toPrecision(3))),
+    format: plain,
     stages: ["linearize"],
   },
 ];
@@ -71,7 +75,7 @@ export function curveCharts(points: CurvePoint[]): CurveChart[] {
             const value = metric.value(epoch);
             return value === null ? [] : [{ epoch: epoch.epoch + 1, value }];
           });
-        const label = budget === null ? metric.title : count(budget);
+        const label = budget === null ? metric.name : count(budget);
         return values.length === 0 ? [] : [{ label, points: values }];
       });
       if (series.length > 0) {
@@ -191,7 +195,6 @@ function options(chart: CurveChart, width: number): uPlot.Options {
     height: CHART_HEIGHT,
     padding: [8, 10, 0, 0],
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
-    // With one series its title says all; the values under the pointer are worth a line either way.
     legend: { show: true, live: true },
     scales: { x: { time: false, range: epochRange } },
     axes: [
@@ -206,7 +209,7 @@ function options(chart: CurveChart, width: number): uPlot.Options {
       { ...axis, size: 46, gap: 4, values: (_plot, splits) => splits.map(metric.format) },
     ],
     series: [
-      { label: "Epoch", value: (_plot, value: number | null) => (value === null ? "–" : String(value)) },
+      { label: "epoch", value: shownValue(String) },
       ...chart.series.map((series, index) => ({
         label: series.label,
         stroke: seriesColour(index),
@@ -214,9 +217,21 @@ function options(chart: CurveChart, width: number): uPlot.Options {
         dash: index < 7 ? [] : [6, 4],
         spanGaps: true,
         points: { show: series.points.length === 1, size: 6, fill: seriesColour(index) },
-        value: (_plot: uPlot, value: number | null) => (value === null ? "–" : metric.format(value)),
+        value: shownValue(metric.format),
       })),
     ],
+  };
+}
+
+// The legend's value under the pointer, and without a pointer the newest one.
+function shownValue(format: (value: number) => string) {
+  return (plot: uPlot, value: number | null, series: number, index: number | null): string => {
+    if (index !== null) {
+      return value === null || value === undefined ? "–" : format(value);
+    }
+    const values = (plot.data[series] ?? []) as (number | null)[];
+    const newest = [...values].reverse().find((one) => one !== null && one !== undefined);
+    return newest === undefined || newest === null ? "–" : format(newest);
   };
 }
 
@@ -233,7 +248,7 @@ function summary(chart: CurveChart): string {
     }
     const value = chart.title.startsWith("Validation")
       ? percent(last.value / 100)
-      : String(Number(last.value.toPrecision(4)));
+      : plain(last.value);
     return `${series.label}: ${value} at epoch ${last.epoch}`;
   });
   return `${chart.title} of ${chart.stage} by epoch. ${parts.join("; ")}`;

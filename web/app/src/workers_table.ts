@@ -35,15 +35,17 @@ export function workersTable(
       { title: "Device", cell: (worker) => worker.device },
       {
         title: "Tasks",
+        narrow: "line",
         cell: (worker) =>
           worker.tasks.length === 0
             ? "idle"
             : worker.tasks.map((task) => taskTitle(task) ?? `task ${task}`).join(", "),
       },
-      { title: "Data sets", cell: (worker) => worker.data_sets.join(", ") },
-      { title: "Host", cell: (worker) => `${worker.host}, process ${worker.pid}` },
+      { title: "Data sets", narrow: "line", cell: (worker) => worker.data_sets.join(", ") },
+      { title: "Host", narrow: "line", cell: (worker) => `${worker.host}, process ${worker.pid}` },
       {
         title: "Build",
+        narrow: "line",
         cell: (worker) => `${shortHash(worker.build_commit)}, LibTorch ${worker.torch_version || "–"}`,
       },
     ],

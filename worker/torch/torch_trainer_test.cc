@@ -92,22 +92,22 @@ class TorchTrainerTest : public testing::Test {
     task.data = {.set = "synthetic",
                  .classes = 10,
                  .side = 32,
-                 .train_images = 200,
-                 .validation_images = 100,
+                 .train_images = 80,
+                 .validation_images = 60,
                  .test_images = 50};
     task.settings.pretrain = {.epochs = 3,
-                              .batch = 50,
+                              .batch = 20,
                               .learning_rate = 0.05,
                               .schedule = Schedule::kOneCycle,
                               .step_epochs = {}};
     task.settings.linearize = {.max_epochs = 60,
-                               .batch = 50,
+                               .batch = 20,
                                .weight_learning_rate = 1e-3,
-                               .mask_learning_rate = 0.05,
-                               .lambda = 3e-4,
-                               .lambda_growth_per_epoch = 1.15};
+                               .mask_learning_rate = 0.01,
+                               .lambda = 1e-4,
+                               .lambda_growth_per_epoch = 1.1};
     task.settings.fine_tune = {.epochs = 3,
-                               .batch = 50,
+                               .batch = 20,
                                .learning_rate = 0.01,
                                .schedule = Schedule::kCosine,
                                .step_epochs = {}};
@@ -260,8 +260,8 @@ TEST_F(TorchTrainerTest, GoesFromPretrainToAResultOfExactlyTheBudget) {
   EXPECT_EQ(measurement.threads, 1);
   EXPECT_THAT(measurement.data_hash, SizeIs(64));
   EXPECT_THAT(measurement.split_hash, SizeIs(64));
-  EXPECT_EQ(measurement.train_images, 200);
-  EXPECT_EQ(measurement.validation_images, 100);
+  EXPECT_EQ(measurement.train_images, 80);
+  EXPECT_EQ(measurement.validation_images, 60);
   EXPECT_EQ(measurement.test_images, 50);
   EXPECT_EQ(pretrain.epochs_planned, 3);
   ASSERT_THAT(pretrain.epochs, SizeIs(3));
@@ -272,7 +272,7 @@ TEST_F(TorchTrainerTest, GoesFromPretrainToAResultOfExactlyTheBudget) {
     EXPECT_FALSE(pretrain.epochs[i].lambda);
   }
 
-  const std::vector<int64_t> budgets = {12000, 6000, 500};
+  const std::vector<int64_t> budgets = {12000, 6000, 2500};
   TaskDescription linearize = Linearize(budgets);
   linearize.weights = pretrained.weights;
   Recorder descent;
@@ -281,7 +281,7 @@ TEST_F(TorchTrainerTest, GoesFromPretrainToAResultOfExactlyTheBudget) {
   EXPECT_FALSE(linearized.weights);
   EXPECT_FALSE(linearized.result);
   ASSERT_THAT(descent.snapshots, SizeIs(3));
-  EXPECT_LT(descent.epochs.back().relus, 500);
+  EXPECT_LT(descent.epochs.back().relus, 2500);
   for (size_t i = 0; i < 3; ++i) {
     const SnapshotReport& snapshot = descent.snapshots[i];
     EXPECT_EQ(snapshot.budget, budgets[i]);
@@ -361,11 +361,10 @@ TEST_F(TorchTrainerTest, PretrainResumesBitByBit) {
 }
 
 TEST_F(TorchTrainerTest, LinearizeResumesBitByBit) {
-  TaskDescription task = Linearize({12000, 3000});
+  TaskDescription task = Linearize({12000, 4000});
   task.settings.linearize.lambda_patience = 1;
-  task.settings.linearize.lambda_growth_per_epoch = 1.05;
-  const Resumed result = RunInPieces(task, /*epochs=*/2);
-  EXPECT_GE(result.attempts, 2);
+  const Resumed result = RunInPieces(task, /*epochs=*/7);
+  EXPECT_GE(result.attempts, 3);
   ASSERT_FALSE(result.straight.failure) << result.straight.failure->message;
   ASSERT_FALSE(result.resumed.failure) << result.resumed.failure->message;
   ExpectEqualCurves(result.epochs, result.straight_recorder.epochs);
@@ -378,7 +377,7 @@ TEST_F(TorchTrainerTest, LinearizeResumesBitByBit) {
 }
 
 TEST_F(TorchTrainerTest, LinearizeReportsEarlierSnapshotsAgainWhenItResumes) {
-  const TaskDescription task = Linearize({13000, 500});
+  const TaskDescription task = Linearize({13000, 4000});
   Recorder first;
   std::stop_source source;
   first.on_checkpoint = [&] {
@@ -552,7 +551,7 @@ TEST_F(TorchTrainerTest, UnusableArtifactsAreBadInputThatNamesThem) {
 }
 
 TEST_F(TorchTrainerTest, ASnapshotBelowTheBudgetIsBadInput) {
-  TaskDescription task = FineTune(500);
+  TaskDescription task = FineTune(9000);
   task.budgets = {kUnits};
   ExpectFailure(task, FailureKind::kBadInput, "needs at least 14336");
 }

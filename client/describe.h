@@ -24,10 +24,10 @@ struct DescribeOptions {
 absl::Status Describe(const DescribeOptions& options, std::ostream& out);
 
 struct EqualizeOptions {
-  std::string backbone;
-  std::vector<int64_t> order;  // stage numbers, most critical first
-  int64_t bound = 16;          // largest multiplier
-  int64_t base_channels = 16;  // of the counts; the multipliers do not depend on it
+  std::string backbone = {};
+  std::vector<int64_t> order = {};  // stage numbers, most critical first
+  int64_t bound = 16;               // largest multiplier
+  int64_t base_channels = 16;       // of the counts; the multipliers do not depend on it
   int64_t side = 32;
   int64_t classes = 100;
   bool json = false;

@@ -31,6 +31,7 @@ using ::testing::Not;
 constexpr char kServer[] = R"sh(#!/bin/sh
 echo "server $*"
 while [ "$1" != --data-dir ]; do shift; done
+mkdir -p "$2/artifacts"
 trap 'echo stopped; echo server >> "$2/ends"; exit 0' TERM
 printf '{"grpc_port": 4711, "http_port": 4712, "pid": %d}' $$ > "$2/server.json.new"
 mv "$2/server.json.new" "$2/server.json"

@@ -8,6 +8,7 @@ export function layerBars(result: Result): HTMLElement {
   return h(
     "table",
     { class: "layers", "aria-label": `ReLUs per layer at budget ${count(result.budget)}` },
+    h("colgroup", {}, h("col", { class: "layer-name" }), h("col"), h("col", { class: "layer-count" })),
     h(
       "thead",
       { class: "sr" },

@@ -280,7 +280,7 @@ absl::StatusOr<SyncResponse> Coordinator::Answer(Transaction& transaction,
     Lease lease;
     ASSIGN_OR_RETURN(lease.description, Describe(transaction, task));
     ASSIGN_OR_RETURN(lease.epochs_received, transaction.EpochsStored(task.id));
-    lease.time_left = std::max(Milliseconds(0), *task.lease_until - now);
+    lease.time_left = std::max(Milliseconds(0), task.lease_until.value_or(now) - now);
     response.leases.push_back(std::move(lease));
   }
   return response;

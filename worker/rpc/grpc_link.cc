@@ -20,6 +20,9 @@ class GrpcLink final : public CoordinatorLink {
   absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request, Milliseconds timeout,
                                            std::stop_token cancel) override {
     grpc::ClientContext context;
+    // While the coordinator is away a call must wait for it, not fail: gRPC makes progress with a
+    // connection only while some call is waiting, and otherwise looks at it every 5 s.
+    context.set_wait_for_ready(true);
     context.set_deadline(std::chrono::system_clock::now() + timeout);
     v1::SynchronizeResponse response;
     const std::stop_callback on_cancel(cancel, [&context] { context.TryCancel(); });

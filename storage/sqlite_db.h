@@ -66,15 +66,9 @@ class Query {
   Query(SqliteDb& db, const char* sql, const Values&... values) : statement_(db.Prepared(sql)) {
     (Bind(values), ...);
   }
-  ~Query() {
-    // Both matter: an unfinished SELECT would hold its read lock, a bound text its memory.
-    statement_.tryReset();
-    try {
-      statement_.clearBindings();
-    } catch (const SQLite::Exception&) {
-      // Cannot fail for a statement that exists.
-    }
-  }
+  // An unfinished SELECT would hold its read lock. Bound values stay until the next Query of this
+  // SQL text, which binds all of them anew.
+  ~Query() { statement_.tryReset(); }
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
 

@@ -135,7 +135,7 @@ class SqliteResultReader final : public ResultReader {
           point.attempt = row.Int();
           point.at = row.At();
           point.report = ReadEpoch(row);
-          detail.curves.push_back(std::move(point));
+          detail.curves.push_back(point);
         }
       }
       // on_front is against all Results of the Job, so that a page says the same as the Front.

@@ -36,7 +36,7 @@ struct AgentOptions {
   Milliseconds first_backoff{200};
   Milliseconds longest_backoff{10'000};
   // From the request to stop to the end of Run, at most.
-  Milliseconds shutdown_time{4'000};
+  Milliseconds shutdown_time{3'500};
   // Epochs in one report; what is left follows in the next call.
   int64_t epochs_per_report = 200;
 };

@@ -54,13 +54,13 @@ TEST(DescribeTest, SideAndClassesAreOfTheName) {
 
 TEST(DescribeTest, CanonicalTextAndExportedFileAreTheSameNetwork) {
   const nlohmann::json named =
-      DescribeJson({.network = "hrn-2x3x2@4", .side = 32, .classes = 10, .json = true});
+      DescribeJson({.network = "hrn-2x3x2x@4", .side = 32, .classes = 10, .json = true});
   const std::string canonical = named["network"];
   EXPECT_EQ(DescribeJson({.network = canonical, .json = true})["hash"], named["hash"]);
 
   const std::filesystem::path file =
       std::filesystem::path(::testing::TempDir()) / "describe_test_architecture.json";
-  const absl::StatusOr<std::string> exported = ArchitectureJson("hrn-2x3x2@4", canonical);
+  const absl::StatusOr<std::string> exported = ArchitectureJson("hrn-2x3x2x@4", canonical);
   ASSERT_TRUE(exported.ok()) << exported.status();
   std::ofstream(file) << *exported;
   EXPECT_EQ(DescribeJson({.network = file.string(), .json = true})["hash"], named["hash"]);

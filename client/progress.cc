@@ -37,7 +37,7 @@ std::string EpochText(const v1::Task& task) {
 }
 
 std::string LeftText(double seconds) {
-  return seconds < 0 ? "" : absl::StrCat(", ", Duration(seconds), " left");
+  return seconds <= 0 ? "" : absl::StrCat(", ", Duration(seconds), " left");
 }
 
 std::string Bar(double fraction, int64_t width) {
@@ -70,15 +70,19 @@ double TaskFraction(const v1::Candidate& candidate, const v1::Task& task) {
 
 double TaskSecondsLeft(const v1::Candidate& candidate, const v1::Task& task) {
   const double fraction = TaskFraction(candidate, task);
-  if (fraction <= 0) {
-    return -1;
+  if (fraction >= 1) {
+    return 0;
   }
-  // device_seconds is stored with each epoch, so it belongs to the fraction.
-  double left = task.device_seconds() * (1 - fraction) / fraction;
-  if (task.has_last_epoch() && task.epochs_planned() > 0) {
-    const double cap = task.last_epoch().seconds() *
-                       static_cast<double>(task.epochs_planned() - task.epochs_done());
-    left = std::min(left, std::max(cap, 0.0));
+  double left = -1;
+  if (fraction > 0 && task.device_seconds() > 0) {
+    // device_seconds is stored with each epoch, so it belongs to the fraction.
+    left = task.device_seconds() * (1 - fraction) / fraction;
+  }
+  if (task.has_last_epoch() && task.epochs_planned() > 0 &&
+      (left >= 0 || task.stage() != "linearize")) {
+    const double planned = task.last_epoch().seconds() *
+                           static_cast<double>(task.epochs_planned() - task.epochs_done());
+    left = left < 0 ? planned : std::min(left, std::max(planned, 0.0));
   }
   return left;
 }

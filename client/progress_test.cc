@@ -65,6 +65,16 @@ TEST_F(ProgressTest, EpochsMeasureATask) {
   EXPECT_DOUBLE_EQ(TaskSecondsLeft(*candidate_, Task(0)), 30);
 }
 
+TEST_F(ProgressTest, AnEpochsTimeServesUntilTheDevicesIsKnown) {
+  Run(0, 1, 20);
+  Task(0).set_device_seconds(0);
+  EXPECT_DOUBLE_EQ(TaskSecondsLeft(*candidate_, Task(0)), 38);
+  Run(1, 1, 2000);
+  Task(1).set_device_seconds(0);
+  Task(1).mutable_last_epoch()->set_relus(900);
+  EXPECT_LT(TaskSecondsLeft(*candidate_, Task(1)), 0);  // the cap alone says nothing
+}
+
 TEST_F(ProgressTest, RelusMeasureTheDescent) {
   Run(1, 10, 2000);
   Task(1).mutable_last_epoch()->set_relus(600);

@@ -106,8 +106,10 @@ class UpTest : public ::testing::Test {
 
   // Whether a process lives; one that its parent has not buried counts as dead.
   static bool Lives(const std::string& pid) {
-    const std::string status = ReadFile(absl::StrCat("/proc/", pid, "/stat"), 4096).value_or(") Z");
-    return status.find(") Z") == std::string::npos;
+    std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+    std::string status;
+    std::getline(file, status);
+    return !status.empty() && status.find(") Z") == std::string::npos;
   }
   std::string FirstWorker() {
     const std::string pids = Read("data/worker.pids");

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -291,6 +293,8 @@ TEST_F(HttpServerTest, ServesTheDashboardOutOfItsBinary) {
   EXPECT_THAT(Get("/app.css")->get_header_value("Content-Type"), StartsWith("text/css"));
   EXPECT_THAT(Get("/icon.svg")->get_header_value("Content-Type"), StartsWith("image/svg+xml"));
 
+  EXPECT_THAT(Get("/licenses.txt")->body, HasSubstr("uplot"));
+
   const std::string etag = script->get_header_value("ETag");
   const auto again = Get("/app.js", {{"If-None-Match", etag}});
   EXPECT_EQ(again->status, 304);
@@ -334,6 +338,35 @@ TEST_F(HttpServerTest, StreamOfAJobHasItsEventsOnly) {
   AppendEvents({Event("other", JobId{}), Event("mine", job_)});
   ASSERT_TRUE(stream.WaitFor("event: mine\n"));
   EXPECT_THAT(stream.Text(), Not(HasSubstr("event: other")));
+}
+
+// A client that asks for a stream and reads nothing while far more is sent than socket buffers
+// hold.
+TEST_F(HttpServerTest, AListenerThatReadsNothingBlocksNobody) {
+  Start();
+  const int silent = ::socket(AF_INET, SOCK_STREAM, 0);
+  ASSERT_GE(silent, 0);
+  const int small = 4096;
+  ::setsockopt(silent, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(server_->port()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::connect(silent, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  const std::string request = "GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  ASSERT_EQ(::send(silent, request.data(), request.size(), 0),
+            static_cast<ssize_t>(request.size()));
+
+  Stream reading(server_->port(), "/api/events");
+  ASSERT_TRUE(reading.WaitUntilOpen());
+  constexpr int kEvents = 1500;
+  EventRow large = Event("large", job_);
+  large.detail = std::string(10'000, 'x');
+  AppendEvents(std::vector<EventRow>(kEvents, large));
+  AppendEvents({Event("last", job_)});
+  EXPECT_TRUE(reading.WaitFor("event: last\n", seconds(20)));
+  EXPECT_EQ(Get("/api/jobs")->status, 200);
+  ::close(silent);
 }
 
 // More events than the hub's window holds, so that the listener must read the database.

@@ -31,6 +31,7 @@ export class CandidateView implements View {
     section("Results", this.resultsBody),
   );
   private detail: CandidateDetail | null = null;
+  private job: Job | null = null; // null: to be fetched
 
   constructor(private readonly id: number) {}
 
@@ -40,7 +41,9 @@ export class CandidateView implements View {
 
   async load(signal: AbortSignal): Promise<void> {
     const detail = await get(`api/candidates/${this.id}`, candidateDetail, signal);
-    const { job } = await get(`api/jobs/${detail.candidate.job}`, jobDetail, signal);
+    // The Job is a large document where it has many Candidates, and of it only the head is shown.
+    const job = this.job ?? (await get(`api/jobs/${detail.candidate.job}`, jobDetail, signal)).job;
+    this.job = job;
     this.detail = detail;
     replace(this.head, ...heading(detail.candidate, job));
     replace(this.stagesBody, stagesTable(detail.candidate));
@@ -54,10 +57,11 @@ export class CandidateView implements View {
   }
 
   concerns(event: ServerEvent): boolean {
-    return (
-      event.candidate === this.id ||
-      (event.candidate === 0 && event.job !== 0 && event.job === this.detail?.candidate.job)
-    );
+    if (event.kind === "job.unsealed" && event.job === this.job?.job) {
+      this.job = null;
+      return true;
+    }
+    return event.candidate === this.id;
   }
 
   close(): void {

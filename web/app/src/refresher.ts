@@ -1,8 +1,12 @@
 // Turns many events into few fetches.
 
+// A result must be shown within 2 s of its commit, so even a page that is heavy to fetch does not
+// wait longer.
+const LONGEST_PAUSE_MS = 1200;
+
 // Calls `work` soon after request(), never twice at once, and not before `minimumMs` (or three
-// times what the last call took, whatever is longer) have passed since the last call began: a page
-// that is heavy to fetch is fetched less often.
+// times what the last call took, up to LONGEST_PAUSE_MS) have passed since the last call began: a
+// page that is heavy to fetch is fetched less often.
 export class Refresher {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private running = false;
@@ -26,7 +30,7 @@ export class Refresher {
       this.again = true;
       return;
     }
-    const earliest = this.lastStart + Math.max(this.minimumMs, 3 * this.lastTook);
+    const earliest = this.lastStart + Math.max(this.minimumMs, Math.min(LONGEST_PAUSE_MS, 3 * this.lastTook));
     const wait = Math.max(this.delayMs, earliest - this.now());
     this.timer = setTimeout(() => void this.run(), wait);
   }

@@ -115,6 +115,21 @@ enum class FailureKind {
   kInfeasible,  // the descent ended above a Budget
 };
 
+// "TRANSIENT", "BAD_INPUT", "DIVERGED", "INFEASIBLE".
+constexpr const char* FailureKindName(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::kTransient:
+      return "TRANSIENT";
+    case FailureKind::kBadInput:
+      return "BAD_INPUT";
+    case FailureKind::kDiverged:
+      return "DIVERGED";
+    case FailureKind::kInfeasible:
+      return "INFEASIBLE";
+  }
+  return "";
+}
+
 struct Failure {
   FailureKind kind = FailureKind::kTransient;
   std::string message;  // what happened, to which file or epoch, what can be done

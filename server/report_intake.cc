@@ -248,7 +248,7 @@ absl::Status ReportIntake::TakeFailure(TaskRow& task, const TaskReport& report) 
   if (failure.kind == FailureKind::kTransient) {
     return book_.LoseAttempt(task, "task.retried", message);
   }
-  return FailTask(task, message, failure.epoch);
+  return FailTask(task, absl::StrCat(FailureKindName(failure.kind), ": ", message), failure.epoch);
 }
 
 absl::Status ReportIntake::FailTask(TaskRow& task, const std::string& message, int64_t epoch) {

@@ -95,7 +95,7 @@ class JobTest(unittest.TestCase):
         # The gateway serves the same document.
         self.assertEqual(self.get(f"/api/jobs/{number}/front")["results"], front)
         # A value of the front is what the stored results say, by the views too.
-        view = self.here.sql("SELECT count(*) AS n FROM front_v WHERE job_id = ?", number)
+        view = self.here.sql("SELECT count(*) AS n FROM front_v WHERE job = ?", number)
         self.assertEqual(view[0]["n"], sum(result["on_front"] for result in front))
 
     def test_the_test_set_stays_sealed_until_it_is_unsealed(self):
@@ -163,8 +163,8 @@ class JobTest(unittest.TestCase):
         self.here.wait_for_job(number)
         times = {}
         for row in self.here.sql(
-                "SELECT e.kind, e.at_ms, t.stage FROM events e JOIN tasks t ON t.id = e.task_id "
-                "WHERE e.kind IN ('task.leased', 'task.succeeded') ORDER BY e.id"):
+                "SELECT e.kind, e.at_ms, t.stage FROM events e JOIN tasks t ON t.task_id = e.task_id "
+                "WHERE e.kind IN ('task.leased', 'task.succeeded') ORDER BY e.event_id"):
             times.setdefault((row["kind"], row["stage"]), row["at_ms"])
         self.assertLess(times["task.leased", "fine-tune"], times["task.succeeded", "linearize"])
 
@@ -200,7 +200,8 @@ class JobTest(unittest.TestCase):
         detail = self.here.wait_for_job(number)
         failed = [t for t in detail["candidates"][0]["tasks"] if t["state"] == "FAILED"]
         self.assertEqual([t["stage"] for t in failed], ["linearize"])
-        self.assertIn("INFEASIBLE", failed[0]["message"].upper())
+        self.assertIn("INFEASIBLE: linearize ended after max_epochs = 2", failed[0]["message"])
+        self.assertIn("21504 ReLUs", failed[0]["message"])
 
     def test_validate_only_writes_nothing_and_every_error_is_told_at_once(self):
         path = pathlib.Path(self.here.folder.name) / "job.json"

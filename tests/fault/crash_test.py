@@ -23,6 +23,9 @@ class CrashTest(unittest.TestCase):
     def setUp(self):
         self.here = self.enterContext(Installation(BIN_DIR))
 
+    def use_long_leases(self):
+        self.here.lease_seconds = 20
+
     def worker(self, worker_id, kill_at=""):
         return self.here.start_worker(worker_id, *CHECKPOINT_ALWAYS, kill_at=kill_at,
                                       program=WORKER)
@@ -40,7 +43,7 @@ class CrashTest(unittest.TestCase):
 
     def epochs(self, stage):
         return self.here.sql(
-            "SELECT epoch, attempt FROM learning_curves_v WHERE stage = ? ORDER BY task_id, epoch",
+            "SELECT epoch, attempt FROM learning_curves_v WHERE stage = ? ORDER BY task, epoch",
             stage)
 
     def test_worker_killed_mid_epoch_resumes_from_its_checkpoint(self):
@@ -102,6 +105,7 @@ class CrashTest(unittest.TestCase):
         self.coordinator_killed_at("coordinator.before_answer")
 
     def test_coordinator_killed_while_workers_train(self):
+        self.use_long_leases()
         self.here.start_server()
         self.worker("a")
         self.worker("b")
@@ -124,7 +128,7 @@ class CrashTest(unittest.TestCase):
         worker.send_signal(signal.SIGINT)
         self.assertEqual(worker.wait(10), 0)
         self.assertLess(time.monotonic() - begin, 5)
-        events = [row["kind"] for row in self.here.sql("SELECT kind FROM events ORDER BY id")]
+        events = [row["kind"] for row in self.here.sql("SELECT kind FROM events ORDER BY event_id")]
         self.assertIn("task.handed_back", events)
         self.assertNotIn("lease.expired", events)
         self.worker("second")

@@ -22,7 +22,7 @@ namespace reluscape {
 namespace {
 
 // Threads for requests other than event streams, which have a thread each.
-constexpr int kRequestThreads = 16;
+constexpr size_t kRequestThreads = 16;
 // How long a client may be silent before its thread is taken back.
 constexpr time_t kIdleSeconds = 1;
 constexpr time_t kReadSeconds = 2;
@@ -96,7 +96,7 @@ class HttpServer::Impl {
     hub_options.max_listeners = options_.max_listeners;
     ASSIGN_OR_RETURN(hub_, SseHub::Start(hub_options, [this] { return OpenReader(); }));
 
-    const auto threads = static_cast<size_t>(options_.max_listeners + kRequestThreads);
+    const auto threads = static_cast<size_t>(options_.max_listeners) + kRequestThreads;
     server_.new_task_queue = [threads] { return new httplib::ThreadPool(threads); };
     server_.set_keep_alive_timeout(kIdleSeconds);
     server_.set_read_timeout(kReadSeconds);

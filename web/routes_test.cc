@@ -79,9 +79,9 @@ TEST(IsLoopbackHostTest, AcceptsOnlyNamesOfTheLoopback) {
     EXPECT_TRUE(IsLoopbackHost(host)) << host;
   }
   for (const std::string host :
-       {"", "example.org", "localhost.example.org", "127.0.0.1.example.org", "127.0.0.1:",
-        "127.0.0", "127.0.0.256", "1270.0.1", "128.0.0.1", "10.0.0.1", "[::2]", "[::1", "[::1]x",
-        "[::1]:x", "::1", "localhost:x", "localhost:80:80", "0.0.0.0"}) {
+       {"", "example.org", "localhost.example.org", "127.0.0.1.example.org",
+        "127.0.0.1:", "127.0.0", "127.0.0.256", "1270.0.1", "128.0.0.1", "10.0.0.1", "[::2]",
+        "[::1", "[::1]x", "[::1]:x", "::1", "localhost:x", "localhost:80:80", "0.0.0.0"}) {
     EXPECT_FALSE(IsLoopbackHost(host)) << host;
   }
 }

@@ -188,7 +188,7 @@ Agent::~Agent() {
   if (thread_.joinable()) thread_.join();
 }
 
-absl::Status Agent::Run(std::stop_token stop) {
+absl::Status Agent::Run(const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] { Notify(); });
   while (!stop.stop_requested()) {
     const absl::StatusOr<Milliseconds> wait = RunOnce(stop);
@@ -224,7 +224,7 @@ absl::Status Agent::Run(std::stop_token stop) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Milliseconds> Agent::RunOnce(std::stop_token cancel) {
+absl::StatusOr<Milliseconds> Agent::RunOnce(const std::stop_token& cancel) {
   const SyncRequest request = MakeRequest(/*shutting_down=*/false);
   const absl::StatusOr<SyncResponse> response =
       link_.Synchronize(request, options_.call_timeout, cancel);

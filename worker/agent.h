@@ -56,11 +56,11 @@ class Agent {
   // within 2 s. Another status: the coordinator refused this Worker for good (FAILED_PRECONDITION:
   // a foreign artifact folder; INVALID_ARGUMENT, UNIMPLEMENTED, PERMISSION_DENIED: it is not of
   // this version).
-  absl::Status Run(std::stop_token stop);
+  absl::Status Run(const std::stop_token& stop);
 
   // One exchange: reports, takes over the answer, starts and stops work. The time until the next
   // call at the latest; an error only where Run would return it.
-  absl::StatusOr<Milliseconds> RunOnce(std::stop_token cancel = {});
+  absl::StatusOr<Milliseconds> RunOnce(const std::stop_token& cancel = {});
 
   // One exchange of the shutdown: takes no work and hands back what is not finished. Whether
   // nothing is left to hand back.

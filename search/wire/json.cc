@@ -42,9 +42,9 @@ struct Value {
   int64_t integer = 0;
   uint64_t large = 0;  // kUnsigned: above the range of `integer`
   double number = 0;
-  std::string text;  // kString: the string; kDouble: as written
+  std::string text;                // kString: the string; kDouble: as written
+  std::vector<std::string> names;  // kObject: of the items, as written
   std::vector<Value> items;
-  std::vector<std::pair<std::string, Value>> members;
 };
 
 std::string Quoted(const std::string& text) {
@@ -124,7 +124,7 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
   bool start_array(size_t) override { return Open(Value::Kind::kArray); }
   bool end_array() override { return Close(); }
   bool key(string_t& key) override {
-    open_.back()->members.emplace_back(std::move(key), Value{});
+    open_.back()->names.push_back(std::move(key));
     return true;
   }
 
@@ -183,12 +183,9 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
     if (open_.empty()) {
       root_ = std::move(value);
       placed = &root_;
-    } else if (open_.back()->kind == Value::Kind::kArray) {
+    } else {
       open_.back()->items.push_back(std::move(value));
       placed = &open_.back()->items.back();
-    } else {
-      open_.back()->members.back().second = std::move(value);
-      placed = &open_.back()->members.back().second;
     }
     return true;
   }
@@ -274,7 +271,9 @@ class MessageReader {
     }
     const Descriptor& type = *message.GetDescriptor();
     std::set<std::string> seen;
-    for (const auto& [name, member] : value.members) {
+    for (size_t i = 0; i < value.items.size(); ++i) {
+      const std::string& name = value.names[i];
+      const Value& member = value.items[i];
       const std::string member_path = Joined(path, name);
       const FieldDescriptor* field = type.FindFieldByName(name);
       if (field == nullptr) {
@@ -332,7 +331,9 @@ class MessageReader {
       return;
     }
     std::set<std::string> seen;
-    for (const auto& [name, member] : value.members) {
+    for (size_t i = 0; i < value.items.size(); ++i) {
+      const std::string& name = value.names[i];
+      const Value& member = value.items[i];
       const std::string member_path = Joined(path, name);
       if (!seen.insert(name).second) {
         errors_.Add(member_path, "the same key again", "each key once");
@@ -664,7 +665,7 @@ class MessageWriter {
   void NewLine() {
     if (compact_) return;
     text_ += '\n';
-    text_.append(static_cast<size_t>(2 * depth_), ' ');
+    text_.append(2 * static_cast<size_t>(depth_), ' ');
   }
 
   const bool compact_;

@@ -85,6 +85,14 @@ absl::StatusOr<SafetensorsFile> LoadArtifact(const ArtifactFolder& folder,
   return file;
 }
 
+absl::StatusOr<ArtifactRef> StoreArtifact(const ArtifactFolder& folder,
+                                          const SafetensorsFile& file) {
+  absl::StatusOr<ArtifactRef> artifact = folder.Put(WriteSafetensors(file));
+  if (artifact.ok()) return artifact;
+  return absl::UnavailableError(
+      absl::StrCat("cannot store an artifact: ", std::string(artifact.status().message())));
+}
+
 absl::Status LoadPretrained(const ArtifactFolder& folder, const TaskDescription& task,
                             const DataSet& data, GraphNetwork& network) {
   ASSIGN_OR_RETURN(const SafetensorsFile file, LoadArtifact(folder, task.weights,

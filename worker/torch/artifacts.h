@@ -44,6 +44,11 @@ absl::Status RestoreTensors(const TensorMap& map, const std::vector<NamedTensor>
 absl::StatusOr<SafetensorsFile> LoadArtifact(const ArtifactFolder& folder,
                                              const ArtifactRef& artifact, const Metadata& expected);
 
+// Writes an artifact. UNAVAILABLE whatever the cause (a full disk, a folder that is not mounted):
+// another Attempt may find it cured.
+absl::StatusOr<ArtifactRef> StoreArtifact(const ArtifactFolder& folder,
+                                          const SafetensorsFile& file);
+
 // The pretrained network of `task` into `network`'s weights and statistics; masks stay.
 absl::Status LoadPretrained(const ArtifactFolder& folder, const TaskDescription& task,
                             const DataSet& data, GraphNetwork& network);

@@ -61,7 +61,7 @@ absl::StatusOr<ArtifactRef> StoreResult(const StageContext& context, const Graph
   file.metadata = DescribeOrigin("result", context.task, context.data);
   file.metadata["budget"] = absl::StrCat(budget);
   file.metadata["relus"] = absl::StrCat(budget);
-  return context.artifacts.Put(WriteSafetensors(file));
+  return StoreArtifact(context.artifacts, file);
 }
 
 }  // namespace

@@ -205,7 +205,7 @@ absl::StatusOr<ArtifactRef> Descent::StoreKept(int64_t epoch) {
   file.metadata["relus"] = absl::StrCat(kept_count_);
   file.metadata["epoch"] = absl::StrCat(epoch);
   file.metadata["threshold"] = NumberText(settings_.threshold);
-  return context_.artifacts.Put(WriteSafetensors(file));
+  return StoreArtifact(context_.artifacts, file);
 }
 
 absl::Status Descent::Compare(int64_t epoch) {

@@ -31,7 +31,7 @@ absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
   AddTensors(learned, file.tensors);
   file.metadata = DescribeOrigin("weights", context.task, context.data);
   TaskOutcome outcome;
-  ASSIGN_OR_RETURN(outcome.weights, context.artifacts.Put(WriteSafetensors(file)));
+  ASSIGN_OR_RETURN(outcome.weights, StoreArtifact(context.artifacts, file));
   outcome.device_seconds = checkpoints.DeviceSeconds();
   return outcome;
 }

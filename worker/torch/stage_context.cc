@@ -111,7 +111,7 @@ absl::Status Checkpoints::SaveIfDue(int64_t epochs_done,
   const double seconds = DeviceSeconds();
   file.metadata["epochs_done"] = absl::StrCat(epochs_done);
   file.metadata["device_seconds"] = NumberText(seconds);
-  ASSIGN_OR_RETURN(const ArtifactRef artifact, context_.artifacts.Put(WriteSafetensors(file)));
+  ASSIGN_OR_RETURN(const ArtifactRef artifact, StoreArtifact(context_.artifacts, file));
   context_.listener.OnCheckpoint(artifact, seconds);
   since_last_ = Stopwatch();
   return absl::OkStatus();

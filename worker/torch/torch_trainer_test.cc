@@ -580,6 +580,12 @@ TEST_F(TorchTrainerTest, ADescentThatDivergesLeavesNoSnapshot) {
   EXPECT_TRUE(recorder.snapshots.empty());
 }
 
+TEST_F(TorchTrainerTest, AFolderThatTakesNoFileMayDoSoLater) {
+  std::filesystem::remove_all(root_);
+  std::ofstream(root_) << "a file where the folder was";
+  ExpectFailure(Pretrain(), FailureKind::kTransient, "cannot store an artifact");
+}
+
 TEST_F(TorchTrainerTest, AStopEndsTheTaskWithinAStep) {
   std::stop_source source;
   source.request_stop();

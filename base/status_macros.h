@@ -23,9 +23,11 @@
 #define ASSIGN_OR_RETURN(declaration, expression) \
   ASSIGN_OR_RETURN_INNER(RELUSCAPE_CONCAT(reluscape_status_or_, __LINE__), declaration, expression)
 
+// A declaration cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses)
 #define ASSIGN_OR_RETURN_INNER(status_or, declaration, expression) \
   auto status_or = (expression);                                   \
   if (!status_or.ok()) {                                           \
     return std::move(status_or).status();                          \
   }                                                                \
   declaration = *std::move(status_or)
+// NOLINTEND(bugprone-macro-parentheses)

@@ -24,8 +24,8 @@ class TaskListener {
 
 // How a Task ended. Exactly one of the optionals is set by a success, none by a linearize.
 struct TaskOutcome {
-  bool stopped = false;  // `stop` was requested; nothing else is set
-  ArtifactRef weights;   // pretrain
+  bool stopped = false;                // `stop` was requested; nothing else is set
+  ArtifactRef weights;                 // pretrain
   std::optional<ResultReport> result;  // fine-tune
   std::optional<Failure> failure;
   double device_seconds = 0;

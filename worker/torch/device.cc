@@ -26,7 +26,8 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& text) {
     return absl::InvalidArgumentError(absl::StrCat("device: found '", text.substr(0, 60),
                                                    "'; allowed: auto, cpu, cuda or cuda:<index>"));
   }
-  const auto devices = static_cast<int>(torch::cuda::device_count());
+  // DeviceIndex is a signed char and never negative here.
+  const int devices = static_cast<unsigned char>(torch::cuda::device_count());
   if (index < devices) return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
   return absl::UnavailableError(
       absl::StrCat("device: found '", text, "', but LibTorch sees ", devices,

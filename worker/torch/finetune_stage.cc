@@ -15,6 +15,7 @@ namespace {
 
 std::vector<at::Tensor> MasksOf(const GraphNetwork& network) {
   std::vector<at::Tensor> masks;
+  masks.reserve(network.masks().size());
   for (const NamedTensor& mask : network.masks()) masks.push_back(mask.tensor);
   return masks;
 }

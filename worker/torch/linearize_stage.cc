@@ -22,6 +22,7 @@ using Json = nlohmann::json;
 
 std::vector<at::Tensor> TensorsOf(const std::vector<NamedTensor>& named) {
   std::vector<at::Tensor> tensors;
+  tensors.reserve(named.size());
   for (const NamedTensor& one : named) tensors.push_back(one.tensor);
   return tensors;
 }

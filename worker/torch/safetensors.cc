@@ -26,18 +26,18 @@ constexpr size_t kMaxDimensions = 8;
 constexpr size_t kMaxNameBytes = 1000;
 constexpr const char* kMetadata = "__metadata__";
 
-struct Type {
+struct DataType {
   const char* name;
   at::ScalarType scalar;
 };
-constexpr std::array<Type, 5> kTypes = {{{"F32", at::kFloat},
-                                         {"F64", at::kDouble},
-                                         {"I64", at::kLong},
-                                         {"I32", at::kInt},
-                                         {"U8", at::kByte}}};
+constexpr std::array<DataType, 5> kTypes = {{{"F32", at::kFloat},
+                                             {"F64", at::kDouble},
+                                             {"I64", at::kLong},
+                                             {"I32", at::kInt},
+                                             {"U8", at::kByte}}};
 
 const char* TypeName(at::ScalarType scalar) {
-  for (const Type& type : kTypes) {
+  for (const DataType& type : kTypes) {
     if (type.scalar == scalar) return type.name;
   }
   TORCH_CHECK(false, "safetensors: type ", scalar, " is not written");
@@ -83,7 +83,7 @@ absl::StatusOr<Entry> ReadEntry(const std::string& name, const Json& value, int6
   Entry entry;
   entry.name = name;
   const Json& dtype = value["dtype"];
-  const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const Type& candidate) {
+  const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const DataType& candidate) {
     return dtype.is_string() && dtype.get_ref<const std::string&>() == candidate.name;
   });
   if (type == kTypes.end()) {
@@ -109,12 +109,12 @@ absl::StatusOr<Entry> ReadEntry(const std::string& name, const Json& value, int6
   }
 
   const Json& offsets = value["data_offsets"];
-  if (!offsets.is_array() || offsets.size() != 2 || !NonNegative(offsets[0]) ||
-      !NonNegative(offsets[1])) {
-    return Broken(where + "data_offsets is not a pair of positions");
-  }
-  entry.begin = *NonNegative(offsets[0]);
-  entry.end = *NonNegative(offsets[1]);
+  const bool pair = offsets.is_array() && offsets.size() == 2;
+  const std::optional<int64_t> begin = pair ? NonNegative(offsets[0]) : std::nullopt;
+  const std::optional<int64_t> end = pair ? NonNegative(offsets[1]) : std::nullopt;
+  if (!begin || !end) return Broken(where + "data_offsets is not a pair of positions");
+  entry.begin = *begin;
+  entry.end = *end;
   if (entry.begin > entry.end || entry.end > data_bytes) {
     return Broken(absl::StrCat(where, "lies at [", entry.begin, ", ", entry.end,
                                ") but the file holds ", data_bytes, " bytes of tensors"));

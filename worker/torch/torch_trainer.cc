@@ -7,7 +7,6 @@
 
 #include <exception>
 #include <new>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -122,7 +121,7 @@ class TorchTrainer final : public Trainer {
     ASSIGN_OR_RETURN(const Network network, ParseNetwork(task));
     RETURN_IF_ERROR(CheckSettings(task));
     RETURN_IF_ERROR(LoadData(task, stop));
-    const DataSet& data = *data_;
+    const DataSet& data = data_;
     RETURN_IF_ERROR(CheckHash("data hash", data.name, data.data_hash, task.data_hash));
     RETURN_IF_ERROR(CheckHash("split hash", data.name, data.split_hash, task.split_hash));
     if (data.train.count() < 2) {
@@ -194,10 +193,11 @@ class TorchTrainer final : public Trainer {
 
   // The Tasks of one Job use the same images: the last set stays in memory.
   absl::Status LoadData(const TaskDescription& task, const std::stop_token& stop) {
-    if (data_ && loaded_spec_ == task.data && loaded_split_seed_ == task.split_seed) {
+    if (loaded_ && loaded_spec_ == task.data && loaded_split_seed_ == task.split_seed) {
       return absl::OkStatus();
     }
-    data_.reset();
+    loaded_ = false;
+    data_ = {};  // two sets at a time may be too much
     const auto found = options_.data_sets.find(task.data.set);
     if (found == options_.data_sets.end()) {
       std::string names;
@@ -212,13 +212,15 @@ class TorchTrainer final : public Trainer {
     data_ = *std::move(data);
     loaded_spec_ = task.data;
     loaded_split_seed_ = task.split_seed;
+    loaded_ = true;
     return absl::OkStatus();
   }
 
   const TorchTrainerOptions options_;  // with "synthetic"
   const at::Device device_;
   const ArtifactFolder& artifacts_;
-  std::optional<DataSet> data_;
+  bool loaded_ = false;
+  DataSet data_;
   DataSpec loaded_spec_;
   uint64_t loaded_split_seed_ = 0;
 };

@@ -40,6 +40,7 @@ absl::StatusOr<std::vector<at::Tensor>> TrimMasks(const std::vector<at::Tensor>&
     values[static_cast<size_t>(order[static_cast<size_t>(i)])] = 1;
 
   std::vector<at::Tensor> trimmed;
+  trimmed.reserve(masks.size());
   const float* data = values.data();
   for (const at::Tensor& mask : masks) {
     at::Tensor binary = at::empty(mask.sizes(), at::kFloat);
@@ -54,6 +55,7 @@ int64_t CountAbove(const std::vector<at::Tensor>& masks, double threshold) {
   const c10::NoGradGuard no_grad;
   if (masks.empty()) return 0;
   std::vector<at::Tensor> counts;
+  counts.reserve(masks.size());
   for (const at::Tensor& mask : masks) counts.push_back((mask > threshold).sum());
   return at::stack(counts).sum().item<int64_t>();
 }

@@ -38,7 +38,7 @@ absl::StatusOr<std::string> NetworkText(const std::string& argument) {
     return argument;
   }
   ASSIGN_OR_RETURN(const std::string content, ReadFile(argument, kMaxFileBytes));
-  const std::string text(absl::StripAsciiWhitespace(content));
+  std::string text(absl::StripAsciiWhitespace(content));
   if (text.empty() || text.front() != '{') {
     return text;
   }

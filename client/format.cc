@@ -30,10 +30,11 @@ std::string Seconds(double seconds) {
   if (!std::isfinite(seconds)) {
     return "?";
   }
-  const double size = std::abs(seconds);
   int decimals = 0;
-  for (double limit = 100; decimals < 6 && size < limit; limit /= 10) {
+  double size = std::abs(seconds);
+  while (decimals < 6 && size < 100) {
     ++decimals;
+    size *= 10;
   }
   return absl::StrFormat("%.*f", decimals, seconds);
 }

@@ -38,7 +38,7 @@ constexpr std::chrono::seconds kStartTimeout{120};
 constexpr std::chrono::seconds kStopTimeout{10};
 // A Worker that ran this long died of something new.
 constexpr std::chrono::seconds kStable{60};
-constexpr int64_t kMaxLogBytes = 16 << 20;
+constexpr int64_t kMaxLogBytes = int64_t{16} * 1024 * 1024;
 
 std::string HostName() {
   std::array<char, 256> name{};
@@ -133,7 +133,7 @@ class Installation {
       RETURN_IF_ERROR(RestartWorkers());
     }
     Stop();
-    return *end_;
+    return end_.value_or(0);
   }
 
  private:
@@ -291,7 +291,8 @@ class Installation {
     out_ << "\n  coordinator  127.0.0.1:" << grpc_port_
          << "\n  dashboard    http://127.0.0.1:" << http_port_ << "/\n  state        "
          << folder_.string() << "\n  logs         " << (folder_ / "logs").string()
-         << "\nCtrl-C stops it." << std::endl;
+         << "\nCtrl-C stops it.\n"
+         << std::flush;
     return absl::OkStatus();
   }
 
@@ -307,7 +308,7 @@ class Installation {
       if (!end_.has_value() && worker.restart_at.has_value() &&
           SteadyClock::now() >= *worker.restart_at) {
         RETURN_IF_ERROR(Start(worker));
-        err_ << worker.name << " is started again" << std::endl;
+        err_ << worker.name << " is started again\n" << std::flush;
       }
     }
     return absl::OkStatus();
@@ -337,8 +338,8 @@ class Installation {
       if (!end_.has_value()) {
         const std::string tail = LogTail(server_log_);
         err_ << "the coordinator ended " << DescribeEnd(status) << "; everything stops. Its log, "
-             << server_log_.string() << (tail.empty() ? ", is empty" : ", ends:\n") << tail
-             << std::endl;
+             << server_log_.string() << (tail.empty() ? ", is empty" : ", ends:\n") << tail << '\n'
+             << std::flush;
         end_ = std::max(1, ShellStatus(status));
       }
       return;
@@ -355,7 +356,8 @@ class Installation {
       if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
         err_ << worker.name << " refuses its options; everything stops. Its log, "
              << worker.command.log.string() << ", ends:\n"
-             << LogTail(worker.command.log) << std::endl;
+             << LogTail(worker.command.log) << '\n'
+             << std::flush;
         end_ = 2;
         return;
       }
@@ -365,7 +367,8 @@ class Installation {
       worker.restart_at = now + std::chrono::seconds(delay);
       err_ << worker.name << " (process " << pid << ") ended " << DescribeEnd(status)
            << "; it is started again in " << delay << " s. Log: " << worker.command.log.string()
-           << std::endl;
+           << '\n'
+           << std::flush;
       return;
     }
   }
@@ -379,7 +382,8 @@ class Installation {
   void Stop() {
     const int signals_before = leave_signals_;
     if (WorkersRun() || server_ != 0) {
-      out_ << "stopping; the workers hand back what they work on (again Ctrl-C kills)" << std::endl;
+      out_ << "stopping; the workers hand back what they work on (again Ctrl-C kills)" << '\n'
+           << std::flush;
     }
     for (const Worker& worker : workers_) {
       if (worker.pid != 0) {
@@ -402,6 +406,7 @@ class Installation {
 
   void KillAll() {
     std::vector<pid_t> left;
+    left.reserve(workers_.size() + 1);
     for (Worker& worker : workers_) {
       left.push_back(std::exchange(worker.pid, 0));
     }
@@ -440,7 +445,11 @@ int64_t ThreadsPerWorker(int64_t threads, int64_t workers) {
 }
 
 int64_t RestartDelaySeconds(int64_t n) {
-  return n >= 6 ? 30 : int64_t{1} << std::max<int64_t>(0, n - 1);
+  int64_t delay = 1;
+  for (int64_t i = 1; i < n && delay < 30; ++i) {
+    delay *= 2;
+  }
+  return std::min<int64_t>(delay, 30);
 }
 
 absl::StatusOr<int> RunUp(const UpOptions& options, std::ostream& out, std::ostream& err) {

@@ -5,7 +5,8 @@
 
 namespace reluscape {
 
-// A file in the artifact folder, named by its SHA-256: <folder>/<first 2 digits>/<digest>.safetensors
+// A file in the artifact folder, named by its SHA-256: <folder>/<first 2
+// digits>/<digest>.safetensors
 struct ArtifactRef {
   std::string sha256;
   int64_t bytes = 0;

@@ -48,9 +48,9 @@ struct SgdSettings {
   // biases). SNL's public code: yes.
   bool decay_one_dimensional = true;
   Schedule schedule = Schedule::kSteps;
-  double warmup_fraction = 0.2;            // kOneCycle only
+  double warmup_fraction = 0.2;                  // kOneCycle only
   std::vector<int64_t> step_epochs = {80, 120};  // kSteps only
-  double step_factor = 0.1;                // kSteps only
+  double step_factor = 0.1;                      // kSteps only
 
   friend bool operator==(const SgdSettings&, const SgdSettings&) = default;
 };
@@ -76,10 +76,10 @@ struct LinearizeSettings {
   double weight_learning_rate = 1e-3;
   double mask_learning_rate = 1e-3;
   double lambda = 1e-5;
-  double lambda_growth = 1.1;      // factor after an epoch without a new lowest count
-  int64_t lambda_patience = 5;     // first epoch index at which that factor may apply
+  double lambda_growth = 1.1;          // factor after an epoch without a new lowest count
+  int64_t lambda_patience = 5;         // first epoch index at which that factor may apply
   double lambda_growth_per_epoch = 1;  // factor after every epoch; 1 = as published
-  double threshold = 1e-2;         // a mask value above it counts as a ReLU
+  double threshold = 1e-2;             // a mask value above it counts as a ReLU
   // How often the count is compared with the Budgets, in steps; 0 = at the end of each epoch, as
   // published. A finer look leaves less to trim where a descent is steep.
   int64_t check_interval_steps = 0;

@@ -47,8 +47,8 @@ struct TaskDescription {
 
 // One finished epoch. Accuracies are fractions in [0, 1].
 struct EpochReport {
-  int64_t epoch = 0;  // 0-based within the stage
-  double loss = 0;    // mean over the epoch's steps, all terms
+  int64_t epoch = 0;               // 0-based within the stage
+  double loss = 0;                 // mean over the epoch's steps, all terms
   double train_accuracy = 0;       // of the augmented batches, in training mode
   double validation_accuracy = 0;  // soft network during linearize
   double learning_rate = 0;        // at the epoch's end
@@ -62,8 +62,8 @@ struct EpochReport {
 struct SnapshotReport {
   int64_t budget = 0;
   ArtifactRef artifact;
-  int64_t relus = 0;  // count of the soft network, >= budget
-  int64_t epoch = 0;  // in which the Budget was crossed
+  int64_t relus = 0;          // count of the soft network, >= budget
+  int64_t epoch = 0;          // in which the Budget was crossed
   double device_seconds = 0;  // of the descent up to here
 
   friend bool operator==(const SnapshotReport&, const SnapshotReport&) = default;
@@ -82,9 +82,9 @@ struct LayerRelus {
 struct Measurement {
   std::string build_commit;
   std::string torch_version;
-  std::string device;     // "cpu" or the GPU's name
-  std::string precision;  // "float32"
-  int64_t threads = 0;    // CPU threads used
+  std::string device;      // "cpu" or the GPU's name
+  std::string precision;   // "float32"
+  int64_t threads = 0;     // CPU threads used
   std::string data_hash;   // SHA-256 of the decoded images and labels in use
   std::string split_hash;  // SHA-256 of the indices of the training and validation split
   int64_t train_images = 0;
@@ -144,13 +144,13 @@ struct TaskReport {
   TaskId task;
   int64_t attempt = 0;
   ReportState state = ReportState::kRunning;
-  std::vector<EpochReport> epochs;        // those not yet known to be stored
-  int64_t epochs_planned = 0;             // of the stage; for linearize its cap
-  ArtifactRef checkpoint;                 // newest, if any
-  std::vector<SnapshotReport> snapshots;  // linearize: all of this Attempt so far
-  ArtifactRef weights;                    // pretrain, kSucceeded
-  std::optional<ResultReport> result;     // fine-tune, kSucceeded
-  std::optional<Failure> failure;         // kFailed
+  std::vector<EpochReport> epochs;         // those not yet known to be stored
+  int64_t epochs_planned = 0;              // of the stage; for linearize its cap
+  ArtifactRef checkpoint;                  // newest, if any
+  std::vector<SnapshotReport> snapshots;   // linearize: all of this Attempt so far
+  ArtifactRef weights;                     // pretrain, kSucceeded
+  std::optional<ResultReport> result;      // fine-tune, kSucceeded
+  std::optional<Failure> failure;          // kFailed
   std::optional<Measurement> measurement;  // known once the data is loaded; needed for kSucceeded
   double device_seconds = 0;  // spent on the line of work that leads to the newest state, with
                               // the earlier Attempts that its checkpoint came from

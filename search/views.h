@@ -18,7 +18,7 @@
 namespace reluscape {
 
 enum class TaskState {
-  kBlocked,    // waits for other Tasks or a Snapshot
+  kBlocked,  // waits for other Tasks or a Snapshot
   kQueued,
   kLeased,
   kSucceeded,
@@ -43,14 +43,14 @@ struct TaskView {
   int64_t budget = 0;  // fine-tune only
   TaskState state = TaskState::kBlocked;
   int64_t attempt = 0;
-  std::string worker;          // of the newest Lease
+  std::string worker;  // of the newest Lease
   int64_t epochs_done = 0;
   int64_t epochs_planned = 0;  // 0 until a Worker says
   std::optional<EpochReport> last_epoch;
   double device_seconds = 0;
-  std::optional<Time> started_at;   // first Lease
+  std::optional<Time> started_at;  // first Lease
   std::optional<Time> finished_at;
-  std::string message;         // why it failed, or what it waits for
+  std::string message;  // why it failed, or what it waits for
 };
 
 struct CandidateView {
@@ -81,7 +81,7 @@ struct JobView {
   int64_t candidates = 0;
   int64_t results = 0;
   std::map<std::string, int64_t> tasks;  // number by state name
-  std::string message;    // what it waits for, if nothing runs
+  std::string message;                   // what it waits for, if nothing runs
   std::vector<std::string> objectives;
 };
 
@@ -100,7 +100,7 @@ struct ResultView {
   double accuracy_soft = 0;
   double accuracy_trimmed = 0;
   double accuracy_validation = 0;
-  std::optional<double> accuracy_test;  // only after the Job was unsealed
+  std::optional<double> accuracy_test;    // only after the Job was unsealed
   std::map<std::string, double> latency;  // seconds by cost model
   bool on_front = false;
   uint64_t seed_pretrain = 0;
@@ -132,7 +132,7 @@ struct CurvePoint {
 struct WorkerView {
   WorkerInfo info;
   Time last_seen;
-  bool connected = false;  // seen within the lease time
+  bool connected = false;     // seen within the lease time
   std::vector<TaskId> tasks;  // leased now
 };
 

@@ -103,7 +103,7 @@ absl::Status LoadPretrained(const ArtifactFolder& folder, const TaskDescription&
                                                              {"split_hash", data.split_hash}}));
   std::vector<NamedTensor> into = network.weights();
   into.insert(into.end(), network.statistics().begin(), network.statistics().end());
-  const absl::Status restored = RestoreTensors(file.tensors, into);
+  absl::Status restored = RestoreTensors(file.tensors, into);
   return restored.ok() ? restored : About(restored, task.weights);
 }
 

@@ -38,7 +38,7 @@ absl::Status LoadSnapshot(const StageContext& context, GraphNetwork& network) {
                                  {"split_hash", context.data.split_hash}}));
   std::vector<NamedTensor> into = LearnedOf(network);
   into.insert(into.end(), network.masks().begin(), network.masks().end());
-  const absl::Status restored = RestoreTensors(file.tensors, into);
+  absl::Status restored = RestoreTensors(file.tensors, into);
   if (restored.ok()) return restored;
   return absl::Status(restored.code(), absl::StrCat("artifact ", task.snapshot.sha256, ": ",
                                                     std::string(restored.message())));

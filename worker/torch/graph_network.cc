@@ -114,7 +114,8 @@ void GraphNetwork::Initialize(uint64_t seed) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (Layer& layer : layers_) {
     if (layer.op.kind != OpKind::kConv && layer.op.kind != OpKind::kLinear) continue;
-    const auto fan_in = static_cast<double>(layer.weight.numel() / layer.weight.size(0));
+    const int64_t inputs = layer.weight.numel() / layer.weight.size(0);
+    const auto fan_in = static_cast<double>(inputs);
     at::Tensor drawn = at::empty(layer.weight.sizes(), at::kFloat);
     layer.weight.copy_(drawn.normal_(0, std::sqrt(2 / fan_in), generator));
     if (!layer.bias.defined()) continue;

@@ -152,7 +152,8 @@ TEST(GraphNetworkTest, InitialWeightsAreKaimingNormal) {
   int checked = 0;
   for (const NamedTensor& weight : graph.weights()) {
     if (weight.tensor.dim() != 4 || weight.tensor.numel() < 20000) continue;
-    const double fan_in = static_cast<double>(weight.tensor.numel() / weight.tensor.size(0));
+    const int64_t inputs = weight.tensor.numel() / weight.tensor.size(0);
+    const auto fan_in = static_cast<double>(inputs);
     EXPECT_NEAR(weight.tensor.std().item<double>() * std::sqrt(fan_in / 2), 1, 0.03) << weight.name;
     EXPECT_NEAR(weight.tensor.mean().item<double>(), 0, 0.003) << weight.name;
     ++checked;

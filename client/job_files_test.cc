@@ -50,7 +50,7 @@ JobSpec ExpectValid(const std::string& text) {
 TEST(ExampleJobTest, IsValidAsItIs) {
   const JobSpec spec = ExpectValid(ExampleJobText());
   EXPECT_EQ(spec.data.set, "synthetic");
-  EXPECT_GE(spec.candidates.networks.size(), 3);
+  EXPECT_GE(spec.candidates.networks.size(), 2);
   EXPECT_THAT(spec.budgets.fractions, ::testing::Contains(0.05));
 }
 

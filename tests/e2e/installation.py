@@ -148,7 +148,7 @@ def small_job(**changes):
         "stages": {
             "pretrain": {"epochs": 3, "batch": 50, "schedule": "one_cycle",
                          "learning_rate": 0.05},
-            "linearize": {"batch": 50, "max_epochs": 200, "mask_learning_rate": 0.05,
+            "linearize": {"batch": 10, "max_epochs": 200, "mask_learning_rate": 0.01,
                           "lambda": 0.01, "lambda_growth_per_epoch": 1.2},
             "fine_tune": {"epochs": 2, "batch": 50},
         },

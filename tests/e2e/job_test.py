@@ -159,6 +159,8 @@ class JobTest(unittest.TestCase):
         self.here.start_worker("a", "--threads", "1")
         self.here.start_worker("b", "--threads", "1")
         job = small_job(budgets={"fractions": [0.9, 0.02]})
+        # A gentle descent: with a large lambda all masks cross the threshold in the same steps.
+        job["stages"]["linearize"].update({"lambda": 0.0005, "check_interval_steps": 2})
         number = self.here.submit(job)
         self.here.wait_for_job(number)
         times = {}

@@ -3,7 +3,7 @@
 #include <torch/cuda.h>
 
 #ifdef RELUSCAPE_WITH_CUDA
-#include <ATen/cuda/CUDAContext.h>
+#include <cuda_runtime_api.h>
 #endif
 
 #include "absl/strings/numbers.h"
@@ -37,7 +37,11 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& text) {
 
 std::string DeviceName(at::Device device) {
 #ifdef RELUSCAPE_WITH_CUDA
-  if (device.is_cuda()) return at::cuda::getDeviceProperties(device.index())->name;
+  // By the runtime itself: LibTorch's own header for it needs cuSPARSE's and cuBLAS's headers.
+  cudaDeviceProp properties;
+  if (device.is_cuda() && cudaGetDeviceProperties(&properties, device.index()) == cudaSuccess) {
+    return properties.name;
+  }
 #endif
   return device.str();
 }

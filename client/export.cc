@@ -30,6 +30,12 @@ const char* OpName(OpKind kind) {
       return "relu";
     case OpKind::kAveragePool:
       return "average_pool";
+    case OpKind::kMaxPool:
+      return "max_pool";
+    case OpKind::kDownsample:
+      return "downsample";
+    case OpKind::kScale:
+      return "scale";
     case OpKind::kAdd:
       return "add";
     case OpKind::kLinear:
@@ -144,12 +150,26 @@ absl::StatusOr<std::string> ArchitectureJson(const std::string& name,
         {"name", op.name},     {"kind", OpName(op.kind)},
         {"inputs", op.inputs}, {"output", {op.output.channels, op.output.height, op.output.width}},
         {"stage", op.stage},   {"shortcut", op.shortcut}};
-    if (op.kind == OpKind::kConv || op.kind == OpKind::kAveragePool) {
-      entry["kernel"] = op.kernel;
+    if (op.block > 0) {
+      entry["block"] = op.block;
     }
-    if (op.kind == OpKind::kConv) {
+    if (op.kind == OpKind::kConv || op.kind == OpKind::kAveragePool ||
+        op.kind == OpKind::kMaxPool) {
+      entry["kernel"] = op.kernel;
       entry["stride"] = op.stride;
       entry["padding"] = op.padding;
+    }
+    if (op.kind == OpKind::kDownsample) {
+      entry["stride"] = op.stride;
+    }
+    if (op.kind == OpKind::kConv) {
+      entry["dirac"] = op.dirac;
+    }
+    if (op.kind == OpKind::kRelu) {
+      entry["relu_channels"] = op.relu_channels;
+    }
+    if (op.kind == OpKind::kAdd) {
+      entry["join"] = op.join == Join::kShared ? "shared" : "residual";
     }
     operations.push_back(std::move(entry));
   }

@@ -375,7 +375,12 @@ TEST(NetworkHashTest, EqualListsCollideWhateverTheyWereCalled) {
   // 4 * 2.01 = 8.04 channels round to 8.
   EXPECT_EQ(NetworkHash(Built("hrn-2.01x2x2x@4")), NetworkHash(Built("hrn-2x2x2x@4")));
   Network renamed = Built("resnet18@16");
-  for (Op& op : renamed.ops) op.name += "_";
+  for (Op& op : renamed.ops) {
+    op.name += "_";
+    op.stage = 7;
+    op.block = 3;
+    op.shortcut = !op.shortcut;
+  }
   EXPECT_EQ(hash, NetworkHash(renamed));
 }
 
@@ -393,7 +398,7 @@ TEST(NetworkHashTest, DifferentNetworksDiffer) {
   expect_new("other classes", Built("resnet18", 32, 10));
   expect_new("other side", Built("resnet18", 64, 100));
 
-  // Every field of an operation but its name counts.
+  // Every field of an operation counts, but for names and annotations.
   const std::vector<std::pair<std::string, std::function<void(Op&)>>> changes = {
       {"kind", [](Op& op) { op.kind = OpKind::kBatchNorm; }},
       {"inputs", [](Op& op) { op.inputs = {1}; }},
@@ -401,11 +406,13 @@ TEST(NetworkHashTest, DifferentNetworksDiffer) {
       {"channels", [](Op& op) { ++op.output.channels; }},
       {"height", [](Op& op) { ++op.output.height; }},
       {"width", [](Op& op) { ++op.output.width; }},
-      {"stage", [](Op& op) { ++op.stage; }},
       {"kernel", [](Op& op) { ++op.kernel; }},
       {"stride", [](Op& op) { ++op.stride; }},
       {"padding", [](Op& op) { ++op.padding; }},
-      {"shortcut", [](Op& op) { op.shortcut = !op.shortcut; }},
+      {"dirac", [](Op& op) { op.dirac = !op.dirac; }},
+      {"ReLUs", [](Op& op) { ++op.relu_channels; }},
+      {"join", [](Op& op) { op.join = Join::kResidual; }},
+      {"another join", [](Op& op) { op.join = Join::kShared; }},
   };
   for (const auto& [what, change] : changes) {
     Network network = Built("resnet18");
@@ -425,9 +432,10 @@ TEST(NetworkHashTest, IsTheHashOfTheDocumentedSerialization) {
                          .output = {2, 1, 1},
                          .stage = 1});
   EXPECT_EQ(NetworkHash(network),
-            Sha256Hex("reluscape network 1\n"
-                      "input in= out=3x8x8 stage=0 kernel=0 stride=1 padding=0 shortcut=0\n"
-                      "linear in=0 out=2x1x1 stage=1 kernel=0 stride=1 padding=0 shortcut=0\n"));
+            Sha256Hex("reluscape network 2\n"
+                      "input in= out=3x8x8 kernel=0 stride=1 padding=0 dirac=0 relus=0 join=none\n"
+                      "linear in=0 out=2x1x1 kernel=0 stride=1 padding=0 dirac=0 relus=0 "
+                      "join=none\n"));
 }
 
 }  // namespace

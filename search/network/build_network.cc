@@ -10,7 +10,11 @@ namespace {
 // that StageShapes has let pass only.
 class NetworkBuilder {
  public:
-  void SetStage(int stage) { stage_ = stage; }
+  void SetStage(int stage) {
+    stage_ = stage;
+    block_ = 0;
+  }
+  void SetBlock(int64_t block) { block_ = static_cast<int>(block); }
 
   int Input(int64_t side) {
     return Append(
@@ -41,13 +45,19 @@ class NetworkBuilder {
   }
 
   int Relu(const std::string& name, int input) {
-    return Append(
-        {.kind = OpKind::kRelu, .name = name, .inputs = {input}, .output = ShapeOf(input)});
+    return Append({.kind = OpKind::kRelu,
+                   .name = name,
+                   .inputs = {input},
+                   .output = ShapeOf(input),
+                   .relu_channels = ShapeOf(input).channels});
   }
 
   int Add(const std::string& name, int left, int right) {
-    return Append(
-        {.kind = OpKind::kAdd, .name = name, .inputs = {left, right}, .output = ShapeOf(left)});
+    return Append({.kind = OpKind::kAdd,
+                   .name = name,
+                   .inputs = {left, right},
+                   .output = ShapeOf(left),
+                   .join = Join::kResidual});
   }
 
   // Over the whole map.
@@ -57,7 +67,8 @@ class NetworkBuilder {
                    .name = name,
                    .inputs = {input},
                    .output = {in.channels, 1, 1},
-                   .kernel = in.height});
+                   .kernel = in.height,
+                   .stride = in.height});
   }
 
   int Linear(const std::string& name, int input, int64_t classes) {
@@ -72,12 +83,14 @@ class NetworkBuilder {
  private:
   int Append(Op op) {
     op.stage = stage_;
+    op.block = block_;
     network_.ops.push_back(std::move(op));
     return static_cast<int>(network_.ops.size()) - 1;
   }
 
   Network network_;
   int stage_ = 0;
+  int block_ = 0;
 };
 
 // Two 3x3 convolutions with a shortcut around them; a ReLU inside and one behind the sum.
@@ -113,6 +126,7 @@ absl::StatusOr<Network> BuildNetwork(const Architecture& architecture) {
   for (size_t s = 0; s < stages.size(); ++s) {
     builder.SetStage(static_cast<int>(s) + 1);
     for (int64_t b = 0; b < stages[s].blocks; ++b) {
+      builder.SetBlock(b + 1);
       const int64_t stride = s > 0 && b == 0 ? 2 : 1;
       last = BasicBlock(builder, absl::StrCat("stage", s + 1, ".block", b + 1), last,
                         stages[s].width, stride);

@@ -38,6 +38,12 @@ std::string KindText(const Op& op) {
       return "ReLU";
     case OpKind::kAveragePool:
       return absl::StrCat("average pool ", op.kernel, "x", op.kernel);
+    case OpKind::kMaxPool:
+      return absl::StrCat("max pool ", op.kernel, "x", op.kernel);
+    case OpKind::kDownsample:
+      return absl::StrCat("down-sample ", op.stride);
+    case OpKind::kScale:
+      return "scale";
     case OpKind::kAdd:
       return "add";
     case OpKind::kLinear:

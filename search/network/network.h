@@ -20,11 +20,11 @@ struct Shape {
 };
 
 enum class OpKind {
-  kInput,        // the image; the first op and the only one without inputs
-  kConv,         // 2-D convolution, square kernel, zero padding, no bias
-  kBatchNorm,    // per channel, with gain and shift
-  kRelu,         // one ReLU unit per element of its first `relu_channels` channels, each with a mask
-                 // in linearization; the other channels pass unchanged
+  kInput,      // the image; the first op and the only one without inputs
+  kConv,       // 2-D convolution, square kernel, zero padding, no bias
+  kBatchNorm,  // per channel, with gain and shift
+  kRelu,       // one ReLU unit per element of its first `relu_channels` channels, each with a mask
+               // in linearization; the other channels pass unchanged
   kAveragePool,  // square window; padded zeros count as values
   kMaxPool,      // square window
   kDownsample,   // parameter-free: every stride-th pixel, then zero channels up to the output's

@@ -265,7 +265,7 @@ absl::Status FakeTrainer::Finish(const TaskDescription& task, const Script& scri
     if (op.kind != OpKind::kRelu) continue;
     LayerRelus layer;
     layer.layer = op.name;
-    layer.units = op.output.channels * op.output.height * op.output.width;
+    layer.units = op.relu_channels * op.output.height * op.output.width;
     // Evenly over all layers, exact in the sum.
     units_so_far += layer.units;
     const auto kept_until = static_cast<int64_t>(static_cast<__int128>(result.budget) *

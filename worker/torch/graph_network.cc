@@ -68,6 +68,9 @@ GraphNetwork::GraphNetwork(const Network& network, MaskMode mask_mode, at::Devic
         break;
       case OpKind::kInput:
       case OpKind::kAveragePool:
+      case OpKind::kMaxPool:
+      case OpKind::kDownsample:
+      case OpKind::kScale:
       case OpKind::kAdd:
         break;
     }
@@ -139,7 +142,8 @@ at::Tensor GraphNetwork::Apply(const Layer& layer, std::vector<at::Tensor>& valu
       if (layer.mask.defined()) return GatedRelu(x, layer.mask);
       return layer.in_place ? at::relu_(x) : at::relu(x);
     case OpKind::kAveragePool:
-      return at::avg_pool2d(x, {op.kernel, op.kernel}, {op.kernel, op.kernel});
+      return at::avg_pool2d(x, {op.kernel, op.kernel}, {op.stride, op.stride},
+                            {op.padding, op.padding});
     case OpKind::kAdd: {
       const at::Tensor& y = values[static_cast<size_t>(op.inputs[1])];
       return layer.in_place ? x.add_(y) : at::add(x, y);
@@ -148,6 +152,10 @@ at::Tensor GraphNetwork::Apply(const Layer& layer, std::vector<at::Tensor>& valu
       return at::linear(x.flatten(1), layer.weight, layer.bias);
     case OpKind::kInput:
       break;
+    case OpKind::kMaxPool:
+    case OpKind::kDownsample:
+    case OpKind::kScale:
+      TORCH_CHECK_NOT_IMPLEMENTED(false, "operation ", op.name, " cannot be run");
   }
   return x;
 }

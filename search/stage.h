@@ -29,9 +29,10 @@ constexpr const char* StageName(Stage stage) {
 // How the learning rate moves over a stage's epochs, per step.
 enum class Schedule {
   kConstant,
-  kCosine,    // from the peak to 0
-  kOneCycle,  // linear from 0 to the peak over the first `warmup_fraction`, then linear to 0
-  kSteps,     // times `step_factor` at each of `step_epochs`
+  kCosine,        // from the peak to 0
+  kCosineEpochs,  // the same curve, constant within an epoch (as SNL's public code steps it)
+  kOneCycle,      // linear from 0 to the peak over the first `warmup_fraction`, then linear to 0
+  kSteps,         // times `step_factor` at each of `step_epochs`
 };
 
 // SGD with momentum, as SNL's first and third phase (public code of SNL: phase 1 lr 0.1, batch
@@ -66,6 +67,29 @@ struct DistillationSettings {
   friend bool operator==(const DistillationSettings&, const DistillationSettings&) = default;
 };
 
+// Which ReLUs a linearize keeps. docs/recipes.md tells where each comes from.
+enum class LinearizeMethod {
+  kSnl,        // masks learned under an L1 penalty (Cho et al., ICML 2022)
+  kAutorep,    // hysteresis masks, hinge on density (AutoReP, Peng et al., ICCV 2023)
+  kSenet,      // budgets per layer, top-k of what a ReLU changes (SENet, Kundu et al., ICLR 2023)
+  kSnip,       // one shot: largest |dL/da| at a = 1 (SNIP's criterion, Lee et al., ICLR 2019)
+  kTaylor,     // one shot: second-order estimate of the loss without the ReLU (our reading)
+  kMagnitude,  // control: where the ReLU cuts off most
+  kLayerUniform,  // control: the same share of every layer, at random places
+  kRandom,        // control: anywhere
+};
+
+// What one mask value governs.
+enum class MaskShape {
+  kPixel,    // one ReLU unit
+  kChannel,  // all units of a channel of an activation layer
+};
+
+enum class LambdaSchedule {
+  kGrowing,  // by the factors per stalled epoch, per epoch and per step
+  kPlanned,  // fed back from how the count follows a planned curve
+};
+
 // SNL's descent: Adam on weights and masks together, CE + distillation + lambda * sum |a|.
 // Defaults: SNL's public code (Adam 1e-3 for both, default betas, no weight decay, batch 128,
 // lambda 1e-5, times 1.1 after an epoch from index 5 on whose count is not the lowest so far,
@@ -83,6 +107,25 @@ struct LinearizeSettings {
   // How often the count is compared with the Budgets, in steps; 0 = at the end of each epoch, as
   // published. A finer look leaves less to trim where a descent is steep.
   int64_t check_interval_steps = 0;
+  LinearizeMethod method = LinearizeMethod::kSnl;
+  MaskShape mask_shape = MaskShape::kPixel;
+  // Brings masks back into [0, 1] after each step. SNL's public code: no.
+  bool clamp_masks = false;
+  double adam_beta1 = 0.9;
+  double adam_beta2 = 0.999;
+  LambdaSchedule lambda_schedule = LambdaSchedule::kGrowing;
+  double lambda_growth_per_step = 1;  // kGrowing: factor after every step; 1 = as published
+  // kPlanned: epochs in which log(count) is to fall in a straight line from all units to the
+  // smallest Budget. kSenet: epochs per Budget.
+  int64_t planned_epochs = 40;
+  int64_t feedback_interval_steps = 50;  // kPlanned: steps between two looks at the count
+  double feedback_factor = 1.05;         // kPlanned: on lambda above the line, 1 / it below
+  // A Budget is met once the count is below early_cut times it; the trim does the rest. 1 = when
+  // the count is below the Budget.
+  double early_cut = 1;
+  int64_t score_batches = 1;    // kSnip, kTaylor, kMagnitude, kSenet: training batches to score on
+  double hysteresis = 0.003;    // kAutorep: tau (paper; the public code's default is 0.001)
+  double density_weight = 140;  // kAutorep: of the hinge (public code: ResNet18 at 9,000 ReLUs)
 
   friend bool operator==(const LinearizeSettings&, const LinearizeSettings&) = default;
 };
@@ -92,6 +135,9 @@ struct LinearizeSettings {
 struct AugmentationSettings {
   int64_t crop_padding = 4;
   bool flip = true;
+  // With `flip`: each image is flipped at random once and from then on in every other epoch
+  // (airbench, arXiv 2404.00498), not at random every time.
+  bool alternating_flip = false;
 
   friend bool operator==(const AugmentationSettings&, const AugmentationSettings&) = default;
 };
@@ -104,7 +150,7 @@ struct StageSettings {
   SgdSettings fine_tune = {.epochs = 100,
                            .batch = 128,
                            .learning_rate = 1e-3,
-                           .schedule = Schedule::kCosine,
+                           .schedule = Schedule::kCosineEpochs,
                            .step_epochs = {}};
   DistillationSettings distillation;
   AugmentationSettings augmentation;

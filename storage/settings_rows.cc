@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -16,9 +17,34 @@ namespace {
 constexpr std::pair<Schedule, const char*> kSchedules[] = {
     {Schedule::kConstant, "constant"},
     {Schedule::kCosine, "cosine"},
+    {Schedule::kCosineEpochs, "cosine-epochs"},
     {Schedule::kOneCycle, "one-cycle"},
     {Schedule::kSteps, "steps"},
 };
+constexpr std::pair<LinearizeMethod, const char*> kMethods[] = {
+    {LinearizeMethod::kSnl, "snl"},
+    {LinearizeMethod::kAutorep, "autorep"},
+    {LinearizeMethod::kSenet, "senet"},
+    {LinearizeMethod::kSnip, "snip"},
+    {LinearizeMethod::kTaylor, "taylor"},
+    {LinearizeMethod::kMagnitude, "magnitude"},
+    {LinearizeMethod::kLayerUniform, "layer-uniform"},
+    {LinearizeMethod::kRandom, "random"},
+};
+constexpr std::pair<MaskShape, const char*> kMaskShapes[] = {
+    {MaskShape::kPixel, "pixel"},
+    {MaskShape::kChannel, "channel"},
+};
+constexpr std::pair<LambdaSchedule, const char*> kLambdaSchedules[] = {
+    {LambdaSchedule::kGrowing, "growing"},
+    {LambdaSchedule::kPlanned, "planned"},
+};
+
+// The names of an enum's values.
+const auto& NamesOf(Schedule) { return kSchedules; }
+const auto& NamesOf(LinearizeMethod) { return kMethods; }
+const auto& NamesOf(MaskShape) { return kMaskShapes; }
+const auto& NamesOf(LambdaSchedule) { return kLambdaSchedules; }
 
 // Calls visit(name, field) for every setting: the one list that writing and reading share.
 template <typename Settings, typename Visit>
@@ -49,12 +75,27 @@ void VisitSettings(Settings& s, const Visit& visit) {
   visit("linearize.lambda_growth_per_epoch", s.linearize.lambda_growth_per_epoch);
   visit("linearize.threshold", s.linearize.threshold);
   visit("linearize.check_interval_steps", s.linearize.check_interval_steps);
+  visit("linearize.method", s.linearize.method);
+  visit("linearize.mask_shape", s.linearize.mask_shape);
+  visit("linearize.clamp_masks", s.linearize.clamp_masks);
+  visit("linearize.adam_beta1", s.linearize.adam_beta1);
+  visit("linearize.adam_beta2", s.linearize.adam_beta2);
+  visit("linearize.lambda_schedule", s.linearize.lambda_schedule);
+  visit("linearize.lambda_growth_per_step", s.linearize.lambda_growth_per_step);
+  visit("linearize.planned_epochs", s.linearize.planned_epochs);
+  visit("linearize.feedback_interval_steps", s.linearize.feedback_interval_steps);
+  visit("linearize.feedback_factor", s.linearize.feedback_factor);
+  visit("linearize.early_cut", s.linearize.early_cut);
+  visit("linearize.score_batches", s.linearize.score_batches);
+  visit("linearize.hysteresis", s.linearize.hysteresis);
+  visit("linearize.density_weight", s.linearize.density_weight);
   VisitSgd("fine_tune", s.fine_tune, visit);
   visit("distillation.temperature", s.distillation.temperature);
   visit("distillation.weight", s.distillation.weight);
   visit("distillation.cross_entropy_weight", s.distillation.cross_entropy_weight);
   visit("augmentation.crop_padding", s.augmentation.crop_padding);
   visit("augmentation.flip", s.augmentation.flip);
+  visit("augmentation.alternating_flip", s.augmentation.alternating_flip);
 }
 
 class Writer {
@@ -66,9 +107,10 @@ class Writer {
   void operator()(const std::string& name, bool value) const {
     rows_.push_back({name, int64_t{value ? 1 : 0}});
   }
-  void operator()(const std::string& name, Schedule value) const {
-    for (const auto& [schedule, text] : kSchedules) {
-      if (schedule == value) rows_.push_back({name, std::string(text)});
+  template <typename Enum, typename = std::enable_if_t<std::is_enum_v<Enum>>>
+  void operator()(const std::string& name, Enum value) const {
+    for (const auto& [known, text] : NamesOf(value)) {
+      if (known == value) rows_.push_back({name, std::string(text)});
     }
   }
   void operator()(const std::string& name, const std::vector<int64_t>& value) const {
@@ -91,12 +133,13 @@ class Reader {
     Read(name, number);
     value = number != 0;
   }
-  void operator()(const std::string& name, Schedule& value) const {
+  template <typename Enum, typename = std::enable_if_t<std::is_enum_v<Enum>>>
+  void operator()(const std::string& name, Enum& value) const {
     std::string text;
     if (!Read(name, text)) return;
-    for (const auto& [schedule, known] : kSchedules) {
-      if (text == known) {
-        value = schedule;
+    for (const auto& [known, known_text] : NamesOf(value)) {
+      if (text == known_text) {
+        value = known;
         return;
       }
     }

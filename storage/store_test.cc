@@ -143,12 +143,26 @@ StageSettings UnusualSettings() {
                  .lambda_patience = 2,
                  .lambda_growth_per_epoch = 1.5,
                  .threshold = 0.25,
-                 .check_interval_steps = 4};
+                 .check_interval_steps = 4,
+                 .method = LinearizeMethod::kLayerUniform,
+                 .mask_shape = MaskShape::kChannel,
+                 .clamp_masks = true,
+                 .adam_beta1 = 0.5,
+                 .adam_beta2 = 0.75,
+                 .lambda_schedule = LambdaSchedule::kPlanned,
+                 .lambda_growth_per_step = 1.125,
+                 .planned_epochs = 12,
+                 .feedback_interval_steps = 13,
+                 .feedback_factor = 1.375,
+                 .early_cut = 1.625,
+                 .score_batches = 14,
+                 .hysteresis = 0.01,
+                 .density_weight = 15};
   s.fine_tune.epochs = 11;
   s.fine_tune.schedule = Schedule::kConstant;
   s.fine_tune.step_epochs = {};
   s.distillation = {.temperature = 2, .weight = 3, .cross_entropy_weight = 0.5};
-  s.augmentation = {.crop_padding = 2, .flip = false};
+  s.augmentation = {.crop_padding = 2, .flip = false, .alternating_flip = true};
   return s;
 }
 
@@ -195,7 +209,7 @@ TEST_F(StoreTest, JobIsReadBackAsWritten) {
 
 TEST(SettingsRowsTest, EverySettingHasARowAndMissingOnesTakeTheirDefault) {
   std::vector<SettingRow> rows = SettingsToRows(UnusualSettings());
-  EXPECT_THAT(rows, SizeIs(37));
+  EXPECT_THAT(rows, SizeIs(52));
   EXPECT_EQ(SettingsFromRows(rows).value(), UnusualSettings());
   EXPECT_EQ(SettingsFromRows({}).value(), StageSettings());
   EXPECT_EQ(SettingsFromRows({{"pretrain.epochs", int64_t{5}}})->pretrain.epochs, 5);

@@ -1,7 +1,6 @@
 #include "search/wire/job.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -13,7 +12,9 @@
 #include "absl/strings/str_join.h"
 #include "base/sha256.h"
 #include "search/cost/cost_model.h"
+#include "search/wire/field_reader.h"
 #include "search/wire/json.h"
+#include "search/wire/stages.h"
 
 namespace reluscape {
 namespace {
@@ -23,12 +24,9 @@ constexpr int64_t kLargestExact = (int64_t{1} << 53) - 1;
 constexpr int64_t kMostImages = 1'000'000'000;
 constexpr int kMostNetworks = 1000;
 constexpr int kMostGenerators = 100;
-constexpr int kMostListed = 100;  // budgets, base channels, objectives, step epochs
+constexpr int kMostListed = 100;  // budgets, base channels, objectives
 constexpr size_t kLongestNetworkText = 4000;
 constexpr size_t kLongestDataSetName = 100;
-
-// What a missing optional means.
-enum class Missing { kTakesDefault, kIsError };
 
 struct KnownDataSet {
   const char* name;
@@ -43,253 +41,6 @@ const KnownDataSet* FindKnown(const std::string& set) {
     if (set == known.name) return &known;
   }
   return nullptr;
-}
-
-// An interval of doubles, as it is checked and as it is said.
-struct Interval {
-  double low;
-  double high;
-  bool low_included;
-  bool high_included;
-  const char* text;
-
-  bool Contains(double value) const {
-    return std::isfinite(value) && (low_included ? value >= low : value > low) &&
-           (high_included ? value <= high : value < high);
-  }
-};
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr Interval kPositive = {0, kInfinity, false, false, "a number above 0"};
-constexpr Interval kNotNegative = {0, kInfinity, true, false, "a number of at least 0"};
-constexpr Interval kFromOne = {1, kInfinity, true, false, "a number of at least 1"};
-constexpr Interval kFraction = {0, 1, true, false, "a number from 0 to below 1"};
-constexpr Interval kOpenFraction = {0, 1, false, false, "a number between 0 and 1, both excluded"};
-constexpr Interval kFactor = {0, 1, false, true, "a number above 0, at most 1"};
-
-std::string Number(double value) { return absl::StrCat(value); }
-
-// Reads the fields of one message below `path`.
-class FieldReader {
- public:
-  FieldReader(std::string path, Missing missing, FieldErrors& errors)
-      : path_(std::move(path)), missing_(missing), errors_(errors) {}
-
-  std::string Path(const char* field) const {
-    return path_.empty() ? std::string(field) : absl::StrCat(path_, ".", field);
-  }
-  Missing missing() const { return missing_; }
-  FieldErrors& errors() const { return errors_; }
-
-  // `target` holds the default.
-  void Integer(const char* field, bool present, int64_t value, int64_t low, int64_t high,
-               int64_t& target) const {
-    if (!Present(field, present)) return;
-    if (value < low || value > high) {
-      errors_.Add(Path(field), absl::StrCat(value), absl::StrCat(low, " to ", high));
-    } else {
-      target = value;
-    }
-  }
-  void Real(const char* field, bool present, double value, const Interval& interval,
-            double& target) const {
-    if (!Present(field, present)) return;
-    if (!interval.Contains(value)) {
-      errors_.Add(Path(field), Number(value), interval.text);
-    } else {
-      target = value;
-    }
-  }
-  void Boolean(const char* field, bool present, bool value, bool& target) const {
-    if (Present(field, present)) target = value;
-  }
-
-  bool Present(const char* field, bool present) const {
-    if (!present && missing_ == Missing::kIsError) {
-      errors_.Add(Path(field), "nothing", "a value");
-    }
-    return present;
-  }
-
- private:
-  const std::string path_;
-  const Missing missing_;
-  FieldErrors& errors_;
-};
-
-// ---------------------------------------------------------------------------------------------
-// stages
-
-const char* ScheduleName(Schedule schedule) {
-  switch (schedule) {
-    case Schedule::kConstant:
-      return "constant";
-    case Schedule::kCosine:
-      return "cosine";
-    case Schedule::kOneCycle:
-      return "one_cycle";
-    case Schedule::kSteps:
-      return "steps";
-  }
-  return "";
-}
-
-v1::Schedule ToProto(Schedule schedule) {
-  switch (schedule) {
-    case Schedule::kConstant:
-      return v1::CONSTANT;
-    case Schedule::kCosine:
-      return v1::COSINE;
-    case Schedule::kOneCycle:
-      return v1::ONE_CYCLE;
-    case Schedule::kSteps:
-      return v1::STEPS;
-  }
-  return v1::SCHEDULE_UNSPECIFIED;
-}
-
-std::optional<Schedule> ScheduleFromProto(v1::Schedule schedule) {
-  switch (schedule) {
-    case v1::CONSTANT:
-      return Schedule::kConstant;
-    case v1::COSINE:
-      return Schedule::kCosine;
-    case v1::ONE_CYCLE:
-      return Schedule::kOneCycle;
-    case v1::STEPS:
-      return Schedule::kSteps;
-    default:
-      return std::nullopt;
-  }
-}
-
-constexpr int64_t kMostEpochs = 100'000;
-constexpr int64_t kLargestBatch = 65'536;
-
-void ReadStepEpochs(const v1::SgdSpec& message, const FieldReader& reader, SgdSettings& settings) {
-  const std::string path = reader.Path("step_epochs");
-  if (reader.missing() == Missing::kTakesDefault) {
-    if (settings.schedule != Schedule::kSteps) {
-      settings.step_epochs.clear();
-      if (message.step_epochs_size() > 0) {
-        reader.errors().Add(path,
-                            absl::StrCat("[", absl::StrJoin(message.step_epochs(), ", "), "]"),
-                            absl::StrCat("no entries where schedule is ",
-                                         ScheduleName(settings.schedule), "; they are for steps"));
-      }
-      return;
-    }
-    if (message.step_epochs_size() == 0) {
-      if (settings.step_epochs.empty()) {
-        reader.errors().Add(path, "nothing", "at least one epoch where schedule is steps");
-      }
-      return;
-    }
-  }
-  settings.step_epochs.clear();
-  if (message.step_epochs_size() > kMostListed) {
-    reader.errors().Add(path, absl::StrCat(message.step_epochs_size(), " entries"),
-                        absl::StrCat("at most ", kMostListed));
-    return;
-  }
-  int64_t before = 0;
-  for (int i = 0; i < message.step_epochs_size(); ++i) {
-    const int64_t epoch = message.step_epochs(i);
-    const std::string item = absl::StrCat(path, "[", i, "]");
-    if (epoch < 1 || epoch > kMostEpochs) {
-      reader.errors().Add(item, absl::StrCat(epoch), absl::StrCat("1 to ", kMostEpochs));
-    } else if (epoch <= before) {
-      reader.errors().Add(item, absl::StrCat(epoch),
-                          absl::StrCat("more than the entry before it (", before, ")"));
-    }
-    before = std::max(before, epoch);
-    settings.step_epochs.push_back(epoch);
-  }
-}
-
-void ReadSgd(const v1::SgdSpec& message, const FieldReader& reader, SgdSettings& settings) {
-  reader.Integer("epochs", message.has_epochs(), message.epochs(), 1, kMostEpochs, settings.epochs);
-  reader.Integer("batch", message.has_batch(), message.batch(), 2, kLargestBatch, settings.batch);
-  reader.Real("learning_rate", message.has_learning_rate(), message.learning_rate(), kPositive,
-              settings.learning_rate);
-  reader.Real("momentum", message.has_momentum(), message.momentum(), kFraction, settings.momentum);
-  reader.Boolean("nesterov", message.has_nesterov(), message.nesterov(), settings.nesterov);
-  reader.Real("weight_decay", message.has_weight_decay(), message.weight_decay(), kNotNegative,
-              settings.weight_decay);
-  reader.Boolean("decay_one_dimensional", message.has_decay_one_dimensional(),
-                 message.decay_one_dimensional(), settings.decay_one_dimensional);
-  if (reader.Present("schedule", message.has_schedule())) {
-    if (const auto schedule = ScheduleFromProto(message.schedule())) {
-      settings.schedule = *schedule;
-    } else {
-      reader.errors().Add(reader.Path("schedule"), absl::StrCat(int{message.schedule()}),
-                          "constant, cosine, one_cycle, steps");
-    }
-  }
-  reader.Real("warmup_fraction", message.has_warmup_fraction(), message.warmup_fraction(),
-              kFraction, settings.warmup_fraction);
-  reader.Real("step_factor", message.has_step_factor(), message.step_factor(), kFactor,
-              settings.step_factor);
-  ReadStepEpochs(message, reader, settings);
-  // Torch refuses Nesterov without momentum when the stage starts.
-  if (settings.nesterov && settings.momentum == 0) {
-    reader.errors().Add(reader.Path("nesterov"), "true", "false where momentum is 0");
-  }
-}
-
-void ReadLinearize(const v1::LinearizeSpec& message, const FieldReader& reader,
-                   LinearizeSettings& settings) {
-  reader.Integer("max_epochs", message.has_max_epochs(), message.max_epochs(), 1, kMostEpochs,
-                 settings.max_epochs);
-  reader.Integer("batch", message.has_batch(), message.batch(), 2, kLargestBatch, settings.batch);
-  reader.Real("weight_learning_rate", message.has_weight_learning_rate(),
-              message.weight_learning_rate(), kPositive, settings.weight_learning_rate);
-  reader.Real("mask_learning_rate", message.has_mask_learning_rate(), message.mask_learning_rate(),
-              kPositive, settings.mask_learning_rate);
-  reader.Real("lambda", message.has_lambda(), message.lambda(), kPositive, settings.lambda);
-  reader.Real("lambda_growth", message.has_lambda_growth(), message.lambda_growth(), kFromOne,
-              settings.lambda_growth);
-  reader.Integer("lambda_patience", message.has_lambda_patience(), message.lambda_patience(), 0,
-                 kMostEpochs, settings.lambda_patience);
-  reader.Real("lambda_growth_per_epoch", message.has_lambda_growth_per_epoch(),
-              message.lambda_growth_per_epoch(), kFromOne, settings.lambda_growth_per_epoch);
-  reader.Real("threshold", message.has_threshold(), message.threshold(), kOpenFraction,
-              settings.threshold);
-  reader.Integer("check_interval_steps", message.has_check_interval_steps(),
-                 message.check_interval_steps(), 0, 1'000'000'000, settings.check_interval_steps);
-}
-
-void ReadDistillation(const v1::DistillationSpec& message, const FieldReader& reader,
-                      DistillationSettings& settings) {
-  reader.Real("temperature", message.has_temperature(), message.temperature(), kPositive,
-              settings.temperature);
-  reader.Real("weight", message.has_weight(), message.weight(), kNotNegative, settings.weight);
-  reader.Real("cross_entropy_weight", message.has_cross_entropy_weight(),
-              message.cross_entropy_weight(), kNotNegative, settings.cross_entropy_weight);
-  if (settings.weight == 0 && settings.cross_entropy_weight == 0) {
-    reader.errors().Add(reader.Path("weight"), "0",
-                        "a number above 0 where cross_entropy_weight is 0 (nothing would be "
-                        "learned)");
-  }
-}
-
-StageSettings ReadStages(const v1::StagesSpec& message, const std::string& path, Missing missing,
-                         FieldErrors& errors) {
-  StageSettings settings;
-  const FieldReader own(path, missing, errors);
-  const auto below = [&](const char* field) {
-    return FieldReader(own.Path(field), missing, errors);
-  };
-  ReadSgd(message.pretrain(), below("pretrain"), settings.pretrain);
-  ReadLinearize(message.linearize(), below("linearize"), settings.linearize);
-  ReadSgd(message.fine_tune(), below("fine_tune"), settings.fine_tune);
-  ReadDistillation(message.distillation(), below("distillation"), settings.distillation);
-  const FieldReader augmentation = below("augmentation");
-  augmentation.Integer("crop_padding", message.augmentation().has_crop_padding(),
-                       message.augmentation().crop_padding(), 0, 64,
-                       settings.augmentation.crop_padding);
-  augmentation.Boolean("flip", message.augmentation().has_flip(), message.augmentation().flip(),
-                       settings.augmentation.flip);
-  return settings;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -491,9 +242,9 @@ BudgetsSpec ReadBudgets(const v1::BudgetsSpec& message, FieldErrors& errors) {
       const double fraction = message.fractions(i);
       const std::string path = absl::StrCat("budgets.fractions[", i, "]");
       if (!kOpenFraction.Contains(fraction)) {
-        errors.Add(path, Number(fraction), kOpenFraction.text);
+        errors.Add(path, absl::StrCat(fraction), kOpenFraction.text);
       } else if (!seen.insert(fraction).second) {
-        errors.Add(path, absl::StrCat(Number(fraction), " again"), "each value once");
+        errors.Add(path, absl::StrCat(absl::StrCat(fraction), " again"), "each value once");
       }
       spec.fractions.push_back(fraction);
     }
@@ -548,20 +299,6 @@ bool Related(const std::string& a, const std::string& b) {
          longer[shorter.size()] == '[';
 }
 
-void WriteSgd(const SgdSettings& settings, v1::SgdSpec& message) {
-  message.set_epochs(settings.epochs);
-  message.set_batch(settings.batch);
-  message.set_learning_rate(settings.learning_rate);
-  message.set_momentum(settings.momentum);
-  message.set_nesterov(settings.nesterov);
-  message.set_weight_decay(settings.weight_decay);
-  message.set_decay_one_dimensional(settings.decay_one_dimensional);
-  message.set_schedule(ToProto(settings.schedule));
-  message.set_warmup_fraction(settings.warmup_fraction);
-  for (const int64_t epoch : settings.step_epochs) message.add_step_epochs(epoch);
-  message.set_step_factor(settings.step_factor);
-}
-
 }  // namespace
 
 JobSpec JobSpecFromProto(const v1::JobSpec& message, FieldErrors& errors) {
@@ -606,30 +343,6 @@ JobSpec JobSpecFromJson(const std::string& text, FieldErrors& errors) {
     }
   }
   return spec;
-}
-
-v1::StagesSpec ToProto(const StageSettings& settings) {
-  v1::StagesSpec message;
-  WriteSgd(settings.pretrain, *message.mutable_pretrain());
-  v1::LinearizeSpec& linearize = *message.mutable_linearize();
-  linearize.set_max_epochs(settings.linearize.max_epochs);
-  linearize.set_batch(settings.linearize.batch);
-  linearize.set_weight_learning_rate(settings.linearize.weight_learning_rate);
-  linearize.set_mask_learning_rate(settings.linearize.mask_learning_rate);
-  linearize.set_lambda(settings.linearize.lambda);
-  linearize.set_lambda_growth(settings.linearize.lambda_growth);
-  linearize.set_lambda_patience(settings.linearize.lambda_patience);
-  linearize.set_lambda_growth_per_epoch(settings.linearize.lambda_growth_per_epoch);
-  linearize.set_threshold(settings.linearize.threshold);
-  linearize.set_check_interval_steps(settings.linearize.check_interval_steps);
-  WriteSgd(settings.fine_tune, *message.mutable_fine_tune());
-  message.mutable_distillation()->set_temperature(settings.distillation.temperature);
-  message.mutable_distillation()->set_weight(settings.distillation.weight);
-  message.mutable_distillation()->set_cross_entropy_weight(
-      settings.distillation.cross_entropy_weight);
-  message.mutable_augmentation()->set_crop_padding(settings.augmentation.crop_padding);
-  message.mutable_augmentation()->set_flip(settings.augmentation.flip);
-  return message;
 }
 
 v1::DataSpec ToProto(const DataSpec& data) {

@@ -7,6 +7,7 @@
 #include "base/field_errors.h"
 #include "reluscape/v1/job.pb.h"
 #include "search/job.h"
+#include "search/wire/stages.h"
 
 namespace reluscape {
 
@@ -20,7 +21,6 @@ JobSpec JobSpecFromJson(const std::string& text, FieldErrors& errors);
 // With every field set.
 v1::JobSpec ToProto(const JobSpec& spec);
 
-v1::StagesSpec ToProto(const StageSettings& settings);
 v1::DataSpec ToProto(const DataSpec& data);
 // Of a message with every field set, as ToProto makes it.
 StageSettings StageSettingsFromProto(const v1::StagesSpec& message, FieldErrors& errors);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
+#include "search/presets.h"
 #include "search/wire/json.h"
 
 namespace reluscape {
@@ -153,7 +154,20 @@ INSTANTIATE_TEST_SUITE_P(
                "stages.distillation.weight: found 0; allowed: a number above 0 where "
                "cross_entropy_weight is 0 (nothing would be learned)"},
         BadJob{"CropPadding", R"("stages": {"augmentation": {"crop_padding": 65}})",
-               "stages.augmentation.crop_padding: found 65; allowed: 0 to 64"}));
+               "stages.augmentation.crop_padding: found 65; allowed: 0 to 64"},
+        BadJob{"Preset", R"("stages": {"preset": "slow"})",
+               "stages.preset: found \"slow\"; allowed: snl-2022, fast"},
+        BadJob{"Method", R"("stages": {"linearize": {"method": "luck"}})",
+               "stages.linearize.method: found \"luck\"; allowed: snl, autorep, senet, snip, "
+               "taylor, magnitude, layer_uniform, random"},
+        BadJob{"EarlyCut", R"("stages": {"linearize": {"early_cut": 0.5}})",
+               "stages.linearize.early_cut: found 0.5; allowed: a number of at least 1"},
+        BadJob{"FeedbackFactor", R"("stages": {"linearize": {"feedback_factor": 1}})",
+               "stages.linearize.feedback_factor: found 1; allowed: a number above 1"},
+        BadJob{"AlternatingFlip",
+               R"("stages": {"augmentation": {"flip": false, "alternating_flip": true}})",
+               "stages.augmentation.alternating_flip: found true; allowed: false where flip is "
+               "false"}));
 
 TEST(JobTest, SchemaAndRangesAreReportedTogetherAndEachFieldOnce) {
   EXPECT_EQ(ErrorsOf(JobWith(R"("seed": "x", "data": [], "budgets": {"relus": ["y"]},
@@ -209,11 +223,34 @@ JobSpec FullSpec() {
   spec.budgets = {{1000, 2000}, {0.1, 0.25}};
   spec.stages.pretrain = {11,   12, 0.13, 0.14, true, 0.15, false, Schedule::kOneCycle,
                           0.16, {}, 0.17};
-  spec.stages.linearize = {21, 22, 0.23, 0.24, 0.25, 1.26, 27, 1.28, 0.29, 30};
+  spec.stages.linearize = {21,
+                           22,
+                           0.23,
+                           0.24,
+                           0.25,
+                           1.26,
+                           27,
+                           1.28,
+                           0.29,
+                           30,
+                           LinearizeMethod::kSenet,
+                           MaskShape::kChannel,
+                           true,
+                           0.31,
+                           0.32,
+                           LambdaSchedule::kPlanned,
+                           1.33,
+                           34,
+                           35,
+                           1.36,
+                           1.37,
+                           38,
+                           0.39,
+                           40};
   spec.stages.fine_tune = {31,   32,     0.33, 0.34, true, 0.35, false, Schedule::kSteps,
                            0.36, {4, 9}, 0.37};
   spec.stages.distillation = {4.1, 4.2, 4.3};
-  spec.stages.augmentation = {5, false};
+  spec.stages.augmentation = {5, true, true};
   spec.objectives = {"macs", "latency.delphi_online"};
   spec.limits = {7, 8, 9};
   spec.seed = (uint64_t{1} << 53) - 1;
@@ -232,6 +269,36 @@ TEST(JobTest, EveryFieldSurvivesMessageAndJson) {
   // The default recipe too, whose unused lists are not empty.
   EXPECT_EQ(StageSettingsFromProto(ToProto(StageSettings{}), errors), StageSettings{});
   EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
+}
+
+TEST(JobTest, APresetGivesTheFieldsThatAreLeftOut) {
+  FieldErrors errors;
+  const auto stages = [&](const std::string& json) {
+    return JobSpecFromJson(JobWith(R"("stages": )" + json), errors).stages;
+  };
+  EXPECT_EQ(stages("{}"), *PresetSettings("snl-2022"));
+  EXPECT_EQ(stages(R"({"preset": "snl-2022"})"), *PresetSettings("snl-2022"));
+  StageSettings expected = *PresetSettings("fast");
+  EXPECT_EQ(stages(R"({"preset": "fast"})"), expected);
+  expected.pretrain.epochs = 7;
+  expected.linearize.lambda = 0.5;
+  EXPECT_EQ(
+      stages(R"({"preset": "fast", "pretrain": {"epochs": 7}, "linearize": {"lambda": 0.5}})"),
+      expected);
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
+  // What a preset stands for can be written as plain settings.
+  EXPECT_EQ(StageSettingsFromProto(ToProto(*PresetSettings("fast")), errors),
+            *PresetSettings("fast"));
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
+}
+
+TEST(JobTest, OnlyThePublishedPresetDecaysOneDimensionalParameters) {
+  const StageSettings published = *PresetSettings("snl-2022");
+  EXPECT_TRUE(published.pretrain.decay_one_dimensional);
+  EXPECT_TRUE(published.fine_tune.decay_one_dimensional);
+  const StageSettings fast = *PresetSettings("fast");
+  EXPECT_FALSE(fast.pretrain.decay_one_dimensional);
+  EXPECT_FALSE(fast.fine_tune.decay_one_dimensional);
 }
 
 TEST(JobTest, SettingsForAWorkerMustBeComplete) {

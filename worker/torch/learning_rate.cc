@@ -14,6 +14,11 @@ double LearningRateAt(const SgdSettings& settings, int64_t step, int64_t steps_p
       break;
     case Schedule::kCosine:
       return peak * (1 + std::cos(std::numbers::pi * at / steps)) / 2;
+    case Schedule::kCosineEpochs: {
+      const auto epoch = static_cast<double>(step / steps_per_epoch);
+      const auto epochs = static_cast<double>(settings.epochs);
+      return peak * (1 + std::cos(std::numbers::pi * epoch / epochs)) / 2;
+    }
     case Schedule::kOneCycle: {
       const double warmup = settings.warmup_fraction * steps;
       if (at + 1 <= warmup) return peak * (at + 1) / warmup;

@@ -12,6 +12,8 @@ namespace reluscape {
 // `steps_per_epoch` steps each (both > 0).
 //   kConstant  the peak
 //   kCosine    peak * (1 + cos(pi * step / steps)) / 2
+//   kCosineEpochs  the same with epochs in place of steps: constant within an epoch, as SNL's
+//              public code steps its schedule
 //   kOneCycle  up in equal steps to the peak over the first warmup_fraction, down in equal steps
 //              towards 0 over the rest
 //   kSteps     peak * step_factor ^ (number of step_epochs that the current epoch has reached)

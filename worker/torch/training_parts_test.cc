@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <set>
 
 #include "search/network/names.h"
@@ -34,6 +35,12 @@ TEST(LearningRateTest, FollowsEachSchedule) {
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 0, 10), 0.8);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 20, 10), 0.4);
   EXPECT_NEAR(LearningRateAt(settings, 40, 10), 0, 1e-15);
+
+  settings.schedule = Schedule::kCosineEpochs;
+  EXPECT_DOUBLE_EQ(LearningRateAt(settings, 9, 10), 0.8);
+  EXPECT_NEAR(LearningRateAt(settings, 10, 10), 0.4 * (1 + std::cos(std::numbers::pi / 4)), 1e-12);
+  EXPECT_NEAR(LearningRateAt(settings, 19, 10), LearningRateAt(settings, 10, 10), 0);
+  EXPECT_DOUBLE_EQ(LearningRateAt(settings, 20, 10), 0.4);
 
   settings.schedule = Schedule::kOneCycle;
   settings.warmup_fraction = 0.25;

@@ -25,7 +25,13 @@ class GatedReluFunction : public torch::autograd::Function<GatedReluFunction> {
     const auto [x_gradient, slope_gradient] =
         at::_prelu_kernel_backward(gradients[0], saved[0], saved[1]);
     at::Tensor mask_gradient;
-    if (context->needs_input_grad(1)) mask_gradient = slope_gradient.sum(0).neg_();
+    if (context->needs_input_grad(1)) {
+      mask_gradient = slope_gradient.sum(0);
+      if (saved[1].size(2) != saved[0].size(2) || saved[1].size(3) != saved[0].size(3)) {
+        mask_gradient = mask_gradient.sum({1, 2}, /*keepdim=*/true);
+      }
+      mask_gradient.neg_();
+    }
     return {x_gradient, mask_gradient};
   }
 };

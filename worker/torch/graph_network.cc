@@ -7,26 +7,28 @@
 #include <numeric>
 #include <utility>
 
-#include "worker/torch/gated_relu.h"
+#include "search/network/folding.h"
+#include "worker/torch/graph_operations.h"
 
 namespace reluscape {
 namespace {
 
 constexpr double kBatchNormMomentum = 0.1;
-constexpr double kBatchNormEpsilon = 1e-5;
+constexpr double kDiracB = 0.1;  // the first value of b (DiracNets, public code)
 
 int64_t Elements(const Shape& shape) { return shape.channels * shape.height * shape.width; }
 
 }  // namespace
 
-GraphNetwork::GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device)
+GraphNetwork::GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device,
+                           MaskShape mask_shape)
     : mask_mode_(mask_mode),
+      mask_shape_(mask_shape),
       device_(device),
       // On CUDA, cuDNN's convolutions are fastest with channels last. On the CPU they are not
       // safe: oneDNN's backward pass of LibTorch 2.13 writes outside its buffers for 4 channels.
       memory_format_(device.is_cuda() ? at::MemoryFormat::ChannelsLast
                                       : at::MemoryFormat::Contiguous) {
-  const at::TensorOptions options = at::TensorOptions().dtype(at::kFloat).device(device);
   std::vector<int> consumers(network.ops.size(), 0);
   std::vector<int> last_use(network.ops.size(), -1);
   for (size_t i = 0; i < network.ops.size(); ++i) {
@@ -40,40 +42,7 @@ GraphNetwork::GraphNetwork(const Network& network, MaskMode mask_mode, at::Devic
     layer.op = op;
     const Shape input =
         op.inputs.empty() ? Shape{} : network.ops[static_cast<size_t>(op.inputs.front())].output;
-    switch (op.kind) {
-      case OpKind::kConv:
-        layer.weight = at::empty({op.output.channels, input.channels, op.kernel, op.kernel},
-                                 options.memory_format(memory_format_))
-                           .zero_();
-        break;
-      case OpKind::kBatchNorm:
-        layer.weight = at::ones({op.output.channels}, options);
-        layer.bias = at::zeros({op.output.channels}, options);
-        layer.running_mean = at::zeros({op.output.channels}, options);
-        layer.running_variance = at::ones({op.output.channels}, options);
-        break;
-      case OpKind::kLinear:
-        layer.weight = at::zeros({op.output.channels, Elements(input)}, options);
-        layer.bias = at::zeros({op.output.channels}, options);
-        break;
-      case OpKind::kRelu:
-        relu_names_.push_back(op.name);
-        relu_units_.push_back(Elements(op.output));
-        if (mask_mode != MaskMode::kNone) {
-          layer.mask = at::empty({1, op.output.channels, op.output.height, op.output.width},
-                                 options.memory_format(memory_format_))
-                           .fill_(1)
-                           .select(0, 0);
-        }
-        break;
-      case OpKind::kInput:
-      case OpKind::kAveragePool:
-      case OpKind::kMaxPool:
-      case OpKind::kDownsample:
-      case OpKind::kScale:
-      case OpKind::kAdd:
-        break;
-    }
+    MakeTensors(input, layer);
     if (!op.inputs.empty()) {
       const auto first = static_cast<size_t>(op.inputs.front());
       const OpKind producer = network.ops[first].kind;
@@ -89,16 +58,110 @@ GraphNetwork::GraphNetwork(const Network& network, MaskMode mask_mode, at::Devic
     for (const int value : op.inputs) {
       if (last_use[static_cast<size_t>(value)] == index) layer.release.push_back(value);
     }
-    if (layer.weight.defined()) weights_.push_back({op.name + ".weight", layer.weight});
-    if (layer.bias.defined()) weights_.push_back({op.name + ".bias", layer.bias});
-    if (layer.running_mean.defined()) {
-      statistics_.push_back({op.name + ".running_mean", layer.running_mean});
-      statistics_.push_back({op.name + ".running_var", layer.running_variance});
-    }
-    if (layer.mask.defined()) masks_.push_back({op.name + ".mask", layer.mask});
     layers_.push_back(std::move(layer));
   }
+  ListTensors();
   SetRequiresGrad(true);
+}
+
+void GraphNetwork::MakeTensors(const Shape& input, Layer& layer) {
+  const Op& op = layer.op;
+  const at::TensorOptions options = at::TensorOptions().dtype(at::kFloat).device(device_);
+  const int64_t channels = op.output.channels;
+  switch (op.kind) {
+    case OpKind::kConv:
+      layer.weight = at::empty({channels, input.channels, op.kernel, op.kernel},
+                               options.memory_format(memory_format_))
+                         .zero_();
+      if (op.dirac) {
+        layer.dirac_a = at::ones({channels}, options);
+        layer.dirac_b = at::full({channels}, kDiracB, options);
+        layer.delta = IdentityKernel(channels, input.channels, op.kernel)
+                          .to(device_)
+                          .contiguous(memory_format_);
+      }
+      break;
+    case OpKind::kBatchNorm:
+      layer.weight = at::ones({channels}, options);
+      layer.bias = at::zeros({channels}, options);
+      layer.running_mean = at::zeros({channels}, options);
+      layer.running_variance = at::ones({channels}, options);
+      break;
+    case OpKind::kLinear:
+      layer.weight = at::zeros({channels, Elements(input)}, options);
+      layer.bias = at::zeros({channels}, options);
+      break;
+    case OpKind::kScale:
+      layer.weight = at::ones({1}, options);
+      break;
+    case OpKind::kRelu: {
+      const int64_t area = op.output.height * op.output.width;
+      relu_names_.push_back(op.name);
+      relu_units_.push_back(op.relu_channels * area);
+      if (mask_mode_ == MaskMode::kNone) break;
+      const bool pixels = mask_shape_ == MaskShape::kPixel;
+      units_per_value_.push_back(pixels ? 1 : area);
+      layer.mask = at::empty({1, op.relu_channels, pixels ? op.output.height : 1,
+                              pixels ? op.output.width : 1},
+                             options.memory_format(memory_format_))
+                       .fill_(1)
+                       .select(0, 0);
+      break;
+    }
+    case OpKind::kInput:
+    case OpKind::kAveragePool:
+    case OpKind::kMaxPool:
+    case OpKind::kDownsample:
+    case OpKind::kAdd:
+      break;
+  }
+}
+
+void GraphNetwork::ListTensors() {
+  weights_.clear();
+  statistics_.clear();
+  masks_.clear();
+  for (const Layer& layer : layers_) {
+    const auto list = [&](const char* suffix, const at::Tensor& tensor,
+                          std::vector<NamedTensor>& tensors) {
+      if (tensor.defined()) tensors.push_back({layer.op.name + suffix, tensor});
+    };
+    list(".weight", layer.weight, weights_);
+    list(".bias", layer.bias, weights_);
+    list(".dirac_a", layer.dirac_a, weights_);
+    list(".dirac_b", layer.dirac_b, weights_);
+    list(".running_mean", layer.running_mean, statistics_);
+    list(".running_var", layer.running_variance, statistics_);
+    list(".mask", layer.mask, masks_);
+  }
+}
+
+void GraphNetwork::Fold() {
+  const c10::NoGradGuard no_grad;
+  SetTraining(false);
+  SetRequiresGrad(false);
+  Network network;
+  for (const Layer& layer : layers_) network.ops.push_back(layer.op);
+  const std::vector<int> batch_norms = FoldableBatchNorms(network);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    Layer& conv = layers_[i];
+    if (conv.delta.defined()) {
+      conv.weight = DiracWeight(conv.weight, conv.dirac_a, conv.dirac_b, conv.delta);
+      for (at::Tensor* tensor : {&conv.dirac_a, &conv.dirac_b, &conv.delta}) tensor->reset();
+    }
+    if (batch_norms[i] < 0) continue;
+    Layer& norm = layers_[static_cast<size_t>(batch_norms[i])];
+    const at::Tensor gain = norm.weight / (norm.running_variance + kBatchNormEpsilon).sqrt();
+    conv.weight = (conv.weight * gain.view({-1, 1, 1, 1})).contiguous(memory_format_);
+    conv.bias = norm.bias - norm.running_mean * gain;
+    for (at::Tensor* tensor :
+         {&norm.weight, &norm.bias, &norm.running_mean, &norm.running_variance}) {
+      tensor->reset();
+    }
+    norm.folded = true;
+  }
+  folded_ = true;
+  ListTensors();
 }
 
 void GraphNetwork::SetRequiresGrad(bool requires_grad) {
@@ -132,30 +195,38 @@ at::Tensor GraphNetwork::Apply(const Layer& layer, std::vector<at::Tensor>& valu
   const Op& op = layer.op;
   at::Tensor& x = values[static_cast<size_t>(op.inputs[0])];
   switch (op.kind) {
-    case OpKind::kConv:
-      return at::conv2d(x, layer.weight, /*bias=*/{}, op.stride, op.padding);
+    case OpKind::kConv: {
+      const at::Tensor weight = layer.delta.defined() ? DiracWeight(layer.weight, layer.dirac_a,
+                                                                    layer.dirac_b, layer.delta)
+                                                      : layer.weight;
+      return at::conv2d(x, weight, layer.bias, op.stride, op.padding);
+    }
     case OpKind::kBatchNorm:
+      if (layer.folded) return x;
       return at::batch_norm(x, layer.weight, layer.bias, layer.running_mean, layer.running_variance,
                             training_, kBatchNormMomentum, kBatchNormEpsilon,
                             /*cudnn_enabled=*/true);
     case OpKind::kRelu:
-      if (layer.mask.defined()) return GatedRelu(x, layer.mask);
-      return layer.in_place ? at::relu_(x) : at::relu(x);
+      return ReluOnChannels(x, op.relu_channels, layer.mask, layer.in_place);
     case OpKind::kAveragePool:
       return at::avg_pool2d(x, {op.kernel, op.kernel}, {op.stride, op.stride},
                             {op.padding, op.padding});
+    case OpKind::kMaxPool:
+      return at::max_pool2d(x, {op.kernel, op.kernel}, {op.stride, op.stride},
+                            {op.padding, op.padding});
+    case OpKind::kDownsample:
+      return Downsample(x, op.stride, op.output.channels);
+    case OpKind::kScale:
+      return x * layer.weight;
     case OpKind::kAdd: {
       const at::Tensor& y = values[static_cast<size_t>(op.inputs[1])];
       return layer.in_place ? x.add_(y) : at::add(x, y);
     }
     case OpKind::kLinear:
-      return at::linear(x.flatten(1), layer.weight, layer.bias);
+      // A vector is a map of one pixel, so that a ReLU behind it is like any other.
+      return at::linear(x.flatten(1), layer.weight, layer.bias).unsqueeze(-1).unsqueeze(-1);
     case OpKind::kInput:
       break;
-    case OpKind::kMaxPool:
-    case OpKind::kDownsample:
-    case OpKind::kScale:
-      TORCH_CHECK_NOT_IMPLEMENTED(false, "operation ", op.name, " cannot be run");
   }
   return x;
 }
@@ -168,7 +239,7 @@ at::Tensor GraphNetwork::Forward(const at::Tensor& images) const {
         layer.op.kind == OpKind::kInput ? images.contiguous(memory_format_) : Apply(layer, values);
     for (const int value : layer.release) values[static_cast<size_t>(value)].reset();
   }
-  return values.back();
+  return values.back().flatten(1);
 }
 
 }  // namespace reluscape

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "search/network/network.h"
+#include "search/stage.h"
 
 namespace reluscape {
 
@@ -29,18 +30,26 @@ enum class MaskMode {
 // "<op name>.weight", the same in memory and in files.
 class GraphNetwork {
  public:
-  // `network` must be what BuildNetwork returns. All tensors are float32 on `device`; gains and
-  // running variances are 1, everything else (but masks) 0 until Initialize or a load.
-  GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device);
+  // `network` must be one that CountNetwork accepts. All tensors are float32 on `device`; gains,
+  // running variances, scales and the first Dirac factor are 1, the second is 0.1 (DiracNets'
+  // public code), everything else (but masks) 0 until Initialize or a load.
+  GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device,
+               MaskShape mask_shape = MaskShape::kPixel);
 
   // Convolutions and linear layers: normal with variance 2 / fan-in (kaiming, as SNL's public
-  // code); the classifier's bias: uniform within +-1/sqrt(fan-in) (LibTorch's default). The same
-  // on every device and for every number of threads.
+  // code); the bias of a linear layer: uniform within +-1/sqrt(fan-in) (LibTorch's default). The
+  // same on every device and for every number of threads.
   void Initialize(uint64_t seed);
+
+  // Makes this a network for evaluation alone, with the same outputs up to rounding: every Dirac
+  // convolution becomes a plain one, and every batch norm that alone reads a convolution goes into
+  // that one's weight and bias (search/network/folding.h). weights() and statistics() then list
+  // what is left. It cannot be trained, saved for training or folded again.
+  void Fold();
 
   // In training mode (the initial one) batch norm normalises by the batch and updates its running
   // statistics (momentum 0.1, epsilon 1e-5, LibTorch's defaults); otherwise it uses the latter.
-  void SetTraining(bool training) { training_ = training; }
+  void SetTraining(bool training) { training_ = training && !folded_; }
   // Whether gradients reach weights and soft masks; so at the start.
   void SetRequiresGrad(bool requires_grad);
 
@@ -52,12 +61,15 @@ class GraphNetwork {
   // it.
   const std::vector<NamedTensor>& weights() const { return weights_; }        // what SGD trains
   const std::vector<NamedTensor>& statistics() const { return statistics_; }  // of batch norm
-  // One per kRelu operation, C x H x W; empty for MaskMode::kNone.
+  // One per kRelu operation, C x H x W with MaskShape::kPixel, else C x 1 x 1, where C counts the
+  // channels that have ReLUs; empty for MaskMode::kNone.
   const std::vector<NamedTensor>& masks() const { return masks_; }
   // The names of the kRelu operations and their numbers of units, in the same order.
   const std::vector<std::string>& relu_names() const { return relu_names_; }
   const std::vector<int64_t>& relu_units() const { return relu_units_; }
   int64_t units() const;
+  // How many units one value of each mask governs, in the order of masks(): 1, or H * W.
+  const std::vector<int64_t>& units_per_value() const { return units_per_value_; }
 
   MaskMode mask_mode() const { return mask_mode_; }
   at::Device device() const { return device_; }
@@ -71,24 +83,34 @@ class GraphNetwork {
     at::Tensor running_mean;
     at::Tensor running_variance;
     at::Tensor mask;
+    // Of a Dirac convolution: its two factors per output channel, and the identity kernel.
+    at::Tensor dirac_a;
+    at::Tensor dirac_b;
+    at::Tensor delta;
+    bool folded = false;  // a batch norm that a convolution has taken in
     // The operation may write into the memory of its first input: nobody else reads that one and
     // no gradient needs it.
     bool in_place = false;
     std::vector<int> release;  // values that no later operation reads
   };
 
+  void MakeTensors(const Shape& input, Layer& layer);
+  void ListTensors();
   at::Tensor Apply(const Layer& layer, std::vector<at::Tensor>& values) const;
 
   MaskMode mask_mode_;
+  MaskShape mask_shape_;
   at::Device device_;
   at::MemoryFormat memory_format_;
   bool training_ = true;
+  bool folded_ = false;
   std::vector<Layer> layers_;
   std::vector<NamedTensor> weights_;
   std::vector<NamedTensor> statistics_;
   std::vector<NamedTensor> masks_;
   std::vector<std::string> relu_names_;
   std::vector<int64_t> relu_units_;
+  std::vector<int64_t> units_per_value_;
 };
 
 }  // namespace reluscape

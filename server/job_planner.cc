@@ -1,69 +1,16 @@
 #include "server/job_planner.h"
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "base/field_errors.h"
-#include "base/random.h"
-#include "search/cost/cost_model.h"
-#include "search/strategy/candidates.h"
+#include "base/status_macros.h"
+#include "search/strategy/checked_proposal.h"
+#include "search/strategy/seeds.h"
 
 namespace reluscape {
-namespace {
-
-std::vector<std::string> KnownObjectives() {
-  std::vector<std::string> names = {"relus", "macs", "parameters"};
-  for (const CostModel* model : CostModels()) names.push_back("latency." + model->Name());
-  return names;
-}
-
-void CheckObjectives(const std::vector<std::string>& objectives, FieldErrors& errors) {
-  const std::vector<std::string> known = KnownObjectives();
-  for (size_t i = 0; i < objectives.size(); ++i) {
-    bool found = false;
-    for (const std::string& name : known) found = found || name == objectives[i];
-    if (!found) {
-      errors.Add(absl::StrCat("objectives[", i, "]"), absl::StrCat("\"", objectives[i], "\""),
-                 absl::StrJoin(known, ", "));
-    }
-  }
-  if (objectives.empty()) {
-    errors.Add("objectives", "none", absl::StrCat("at least one of ", absl::StrJoin(known, ", ")));
-  }
-}
-
-}  // namespace
 
 std::string ShortRecipe(const std::string& recipe) { return recipe.substr(0, 12); }
 
 absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_json,
                                 const std::string& recipe) {
-  FieldErrors errors;
-  CheckObjectives(spec.objectives, errors);
-  if (spec.limits.max_attempts < 1) {
-    errors.Add("limits.max_attempts", absl::StrCat(spec.limits.max_attempts), "at least 1");
-  }
-  if (spec.candidates.replicates < 1) {
-    errors.Add("candidates.replicates", absl::StrCat(spec.candidates.replicates), "at least 1");
-  }
-  const Proposal proposal = ProposeNetworks(spec, errors);
-  if (!errors.empty()) return errors.ToStatus();
-
-  int64_t tasks = 0;
-  for (const ProposedNetwork& network : proposal.networks) {
-    if (network.budgets.empty()) {
-      errors.Add("budgets", absl::StrCat("none for ", network.name), "at least one");
-    }
-    // Counts are far below overflow: ProposeNetworks limits networks, replicates and Budgets.
-    tasks += spec.candidates.replicates * (2 + static_cast<int64_t>(network.budgets.size()));
-  }
-  if (proposal.networks.empty()) {
-    errors.Add("candidates", "no network is left", "at least one within the limits");
-  }
-  if (tasks > kMaxTasks) {
-    errors.Add("candidates", absl::StrCat(tasks, " tasks (a candidate has 2 and one per budget)"),
-               absl::StrCat("at most ", kMaxTasks, " tasks in one job"));
-  }
-  if (!errors.empty()) return errors.ToStatus();
+  ASSIGN_OR_RETURN(const Proposal proposal, CheckedProposal(spec));
 
   JobPlan plan;
   plan.job.name = spec.name;
@@ -73,7 +20,7 @@ absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_jso
   plan.job.objectives = spec.objectives;
   plan.job.max_attempts = spec.limits.max_attempts;
   plan.job.seed = spec.seed;
-  plan.job.split_seed = DeriveSeed(spec.seed, "split");
+  plan.job.split_seed = SplitSeed(spec.seed);
   plan.job.spec_json = spec_json;
 
   Preview& preview = plan.preview;

@@ -13,10 +13,6 @@
 
 namespace reluscape {
 
-// Tasks of one Job. Each costs minutes of a device at least, so that more is a slip in the job
-// file, and listings of one Job stay readable.
-inline constexpr int64_t kMaxTasks = 100'000;
-
 struct JobPlan {
   JobRow job;                            // without id and times
   std::vector<CandidateRow> candidates;  // without ids

@@ -1,7 +1,6 @@
 #include "server/task_graph.h"
 
-#include "absl/strings/str_cat.h"
-#include "base/random.h"
+#include "search/strategy/seeds.h"
 
 namespace reluscape {
 namespace {
@@ -12,10 +11,7 @@ TaskRow PlanTask(const CandidateRow& candidate, uint64_t job_seed, Stage stage, 
   task.candidate = candidate.id;
   task.stage = stage;
   task.budget = budget;
-  // By network and replicate, not by position: adding a network to a Job changes no other's seed.
-  // All Budgets share the fine-tune's seed: what differs between them is the Budget.
-  task.seed = DeriveSeed(job_seed, absl::StrCat(StageName(stage), "/", candidate.network_hash),
-                         static_cast<uint64_t>(candidate.replicate));
+  task.seed = TaskSeed(job_seed, stage, candidate.network_hash, candidate.replicate);
   task.state = stage == Stage::kPretrain ? TaskState::kQueued : TaskState::kBlocked;
   return task;
 }

@@ -1,0 +1,70 @@
+#include "search/strategy/checked_proposal.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/field_errors.h"
+#include "search/cost/cost_model.h"
+
+namespace reluscape {
+namespace {
+
+std::vector<std::string> KnownObjectives() {
+  std::vector<std::string> names = {"relus", "macs", "parameters"};
+  for (const CostModel* model : CostModels()) names.push_back("latency." + model->Name());
+  return names;
+}
+
+void CheckObjectives(const std::vector<std::string>& objectives, FieldErrors& errors) {
+  const std::vector<std::string> known = KnownObjectives();
+  for (size_t i = 0; i < objectives.size(); ++i) {
+    if (std::find(known.begin(), known.end(), objectives[i]) == known.end()) {
+      errors.Add(absl::StrCat("objectives[", i, "]"), absl::StrCat("\"", objectives[i], "\""),
+                 absl::StrJoin(known, ", "));
+    }
+  }
+  if (objectives.empty()) {
+    errors.Add("objectives", "none", absl::StrCat("at least one of ", absl::StrJoin(known, ", ")));
+  }
+}
+
+void CheckTasks(const JobSpec& spec, const Proposal& proposal, FieldErrors& errors) {
+  int64_t tasks = 0;
+  for (const ProposedNetwork& network : proposal.networks) {
+    if (network.budgets.empty()) {
+      errors.Add("budgets", absl::StrCat("none for ", network.name), "at least one");
+    }
+    // Counts are far below overflow: ProposeNetworks limits networks, replicates and Budgets.
+    tasks += spec.candidates.replicates * (2 + static_cast<int64_t>(network.budgets.size()));
+  }
+  if (proposal.networks.empty()) {
+    errors.Add("candidates", "no network is left", "at least one within the limits");
+  }
+  if (tasks > kMaxTasks) {
+    errors.Add("candidates", absl::StrCat(tasks, " tasks (a candidate has 2 and one per budget)"),
+               absl::StrCat("at most ", kMaxTasks, " tasks in one job"));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec) {
+  FieldErrors errors;
+  CheckObjectives(spec.objectives, errors);
+  if (spec.limits.max_attempts < 1) {
+    errors.Add("limits.max_attempts", absl::StrCat(spec.limits.max_attempts), "at least 1");
+  }
+  if (spec.candidates.replicates < 1) {
+    errors.Add("candidates.replicates", absl::StrCat(spec.candidates.replicates), "at least 1");
+  }
+  Proposal proposal = ProposeNetworks(spec, errors);
+  if (!errors.empty()) return errors.ToStatus();
+  CheckTasks(spec, proposal, errors);
+  if (!errors.empty()) return errors.ToStatus();
+  return proposal;
+}
+
+}  // namespace reluscape

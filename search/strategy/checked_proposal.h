@@ -1,0 +1,22 @@
+#pragma once
+
+// The last checks of a Job before anything of it is stored or trained: the same for the coordinator
+// and for programs that work without one. Thread-safe.
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "search/job.h"
+#include "search/strategy/candidates.h"
+
+namespace reluscape {
+
+// Tasks of one Job. Each costs minutes of a device at least, so that more is a slip in the job
+// file, and listings of one Job stay readable.
+inline constexpr int64_t kMaxTasks = 100'000;
+
+// The networks of `spec`, which has passed JobSpecFromProto: at least one, each with at least one
+// Budget. INVALID_ARGUMENT with one line per wrong field.
+absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec);
+
+}  // namespace reluscape

@@ -27,7 +27,7 @@ struct TimeTerm {
   std::string name;  // one of kTermNames, or a name of the protocol's own: lower_case
   std::optional<double> seconds;
   Standing standing = Standing::kSourced;
-  std::string reason;  // empty for kSourced
+  std::string reason = {};  // empty for kSourced
 };
 
 // The names that two-party protocols use.
@@ -56,8 +56,8 @@ struct Traffic {
 };
 
 struct Phase {
-  std::vector<TimeTerm> terms;
-  Traffic bytes;
+  std::vector<TimeTerm> terms = {};
+  Traffic bytes = {};
   std::optional<int64_t> flights = 0;  // one-way messages; implementations use more
 };
 
@@ -69,14 +69,14 @@ struct Extra {
 
 struct LayerEstimate {
   std::string name;
-  std::string kind;              // "conv", "linear", "relu", "max_pool"; others of a protocol's own
-  std::optional<int64_t> relus;  // kept, of nonlinear layers
+  std::string kind;  // "conv", "linear", "relu", "max_pool"; others of a protocol's own
+  std::optional<int64_t> relus = {};  // kept, of nonlinear layers
   // Of the layer alone, one HE thread; empty where no source gives it.
   std::optional<double> offline_s = 0.0;
   std::optional<double> online_s = 0.0;
-  Traffic offline_bytes;
-  Traffic online_bytes;
-  std::vector<Extra> extras;
+  Traffic offline_bytes = {};
+  Traffic online_bytes = {};
+  std::vector<Extra> extras = {};
 };
 
 // Where the true seconds are expected. `high` is empty where a missing term bounds nothing.
@@ -88,7 +88,8 @@ struct Band {
 // What storing pre-computed inferences and a rate of requests make of it.
 struct ServiceView {
   double request_gap_s = 0;
-  std::optional<int64_t> stored;  // inferences that fit on both sides; empty: no storage stated
+  std::optional<int64_t> stored =
+      {};  // inferences that fit on both sides; empty: no storage stated
   double none_stored_probability = 1;
   double mean_latency_s = 0;
 };
@@ -101,23 +102,23 @@ struct Estimate {
   std::string client;
   std::string server;
   int64_t relus = 0;  // kept; ReLU equivalents of max pools not counted
-  Phase offline;
-  Phase online;
+  Phase offline = {};
+  Phase online = {};
   // One-off, charged to no inference unless Setting::charge_set_up: then they stand in `offline`
   // (of a one-phase protocol in `online`) too.
-  std::optional<double> set_up_s;
-  Traffic set_up_bytes;
+  std::optional<double> set_up_s = {};
+  Traffic set_up_bytes = {};
   int64_t client_storage_bytes = 0;  // per stored inference
   int64_t server_storage_bytes = 0;
-  std::optional<ServiceView> service;  // with Service::request_gap_s
-  std::vector<LayerEstimate> layers;   // network order
-  std::vector<Extra> extras;
-  std::vector<std::string> notes;         // what a reader must know beside the numbers
-  std::vector<std::string> not_modelled;  // costs that are in no term
-  Band offline_band;                      // seconds
-  Band online_band;
-  Band total_band;
-  std::string band_reason;
+  std::optional<ServiceView> service = {};  // with Service::request_gap_s
+  std::vector<LayerEstimate> layers = {};   // network order
+  std::vector<Extra> extras = {};
+  std::vector<std::string> notes = {};         // what a reader must know beside the numbers
+  std::vector<std::string> not_modelled = {};  // costs that are in no term
+  Band offline_band = {};                      // seconds
+  Band online_band = {};
+  Band total_band = {};
+  std::string band_reason = {};
 };
 
 // Sums of the terms that have a value.
@@ -126,8 +127,8 @@ double OfflineSeconds(const Estimate& estimate);
 double OnlineSeconds(const Estimate& estimate);
 double TotalSeconds(const Estimate& estimate);
 
-// Whether the seconds of a phase, or any of the two, are lower bounds: a term has no value or is
-// one itself.
+// Whether the seconds of a phase are a lower bound: a term has no value or is one itself. Of the
+// whole estimate: either phase's are, or there are costs that are not modelled.
 bool IsLowerBound(const Phase& phase);
 bool IsLowerBound(const Estimate& estimate);
 

@@ -40,6 +40,8 @@ struct HardwareProfile {
   std::optional<double> silent_ot_relu_s;
   // Of pre-computed inferences; null: not stated, nothing can be said about how many fit.
   std::optional<int64_t> storage_bytes;
+
+  friend bool operator==(const HardwareProfile&, const HardwareProfile&) = default;
 };
 
 // Those of search/cost/data/hardware/, in a fixed order. Lives as long as the program.

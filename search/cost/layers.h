@@ -63,8 +63,8 @@ struct NonlinearLayer {
 
 struct NetworkLayers {
   Network network;
-  std::vector<LinearLayer> linear;        // in network order
-  std::vector<NonlinearLayer> nonlinear;  // in network order
+  std::vector<LinearLayer> linear = {};        // in network order
+  std::vector<NonlinearLayer> nonlinear = {};  // in network order
   int64_t image_elements = 0;
   int64_t classes = 0;
   int64_t macs = 0;             // of all linear layers

@@ -33,8 +33,10 @@ struct Setting {
   HardwareProfile server;
   Link link;
   Service service;
-  MeasuredTerms measured;       // DELPHI only
-  bool charge_set_up = false;   // one-off set-up charged to this inference, as the artifact does
+  MeasuredTerms measured;      // DELPHI only
+  bool charge_set_up = false;  // one-off set-up charged to this inference, as the artifact does
+  // Of one garbled AND gate, 1 to 256: 48 in DELPHI's software, 32 with plain half-gates.
+  int64_t gc_bytes_per_gate = 48;
   int64_t ring_bits = 37;       // of CrypTFlow2 and Cheetah, 2 to 64
   bool shared_weights = false;  // SPU Cheetah: weights secret-shared, not the server's
   // DELPHI on loopback with the reference machine on both sides: constants of whole phases, which

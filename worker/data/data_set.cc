@@ -43,6 +43,8 @@ absl::StatusOr<Source> Open(const DataSpec& spec, const std::string& path) {
       return OpenCifar(layout.path, /*hundred=*/false);
     case DataFormat::kCifar100:
       return OpenCifar(layout.path, /*hundred=*/true);
+    case DataFormat::kTinyImageNet:
+      return OpenTinyImageNet(layout.path, spec.side);
     case DataFormat::kImageFolder:
       return OpenImageFolder(layout.path, spec.side);
   }

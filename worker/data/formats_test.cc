@@ -297,6 +297,100 @@ TEST_F(ImageFolderTest, AFileAboveTheLimitIsNotRead) {
               File("train/ant/a.JPEG"), "67108865 bytes; allowed: at most 67108864");
 }
 
+class TinyImageNetTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    WriteBytes(File("wnids.txt"), "n02\nn01\n");
+    WriteBytes(File("words.txt"), "n01\tgoldfish\n");
+    Png("train/n01/images/n01_0.png", 1);
+    Png("train/n02/images/n02_0.png", 2);
+    WriteBytes(File("train/n02/n02_boxes.txt"), "n02_0.png\t0\t0\t63\t63\n");
+    Png("val/images/val_0.png", 3);
+    Png("val/images/val_1.png", 4);
+    Png("val/images/val_10.png", 5);
+    Png("test/images/test_0.png", 6);
+    Annotate(
+        "val_1.png\tn02\t0\t0\t63\t63\nval_0.png\tn02\t0\t0\t9\t9\nval_10.png\tn01\t0\t0\t9\t9\n");
+  }
+  std::string File(const std::string& name) const { return folder_.path() + "/" + name; }
+  void Png(const std::string& name, int seed) const {
+    WriteBytes(File(name), EncodePng(Picture(64, 64, 3, seed), 64, 64));
+  }
+  void Annotate(const std::string& lines) const {
+    WriteBytes(File("val/val_annotations.txt"), lines);
+  }
+  absl::StatusOr<Source> Open(int64_t side = 64) const {
+    return OpenTinyImageNet(folder_.path(), side);
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(TinyImageNetTest, LabelsOfValComeFromItsList) {
+  EXPECT_EQ(DetectLayout(folder_.path())->format, DataFormat::kTinyImageNet);
+  const auto source = Open();
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_THAT(source->class_names, ElementsAre("n01", "n02"));
+  EXPECT_THAT(source->train->labels(), ElementsAre(0, 1));
+  EXPECT_THAT(source->test->labels(), ElementsAre(1, 1, 0)) << "val_0, val_1, val_10";
+  std::vector<uint8_t> pixels(64 * 64 * 3);
+  ASSERT_TRUE(source->test->Read(2, pixels).ok());
+  EXPECT_EQ(pixels, Picture(64, 64, 3, 5));
+}
+
+TEST_F(TinyImageNetTest, AtSide32EachPixelIsTheMeanOfFour) {
+  const auto source = Open(32);
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_EQ(source->side, 32);
+  std::vector<uint8_t> pixels(32 * 32 * 3);
+  ASSERT_TRUE(source->train->Read(1, pixels).ok());
+  const std::vector<uint8_t> large = Picture(64, 64, 3, 2);
+  const auto at = [&](size_t row, size_t column) { return large[(row * 64 + column) * 3 + 2]; };
+  EXPECT_EQ(pixels[(5 * 32 + 7) * 3 + 2],
+            (at(10, 14) + at(10, 15) + at(11, 14) + at(11, 15) + 2) / 4);
+}
+
+TEST_F(TinyImageNetTest, FilesOfSide32AreTakenAsTheyAre) {
+  for (const char* name : {"train/n01/images/n01_0.png", "train/n02/images/n02_0.png"}) {
+    WriteBytes(File(name), EncodePng(Picture(32, 32, 3, 8), 32, 32));
+  }
+  const auto source = Open(32);
+  ASSERT_TRUE(source.ok()) << source.status();
+  std::vector<uint8_t> pixels(32 * 32 * 3);
+  ASSERT_TRUE(source->train->Read(0, pixels).ok());
+  EXPECT_EQ(pixels, Picture(32, 32, 3, 8));
+  ExpectError(source->test->Read(0, pixels), absl::StatusCode::kDataLoss,
+              File("val/images/val_0.png"), "64 x 64 pixels; allowed");
+}
+
+TEST_F(TinyImageNetTest, SortedCopiesAreImageFolders) {
+  fs::remove(File("val/val_annotations.txt"));
+  fs::rename(File("val/images"), File("val/n01"));
+  EXPECT_EQ(DetectLayout(folder_.path())->format, DataFormat::kImageFolder);
+}
+
+TEST_F(TinyImageNetTest, WhatDoesNotFitIsNamed) {
+  Annotate("val_0.png\tn02\nval_1.png\tn02\n");
+  ExpectError(Open().status(), absl::StatusCode::kDataLoss, File("val/images/val_10.png"),
+              "has no line in");
+  Annotate("val_0.png\tn02\nval_7.png\tn02\n");
+  ExpectError(Open().status(), absl::StatusCode::kDataLoss, "val_annotations.txt, line 2",
+              File("val/images/val_7.png") + " is missing");
+  Annotate("val_0.png\tn03\n");
+  ExpectError(Open().status(), absl::StatusCode::kDataLoss, "line 1", "the class n03");
+  Annotate("val_0.png n02\n");
+  ExpectError(Open().status(), absl::StatusCode::kDataLoss, "line 1", "tab");
+  Annotate("val_0.png\tn02\nval_0.png\tn01\n");
+  ExpectError(Open().status(), absl::StatusCode::kDataLoss, "line 2", "already");
+  fs::remove(File("val/val_annotations.txt"));
+  ExpectError(Open().status(), absl::StatusCode::kNotFound, File("val/val_annotations.txt"));
+  fs::remove_all(File("train/n01"));
+  ExpectError(Open().status(), absl::StatusCode::kDataLoss, File("train/n01"), "is missing");
+  Png("train/n01/images/n01_0.png", 1);
+  Png("train/n03/images/n03_0.png", 1);
+  ExpectError(Open().status(), absl::StatusCode::kDataLoss, File("train/n03"), "does not name it");
+}
+
 class LayoutTest : public ::testing::Test {
  protected:
   std::string File(const std::string& name) const { return folder_.path() + "/" + name; }

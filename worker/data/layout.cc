@@ -1,5 +1,6 @@
 #include "worker/data/layout.h"
 
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -18,21 +19,25 @@ constexpr int64_t kMaxEntries = 1'000'000;
 
 constexpr const char* kAllowed =
     "allowed: data_batch_1.bin to data_batch_5.bin and test_batch.bin (CIFAR-10, binary), "
-    "train.bin "
-    "and test.bin (CIFAR-100, binary), or the folders train and test (or val) with one folder of "
-    "JPEG or PNG images per class; or one folder that holds one of these";
+    "train.bin and test.bin (CIFAR-100, binary), train, wnids.txt and val (TinyImageNet-200), or "
+    "the "
+    "folders train and test (or val) with one folder of JPEG or PNG images per class; or one "
+    "folder "
+    "that holds one of these";
 
 absl::StatusOr<std::optional<DataFormat>> FormatOf(const std::string& path,
                                                    const std::vector<FolderEntry>& entries) {
   bool cifar10 = false;
   bool cifar100 = false;
   bool folders = false;
+  bool wnids = false;
   for (const FolderEntry& entry : entries) {
     const std::string& name = entry.name;
     cifar10 |= !entry.is_folder && (name == "test_batch.bin" ||
                                     (name.starts_with("data_batch_") && name.ends_with(".bin")));
     cifar100 |= !entry.is_folder && (name == "train.bin" || name == "test.bin");
     folders |= entry.is_folder && name == "train";
+    wnids |= !entry.is_folder && name == "wnids.txt";
   }
   if (cifar10 + cifar100 + folders > 1) {
     std::vector<std::string> found;
@@ -45,6 +50,13 @@ absl::StatusOr<std::optional<DataFormat>> FormatOf(const std::string& path,
   }
   if (cifar10) return DataFormat::kCifar10;
   if (cifar100) return DataFormat::kCifar100;
+  // A copy whose images of val have been sorted into folders of classes is an image folder.
+  std::error_code ignored;
+  if (folders && wnids &&
+      (std::filesystem::exists(path + "/val/val_annotations.txt", ignored) ||
+       std::filesystem::exists(path + "/val/images", ignored))) {
+    return DataFormat::kTinyImageNet;
+  }
   if (folders) return DataFormat::kImageFolder;
   return std::nullopt;
 }

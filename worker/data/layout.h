@@ -8,7 +8,7 @@
 
 namespace reluscape {
 
-enum class DataFormat { kCifar10, kCifar100, kImageFolder };
+enum class DataFormat { kCifar10, kCifar100, kTinyImageNet, kImageFolder };
 
 struct DataLayout {
   DataFormat format = DataFormat::kImageFolder;
@@ -18,7 +18,9 @@ struct DataLayout {
 // Looks at the names in `path`:
 //   data_batch_1.bin .. 5, test_batch.bin  CIFAR-10, official binary format
 //   train.bin, test.bin                    CIFAR-100, official binary format
-//   the folder train                       an image folder
+//   train, wnids.txt, and within val either
+//   val_annotations.txt or images          TinyImageNet-200 as it is distributed
+//   else the folder train                  an image folder
 // Where none of these is there and `path` holds exactly one folder, that folder is looked at: what
 // unpacking an archive leaves. One file of a format is enough to choose it, so that a missing one
 // is named when it is opened.

@@ -40,6 +40,13 @@ absl::StatusOr<Source> OpenCifar(const std::string& path, bool hundred);
 // Labels are the positions of the sorted class names. Sizes are checked when an image is read.
 absl::StatusOr<Source> OpenImageFolder(const std::string& path, int64_t side);
 
+// TinyImageNet-200 as it is distributed: classes in `path`/wnids.txt, training images below
+// `path`/train/<class>/images, and as test images those of `path`/val/images, whose classes stand
+// in `path`/val/val_annotations.txt; `path`/test has no labels and is not looked at. Labels are the
+// positions of the sorted class names. With a side of 32 images of 64 x 64 are halved, each pixel
+// the mean of four.
+absl::StatusOr<Source> OpenTinyImageNet(const std::string& path, int64_t side);
+
 // The images of worker/data/synthetic.h.
 Source OpenSynthetic();
 

@@ -1,0 +1,116 @@
+#include "search/strategy/criticality.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "base/random.h"
+
+namespace reluscape {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// ResNet18 at 32 x 32 (deepreshape.md, section 3.1).
+std::vector<StageAccuracy> ResNet18(const std::vector<double>& accuracies) {
+  const std::vector<int64_t> relus = {262144, 131072, 65536, 32768};
+  std::vector<StageAccuracy> stages;
+  for (size_t i = 0; i < accuracies.size(); ++i) {
+    stages.push_back({static_cast<int64_t>(i) + 1, relus[i], {accuracies[i]}});
+  }
+  return stages;
+}
+
+std::vector<int64_t> Order(const std::vector<StageAccuracy>& stages,
+                           const CriticalitySettings& settings = {}) {
+  const auto scored = ScoreStages(stages, settings);
+  EXPECT_TRUE(scored.ok()) << scored.status();
+  if (!scored.ok()) return {};
+  CriticalityView view;
+  view.stages = *scored;
+  return view.Order();
+}
+
+TEST(CriticalityTest, ScoresFollowTheFormula) {
+  const auto scored = ScoreStages(ResNet18({0.5, 0.7, 0.75, 0.6}), {});
+  ASSERT_TRUE(scored.ok()) << scored.status();
+  EXPECT_EQ((*scored)[0].score, 0) << "the worst stage scores 0";
+  EXPECT_DOUBLE_EQ((*scored)[1].score, (0.7 - 0.5) / std::pow(131072, 0.07));
+  EXPECT_DOUBLE_EQ((*scored)[2].score, 0.25 / std::pow(65536, 0.07));
+  EXPECT_DOUBLE_EQ((*scored)[3].score, (0.6 - 0.5) / std::pow(32768, 0.07));
+  EXPECT_EQ((*scored)[2].rank, 1);
+
+  const auto plain = ScoreStages(ResNet18({0.5, 0.7, 0.75, 0.6}), {0, CriticalityBaseline::kNone});
+  EXPECT_EQ((*plain)[0].score, 0.5);
+}
+
+TEST(CriticalityTest, OrderIsTheMeasuredOne) {
+  EXPECT_THAT(Order(ResNet18({0.5, 0.7, 0.75, 0.6})), ElementsAre(3, 2, 4, 1));
+  EXPECT_THAT(Order(ResNet18({0.9, 0.3, 0.2, 0.7})), ElementsAre(1, 4, 2, 3));
+}
+
+TEST(CriticalityTest, BaselineAndExponentCanChangeTheOrder) {
+  // Per ReLU the small stage wins, by accuracy the large one.
+  const std::vector<StageAccuracy> stages = {{1, 100'000, {0.6}}, {2, 1'000, {0.59}}};
+  EXPECT_THAT(Order(stages, {0, CriticalityBaseline::kNone}), ElementsAre(1, 2));
+  EXPECT_THAT(Order(stages, {1, CriticalityBaseline::kNone}), ElementsAre(2, 1));
+  EXPECT_THAT(Order(stages, {1, CriticalityBaseline::kMinimum}), ElementsAre(1, 2));
+}
+
+TEST(CriticalityTest, TiesGoToFewerRelusThenToTheLaterStage) {
+  EXPECT_THAT(Order(ResNet18({0.5, 0.5, 0.5, 0.5})), ElementsAre(4, 3, 2, 1));
+  EXPECT_THAT(Order({{1, 10, {0.5}}, {2, 10, {0.5}}, {3, 20, {0.5}}}), ElementsAre(2, 1, 3));
+}
+
+TEST(CriticalityTest, ReplicatesAreAveragedInAnyOrder) {
+  const auto scored =
+      ScoreStages({{2, 10, {0.9, 0.1, 0.2}}, {1, 10, {0.5, 0.4, 0.6}}}, CriticalitySettings{});
+  ASSERT_TRUE(scored.ok()) << scored.status();
+  EXPECT_EQ((*scored)[0].stage, 1);
+  EXPECT_DOUBLE_EQ((*scored)[1].accuracy, 0.4);
+  EXPECT_EQ((*scored)[1].accuracy_lowest, 0.1);
+  EXPECT_EQ((*scored)[1].accuracy_highest, 0.9);
+  EXPECT_EQ((*scored)[1].replicates, 3);
+  const auto other = ScoreStages({{1, 10, {0.4, 0.6, 0.5}}, {2, 10, {0.2, 0.9, 0.1}}}, {});
+  EXPECT_EQ(*scored, *other);
+}
+
+// A common factor of all R_k, their unit, scales all scores alike.
+TEST(CriticalityTest, UnitOfReluCountsDoesNotMatter) {
+  Random random(7);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<StageAccuracy> stages;
+    std::vector<StageAccuracy> scaled;
+    for (int64_t k = 1; k <= 5; ++k) {
+      const auto relus = static_cast<int64_t>(random.Below(100'000)) + 1;
+      const double accuracy = random.Uniform();
+      stages.push_back({k, relus, {accuracy}});
+      scaled.push_back({k, relus * 1000, {accuracy}});
+    }
+    for (const auto baseline : {CriticalityBaseline::kMinimum, CriticalityBaseline::kNone}) {
+      EXPECT_EQ(Order(stages, {0.07, baseline}), Order(scaled, {0.07, baseline})) << round;
+    }
+  }
+}
+
+TEST(CriticalityTest, WhatCannotBeScoredIsNamed) {
+  const auto error = [](const std::vector<StageAccuracy>& stages, double exponent = 0.07) {
+    return std::string(
+        ScoreStages(stages, {exponent, CriticalityBaseline::kMinimum}).status().message());
+  };
+  EXPECT_THAT(error({}), HasSubstr("stages: found none"));
+  EXPECT_THAT(error({{2, 10, {0.5}}}), HasSubstr("found stage 2 where stage 1 should be"));
+  EXPECT_THAT(error({{1, 10, {0.5}}, {1, 10, {0.5}}}), HasSubstr("found stage 1 where stage 2"));
+  EXPECT_THAT(error({{1, 0, {0.5}}}), HasSubstr("stage 1: found 0 ReLUs"));
+  EXPECT_THAT(error({{1, 10, {}}}), HasSubstr("stage 1: found no accuracy"));
+  EXPECT_THAT(error({{1, 10, {1.5}}}), HasSubstr("stage 1: found accuracy 1.5"));
+  EXPECT_THAT(error({{1, 10, {std::numeric_limits<double>::quiet_NaN()}}}), HasSubstr("accuracy"));
+  EXPECT_THAT(error({{1, 10, {0.5}}}, -1), HasSubstr("exponent: found -1"));
+}
+
+}  // namespace
+}  // namespace reluscape

@@ -128,13 +128,14 @@ absl::Status Describe(const DescribeOptions& options, std::ostream& out) {
 }
 
 absl::Status Equalize(const EqualizeOptions& options, std::ostream& out) {
-  const Backbone* backbone = FindBackbone(options.backbone);
-  if (backbone == nullptr) {
+  std::optional<Backbone> backbone = FindBackbone(options.backbone);
+  if (!backbone) {
     return absl::InvalidArgumentError(
         absl::StrCat("--backbone: found ", options.backbone, "; allowed: ", BackboneNames()));
   }
   EqualizationProblem problem;
-  ASSIGN_OR_RETURN(problem.stage_weights, BasicBlockStageWeights(backbone->blocks, options.side));
+  backbone->architecture.side = options.side;
+  ASSIGN_OR_RETURN(problem.stage_weights, StageWeights(backbone->architecture));
   problem.order = options.order;
   problem.bound = options.bound;
   ASSIGN_OR_RETURN(const std::vector<std::vector<int64_t>> solutions, SolveEqualization(problem));

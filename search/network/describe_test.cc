@@ -19,7 +19,7 @@ TEST(DescribeTest, ShowsTotalsStagesAndLayers) {
   const std::string text = Described("hrn-5x5x3x");
   for (const char* line : {
            "network     "
-           "basic:side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3:stem-relu=no\n",
+           "basic:side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3\n",
            "\ninput       3x32x32, 100 classes\n",
            "\nReLUs       326,656 (343,040 with a ReLU behind the stem)\n",
            "\nMACs        1,053,353,152\n",

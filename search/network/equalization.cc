@@ -5,51 +5,96 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
-#include "search/network/names.h"
+#include "search/network/accounting.h"
 
 namespace reluscape {
 namespace {
 
 constexpr int64_t kMaxWeight = int64_t{1} << 32;  // times 64^4 it is 2^56
 
-// The smallest first multiplier for which `relus` (per stage; those behind stage 1 still without
-// the first multiplier, a factor that all of them share) follow `order`; 0 where there is none.
-// So stages behind the first are compared among themselves once, and stage 1 only bounds the
-// multiplier from both sides: no search over it is needed.
-int64_t SmallestFirstMultiplier(const std::vector<int64_t>& relus,
-                                const std::vector<int64_t>& order, int64_t bound) {
+// ReLUs of a stage as a function of the first multiplier: constant + slope * multiplier.
+struct Line {
+  int64_t constant = 0;
+  int64_t slope = 0;
+};
+
+// Of every stage, at the given multipliers behind the first.
+std::vector<Line> StageLines(const std::vector<StageWeight>& weights,
+                             const std::vector<int64_t>& multipliers) {
+  std::vector<Line> lines = {{.constant = weights[0].own, .slope = 0},
+                             {.constant = weights[1].previous, .slope = weights[1].own}};
+  int64_t width = 1;  // of the stage before, over the first multiplier
+  for (size_t i = 2; i < weights.size(); ++i) {
+    const int64_t wider = width * multipliers[i - 1];
+    lines.push_back({.constant = 0, .slope = weights[i].previous * width + weights[i].own * wider});
+    width = wider;
+  }
+  return lines;
+}
+
+// The smallest first multiplier for which the lines follow `order`, each value above the next; 0
+// where there is none. Every pair of neighbours bounds it from one side: no search is needed.
+int64_t SmallestFirstMultiplier(const std::vector<Line>& lines, const std::vector<int64_t>& order,
+                                int64_t bound) {
   int64_t low = kMinEqualizationBound;
   int64_t high = bound;
   for (size_t i = 0; i + 1 < order.size(); ++i) {
-    const int64_t more = relus[static_cast<size_t>(order[i]) - 1];
-    const int64_t fewer = relus[static_cast<size_t>(order[i + 1]) - 1];
-    if (order[i] == 1) {
-      high = std::min(high, (more - 1) / fewer);  // more > first * fewer
-    } else if (order[i + 1] == 1) {
-      low = std::max(low, fewer / more + 1);  // first * more > fewer
-    } else if (more <= fewer) {
+    const Line& more = lines[static_cast<size_t>(order[i]) - 1];
+    const Line& fewer = lines[static_cast<size_t>(order[i + 1]) - 1];
+    const int64_t slope = more.slope - fewer.slope;
+    const int64_t least = fewer.constant - more.constant + 1;  // slope * multiplier >= least
+    if (slope > 0) {
+      if (least > 0) low = std::max(low, (least - 1) / slope + 1);
+    } else if (least > 0) {
       return 0;
+    } else if (slope < 0) {
+      high = std::min(high, least / slope);  // neither is positive: rounds down
     }
   }
   return low <= high ? low : 0;
 }
 
+absl::StatusOr<std::vector<StageCounts>> CountStages(const Architecture& architecture) {
+  ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
+  ASSIGN_OR_RETURN(NetworkCounts counts, CountNetwork(network));
+  return std::move(counts.stages);
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<int64_t>> BasicBlockStageWeights(const std::vector<int64_t>& blocks,
-                                                            int64_t side) {
-  Architecture architecture;
-  architecture.side = side;
-  architecture.base_channels = 1;
-  architecture.blocks = blocks;
-  architecture.multipliers.assign(blocks.empty() ? 0 : blocks.size() - 1, 1.0);
-  FieldErrors errors;
-  const std::vector<StageShape> stages = StageShapes(architecture, errors);
-  RETURN_IF_ERROR(errors.ToStatus());
-  std::vector<int64_t> weights;
-  weights.reserve(stages.size());
-  for (const StageShape& stage : stages) weights.push_back(stage.blocks * stage.side * stage.side);
+absl::StatusOr<std::vector<StageWeight>> StageWeights(const Architecture& backbone) {
+  Architecture unit = backbone;
+  unit.base_channels = 1;
+  unit.multipliers.assign(unit.multipliers.size(), 1.0);
+  unit.channel_scale = 1;
+  unit.reuse = 1;
+  unit.culled.clear();
+  ASSIGN_OR_RETURN(const std::vector<StageCounts> counts, CountStages(unit));
+  std::vector<StageWeight> weights(counts.size());
+  weights[0].own = counts[0].relus;
+  // With stage i + 1 alone twice as wide as the stage before, what it gains is its own part.
+  for (size_t i = 1; i < weights.size(); ++i) {
+    Architecture wider = unit;
+    wider.multipliers[i - 1] = 2.0;
+    ASSIGN_OR_RETURN(const std::vector<StageCounts> wider_counts, CountStages(wider));
+    weights[i].own = wider_counts[i].relus - counts[i].relus;
+    weights[i].previous = counts[i].relus - weights[i].own;
+  }
   return weights;
+}
+
+void CheckOrder(const std::vector<int64_t>& order, int64_t stages, const std::string& field,
+                FieldErrors& errors) {
+  std::vector<int64_t> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  bool permutation = static_cast<int64_t>(sorted.size()) == stages;
+  for (size_t i = 0; permutation && i < sorted.size(); ++i) {
+    permutation = sorted[i] == static_cast<int64_t>(i) + 1;
+  }
+  if (!permutation) {
+    errors.Add(field, absl::StrCat("[", absl::StrJoin(order, ", "), "]"),
+               absl::StrCat("each stage number from 1 to ", stages, " once"));
+  }
 }
 
 void CheckEqualization(const EqualizationProblem& problem, FieldErrors& errors) {
@@ -58,21 +103,18 @@ void CheckEqualization(const EqualizationProblem& problem, FieldErrors& errors) 
     errors.Add("stage_weights", absl::StrCat(stages, " stages"),
                absl::StrCat(kMinStages, " to ", kMaxStages, " stages"));
   }
-  for (const int64_t weight : problem.stage_weights) {
-    if (weight < 1 || weight > kMaxWeight) {
-      errors.Add("stage_weights", absl::StrCat(weight), absl::StrCat("1 to ", kMaxWeight));
+  for (size_t i = 0; i < problem.stage_weights.size(); ++i) {
+    const auto [own, previous] = problem.stage_weights[i];
+    if (own < 1 || own > kMaxWeight) {
+      errors.Add("stage_weights", absl::StrCat(own), absl::StrCat("1 to ", kMaxWeight));
+    }
+    const int64_t most = i == 0 ? 0 : kMaxWeight;
+    if (previous < 0 || previous > most) {
+      errors.Add("stage_weights", absl::StrCat(previous, " of the stage before"),
+                 absl::StrCat("0 to ", most));
     }
   }
-  std::vector<int64_t> sorted = problem.order;
-  std::sort(sorted.begin(), sorted.end());
-  bool permutation = static_cast<int64_t>(sorted.size()) == stages;
-  for (size_t i = 0; permutation && i < sorted.size(); ++i) {
-    permutation = sorted[i] == static_cast<int64_t>(i) + 1;
-  }
-  if (!permutation) {
-    errors.Add("order", absl::StrCat("[", absl::StrJoin(problem.order, ", "), "]"),
-               absl::StrCat("each stage number from 1 to ", stages, " once"));
-  }
+  CheckOrder(problem.order, stages, "order", errors);
   if (problem.bound < kMinEqualizationBound || problem.bound > kMaxEqualizationBound) {
     errors.Add("bound", absl::StrCat(problem.bound),
                absl::StrCat(kMinEqualizationBound, " to ", kMaxEqualizationBound));
@@ -87,16 +129,11 @@ absl::StatusOr<std::vector<std::vector<int64_t>>> SolveEqualization(
 
   const size_t stages = problem.stage_weights.size();
   std::vector<std::vector<int64_t>> solutions;
-  // multipliers[0] stays 0 until the group of the others is known to have one.
+  // multipliers[0] stays as it is until the group of the others is known to have one.
   std::vector<int64_t> multipliers(stages - 1, kMinEqualizationBound);
   for (;;) {
-    std::vector<int64_t> relus = problem.stage_weights;
-    int64_t product = 1;
-    for (size_t i = 1; i < multipliers.size(); ++i) {
-      product *= multipliers[i];
-      relus[i + 1] *= product;
-    }
-    multipliers[0] = SmallestFirstMultiplier(relus, problem.order, problem.bound);
+    multipliers[0] = SmallestFirstMultiplier(StageLines(problem.stage_weights, multipliers),
+                                             problem.order, problem.bound);
     if (multipliers[0] != 0) solutions.push_back(multipliers);
 
     size_t digit = multipliers.size() - 1;  // count on, the last multiplier fastest

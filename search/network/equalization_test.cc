@@ -19,9 +19,17 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using Multipliers = std::vector<int64_t>;
 
+Architecture Basic(const std::vector<int64_t>& blocks, int64_t side = 32) {
+  Architecture architecture;
+  architecture.side = side;
+  architecture.blocks = blocks;
+  architecture.multipliers.assign(blocks.empty() ? 0 : blocks.size() - 1, 1.0);
+  return architecture;
+}
+
 std::vector<Multipliers> Solve(const std::vector<int64_t>& blocks,
                                const std::vector<int64_t>& order, int64_t bound = 16) {
-  const auto weights = BasicBlockStageWeights(blocks, 32);
+  const auto weights = StageWeights(Basic(blocks));
   EXPECT_TRUE(weights.ok()) << weights.status();
   const auto solutions =
       SolveEqualization({.stage_weights = *weights, .order = order, .bound = bound});
@@ -30,16 +38,16 @@ std::vector<Multipliers> Solve(const std::vector<int64_t>& blocks,
 }
 
 // Every tuple, tried out; the rule as it is written.
-std::vector<Multipliers> BruteForce(const std::vector<int64_t>& weights,
+std::vector<Multipliers> BruteForce(const std::vector<StageWeight>& weights,
                                     const std::vector<int64_t>& order, int64_t bound) {
   std::map<Multipliers, int64_t> smallest;  // first multiplier by all the others
   Multipliers tuple(weights.size() - 1, 2);
   for (;;) {
-    std::vector<int64_t> relus = weights;
-    int64_t product = 1;
+    std::vector<int64_t> relus = {weights[0].own};
+    int64_t width = 1;
     for (size_t i = 0; i < tuple.size(); ++i) {
-      product *= tuple[i];
-      relus[i + 1] *= product;
+      relus.push_back(weights[i + 1].previous * width + weights[i + 1].own * width * tuple[i]);
+      width *= tuple[i];
     }
     bool follows = true;
     for (size_t i = 1; i < order.size(); ++i) {
@@ -84,8 +92,8 @@ TEST(EqualizationTest, ResNet34ContainsThePublishedChoice) {
 
 TEST(EqualizationTest, TheStemStaysOutOfStageOne) {
   // With the stem, stage 1 of ResNet18 would weigh 5/4 of what it does: all four solutions fail.
-  std::vector<int64_t> weights = *BasicBlockStageWeights({2, 2, 2, 2}, 32);
-  weights[0] = weights[0] * 5 / 4;
+  std::vector<StageWeight> weights = *StageWeights(Basic({2, 2, 2, 2}));
+  weights[0].own = weights[0].own * 5 / 4;
   const auto solutions =
       SolveEqualization({.stage_weights = weights, .order = {3, 2, 4, 1}, .bound = 16});
   ASSERT_TRUE(solutions.ok()) << solutions.status();
@@ -101,19 +109,21 @@ TEST(EqualizationTest, AgreesWithBruteForceForRandomBackbonesAndOrders) {
   for (int round = 0; round < 2000; ++round) {
     const size_t stages = 3 + random.Below(3);
     const auto bound = static_cast<int64_t>(2 + random.Below(stages == 5 ? 5 : 11));
-    std::vector<int64_t> blocks;
+    std::vector<StageWeight> weights;
+    const bool pre_activation = random.Below(2) == 1;
     for (size_t i = 0; i < stages; ++i) {
-      blocks.push_back(static_cast<int64_t>(1 + random.Below(6)));
+      const auto depth = static_cast<int64_t>(1 + random.Below(6));
+      const int64_t side = 16 >> i;
+      weights.push_back({.own = (2 * depth - (pre_activation ? 1 : 0)) * side * side,
+                         .previous = pre_activation && i > 0 ? 4 * side * side : 0});
     }
     std::vector<int64_t> order = random.Permutation(static_cast<int64_t>(stages));
     for (int64_t& stage : order) ++stage;
-    const std::vector<int64_t> weights = *BasicBlockStageWeights(blocks, 32);
     const auto solutions =
         SolveEqualization({.stage_weights = weights, .order = order, .bound = bound});
     ASSERT_TRUE(solutions.ok()) << solutions.status();
     ASSERT_EQ(*solutions, BruteForce(weights, order, bound))
-        << "round " << round << ", order " << testing::PrintToString(order) << ", blocks "
-        << testing::PrintToString(blocks);
+        << "round " << round << ", order " << testing::PrintToString(order);
     found += solutions->size();
   }
   EXPECT_GT(found, 1000u);  // the comparison was not about empty lists
@@ -124,7 +134,7 @@ TEST(EqualizationTest, SolutionsOrderTheExactCountsOfTheNetworks) {
     const std::vector<int64_t> blocks = {3, 4, 6, 3};
     const std::vector<int64_t> order = {3, 2, 4, 1};
     const auto solutions = SolveEqualization(
-        {.stage_weights = *BasicBlockStageWeights(blocks, side), .order = order, .bound = 16});
+        {.stage_weights = *StageWeights(Basic(blocks, side)), .order = order, .bound = 16});
     ASSERT_TRUE(solutions.ok()) << solutions.status();
     ASSERT_FALSE(solutions->empty());
     for (const Multipliers& multipliers : *solutions) {
@@ -166,7 +176,7 @@ TEST(EqualizationTest, BadProblemsAreRefusedByField) {
     EqualizationProblem problem;
     std::string message;
   };
-  const std::vector<int64_t> weights = {64, 16, 4, 1};
+  const std::vector<StageWeight> weights = {{64, 0}, {16, 0}, {4, 0}, {1, 0}};
   const Case cases[] = {
       {{weights, {3, 2, 4}, 16}, "order: found [3, 2, 4]; allowed: each stage number from 1 to 4"},
       {{weights, {3, 2, 4, 4}, 16}, "order: found [3, 2, 4, 4]"},
@@ -175,10 +185,14 @@ TEST(EqualizationTest, BadProblemsAreRefusedByField) {
       {{weights, {}, 16}, "order: found []"},
       {{weights, {3, 2, 4, 1}, 1}, "bound: found 1; allowed: 2 to 64"},
       {{weights, {3, 2, 4, 1}, 65}, "bound: found 65; allowed: 2 to 64"},
-      {{{1, 1}, {1, 2}, 16}, "stage_weights: found 2 stages; allowed: 3 to 5"},
-      {{{1, 1, 1, 1, 1, 1}, {1, 2, 3, 4, 5, 6}, 16}, "stage_weights: found 6 stages"},
-      {{{1, 0, 1}, {1, 2, 3}, 16}, "stage_weights: found 0"},
-      {{{1, 1, int64_t{1} << 40}, {1, 2, 3}, 16}, "stage_weights: found 1099511627776"},
+      {{{{1, 0}, {1, 0}}, {1, 2}, 16}, "stage_weights: found 2 stages; allowed: 3 to 5"},
+      {{{{1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}}, {1, 2, 3, 4, 5, 6}, 16},
+       "stage_weights: found 6 stages"},
+      {{{{1, 0}, {0, 0}, {1, 0}}, {1, 2, 3}, 16}, "stage_weights: found 0"},
+      {{{{1, 1}, {1, 0}, {1, 0}}, {1, 2, 3}, 16}, "stage_weights: found 1 of the stage before"},
+      {{{{1, 0}, {1, -1}, {1, 0}}, {1, 2, 3}, 16}, "stage_weights: found -1 of the stage before"},
+      {{{{1, 0}, {1, 0}, {int64_t{1} << 40, 0}}, {1, 2, 3}, 16},
+       "stage_weights: found 1099511627776"},
   };
   for (const Case& c : cases) {
     const auto solutions = SolveEqualization(c.problem);
@@ -186,8 +200,8 @@ TEST(EqualizationTest, BadProblemsAreRefusedByField) {
     EXPECT_EQ(solutions.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(solutions.status().message()), HasSubstr(c.message));
   }
-  EXPECT_FALSE(BasicBlockStageWeights({}, 32).ok());
-  EXPECT_FALSE(BasicBlockStageWeights({2, 0, 2}, 32).ok());
+  EXPECT_FALSE(StageWeights(Basic({})).ok());
+  EXPECT_FALSE(StageWeights(Basic({2, 0, 2})).ok());
 }
 
 }  // namespace

@@ -1,189 +1,152 @@
 #include "search/network/names.h"
 
 #include <algorithm>
-#include <charconv>
-#include <map>
-#include <system_error>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "base/status_macros.h"
+#include "search/network/architecture_text.h"
 
 namespace reluscape {
 namespace {
 
 constexpr size_t kLongestText = 1000;
-constexpr char kCanonicalPrefix[] = "basic:";
 constexpr char kHybReNetPrefix[] = "hrn-";
 constexpr char kDefaultBackbone[] = "resnet18";
 constexpr int64_t kHybReNetBaseChannels = 16;  // DeepReShape's HRNs; PrivCirNet's HRN-5x5x3x
-
-std::string Quoted(const std::string& text) { return absl::StrCat("\"", text, "\""); }
 
 bool StartsWith(const std::string& text, const std::string& prefix) {
   return text.compare(0, prefix.size(), prefix) == 0;
 }
 
-bool IsDigits(const std::string& text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+std::string PresetNames() {
+  return absl::StrJoin(Presets(), ", ",
+                       [](std::string* out, const Preset& preset) { out->append(preset.name); });
 }
 
-// std::nullopt unless `text` is digits alone and fits.
-std::optional<int64_t> ParseInteger(const std::string& text) {
-  if (!IsDigits(text)) return std::nullopt;
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+std::string AllowedNames() {
+  return absl::StrCat(BackboneNames(), ", hrn-AxBxCx (each with @m behind it), ", PresetNames(),
+                      ", or a canonical text (basic:side=...)");
 }
 
-// "5", "1.5", "0.125": digits with at most three decimals; std::nullopt otherwise.
-std::optional<double> ParseMultiplier(const std::string& text) {
-  const size_t point = text.find('.');
-  const std::string whole = text.substr(0, point);
-  std::string decimals = point == std::string::npos ? "0" : text.substr(point + 1);
-  if (!IsDigits(decimals) || decimals.size() > 3) return std::nullopt;
-  decimals.resize(3, '0');
-  const std::optional<int64_t> units = ParseInteger(whole);
-  if (!units || *units > static_cast<int64_t>(kMaxMultiplier)) return std::nullopt;
-  return static_cast<double>(*units * 1000 + ParseInteger(decimals).value_or(0)) / 1000;
-}
+// The parts of "hrn-5x5x3x@16:resnet34"; what is missing is empty.
+struct NameParts {
+  std::string head;
+  std::optional<std::string> base_channels;
+  std::optional<std::string> backbone;
+};
 
-std::string FormatMultiplier(double multiplier) {
-  char buffer[400];  // the longest finite double has 309 digits before its point
-  const auto [end, error] =
-      std::to_chars(buffer, buffer + sizeof(buffer), multiplier, std::chars_format::fixed);
-  return error == std::errc() ? std::string(buffer, end) : absl::StrCat(multiplier);
-}
-
-int64_t ReadInteger(const std::string& field, const std::string& text, FieldErrors& errors) {
-  const std::optional<int64_t> value = ParseInteger(text);
-  if (!value) errors.Add(field, Quoted(text), "an integer");
-  return value.value_or(0);
-}
-
-std::vector<double> ReadMultipliers(const std::vector<std::string>& texts, FieldErrors& errors) {
-  std::vector<double> multipliers;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const std::optional<double> value = ParseMultiplier(texts[i]);
-    if (!value) {
-      errors.Add(absl::StrCat("multipliers[", i, "]"), Quoted(texts[i]),
-                 "0.001 to 1000 with at most three decimals");
-    }
-    multipliers.push_back(value.value_or(0));
+NameParts SplitName(const std::string& text) {
+  NameParts parts{.head = text, .base_channels = {}, .backbone = {}};
+  if (const size_t colon = parts.head.find(':'); colon != std::string::npos) {
+    parts.backbone = parts.head.substr(colon + 1);
+    parts.head.resize(colon);
   }
-  return multipliers;
+  if (const size_t at = parts.head.find('@'); at != std::string::npos) {
+    parts.base_channels = parts.head.substr(at + 1);
+    parts.head.resize(at);
+  }
+  return parts;
+}
+
+// The multipliers of "hrn-5x5x3x", as many as the backbone has.
+void ReadHybReNet(const std::string& head, const Backbone& backbone, Architecture& architecture,
+                  FieldErrors& errors) {
+  const std::string list = head.substr(sizeof(kHybReNetPrefix) - 1);
+  if (list.empty() || list.back() != 'x') {
+    errors.Add("name", Quoted(head), "hrn-AxBxCx with an x behind each multiplier");
+    return;
+  }
+  const std::string multipliers = list.substr(0, list.size() - 1);
+  const auto given = static_cast<size_t>(std::count(multipliers.begin(), multipliers.end(), 'x'));
+  const size_t wanted = backbone.architecture.multipliers.size();
+  if (given + 1 != wanted) {
+    errors.Add("multipliers", absl::StrCat(given + 1, " multipliers in ", Quoted(head)),
+               absl::StrCat(wanted, " for ", backbone.name, " with its ", wanted + 1, " stages"));
+    return;
+  }
+  const ArchitectureField& field = *FindField("multipliers");
+  field.read(field.name, multipliers, architecture, errors);
 }
 
 // "resnet18", "hrn-5x5x3x@16:resnet34", ... without modifiers.
-std::optional<Architecture> ParseUnmodified(const std::string& text, FieldErrors& errors) {
-  Architecture architecture;
-  std::string head = text;
-  std::optional<std::string> backbone_name;
-  std::optional<std::string> base_channels;
-  if (const size_t colon = head.find(':'); colon != std::string::npos) {
-    backbone_name = head.substr(colon + 1);
-    head.resize(colon);
-  }
-  if (const size_t at = head.find('@'); at != std::string::npos) {
-    base_channels = head.substr(at + 1);
-    head.resize(at);
-  }
-  const bool hybrenet = StartsWith(head, kHybReNetPrefix);
-  if (!hybrenet && backbone_name && FindBackbone(head) != nullptr) {
-    errors.Add("backbone", Quoted(*backbone_name), "a backbone behind hrn-... names only");
+std::optional<Architecture> ReadUnmodified(const std::string& text, FieldErrors& errors) {
+  const NameParts parts = SplitName(text);
+  const bool hybrenet = StartsWith(parts.head, kHybReNetPrefix);
+  const std::string depth = hybrenet ? parts.backbone.value_or(kDefaultBackbone) : parts.head;
+  const std::optional<Backbone> backbone = FindBackbone(depth);
+  if (!backbone) {
+    errors.Add(hybrenet ? "backbone" : "name", Quoted(depth),
+               hybrenet ? BackboneNames() : AllowedNames());
     return std::nullopt;
   }
-  const std::string depth = hybrenet ? backbone_name.value_or(kDefaultBackbone) : head;
-  const Backbone* backbone = FindBackbone(depth);
-  if (backbone == nullptr) {
-    if (hybrenet) {
-      errors.Add("backbone", Quoted(depth), BackboneNames());
-    } else {
-      errors.Add("name", Quoted(head),
-                 absl::StrCat(BackboneNames(),
-                              ", hrn-AxBxCx (each with @m behind it), or a canonical text "
-                              "(basic:side=...)"));
-    }
+  if (!hybrenet && parts.backbone) {
+    errors.Add("backbone", Quoted(*parts.backbone), "a backbone behind hrn-... names only");
     return std::nullopt;
   }
-  architecture.blocks = backbone->blocks;
-  architecture.multipliers = backbone->multipliers;
-  architecture.base_channels = hybrenet ? kHybReNetBaseChannels : backbone->base_channels;
+  Architecture architecture = backbone->architecture;
   if (hybrenet) {
-    const std::string list = head.substr(sizeof(kHybReNetPrefix) - 1);
-    if (list.empty() || list.back() != 'x') {
-      errors.Add("name", Quoted(head), "hrn-AxBxCx with an x behind each multiplier");
-      return std::nullopt;
-    }
-    const std::vector<std::string> texts = absl::StrSplit(list.substr(0, list.size() - 1), 'x');
-    if (texts.size() != backbone->multipliers.size()) {
-      errors.Add("multipliers", absl::StrCat(texts.size(), " multipliers in ", Quoted(head)),
-                 absl::StrCat(backbone->multipliers.size(), " for ", backbone->name, " with its ",
-                              backbone->blocks.size(), " stages"));
-      return std::nullopt;
-    }
-    architecture.multipliers = ReadMultipliers(texts, errors);
+    architecture.base_channels = kHybReNetBaseChannels;
+    ReadHybReNet(parts.head, *backbone, architecture, errors);
   }
-  if (base_channels) {
-    architecture.base_channels = ReadInteger("base_channels", *base_channels, errors);
+  if (parts.base_channels) {
+    const ArchitectureField& field = *FindField("m");
+    field.read(field.name, *parts.base_channels, architecture, errors);
   }
-  if (!errors.empty()) return std::nullopt;
   return architecture;
 }
 
-std::optional<Architecture> ParseName(const std::string& text, FieldErrors& errors) {
-  const std::vector<std::string> parts = absl::StrSplit(text, '+');
-  std::optional<Architecture> architecture = ParseUnmodified(parts[0], errors);
-  bool stem_relu = false;
+// With the preset's fixed side where `side` is another.
+std::optional<Architecture> ReadName(const std::string& text, int64_t side, FieldErrors& errors) {
+  std::vector<std::string> parts = absl::StrSplit(text, '+');
+  std::set<std::string> seen;
   for (size_t i = 1; i < parts.size(); ++i) {
-    if (parts[i] == "stem-relu" && !stem_relu) {
-      stem_relu = true;
-    } else {
-      errors.Add("modifier", Quoted("+" + parts[i]), "+stem-relu, once");
+    if (!seen.insert(parts[i].substr(0, parts[i].find(':'))).second) {
+      errors.Add("modifier", Quoted("+" + parts[i]), "each modifier once");
     }
   }
-  if (!architecture || !errors.empty()) return std::nullopt;
-  architecture->stem_relu = stem_relu;
+  for (const Preset& preset : Presets()) {
+    if (parts[0] != preset.name) continue;
+    if (side != preset.side) {
+      errors.Add("side", absl::StrCat(side), absl::StrCat(preset.side, " for ", preset.name));
+    }
+    const std::vector<std::string> expanded = absl::StrSplit(preset.expanded, '+');
+    parts.insert(parts.begin() + 1, expanded.begin() + 1, expanded.end());
+    parts[0] = expanded[0];
+    break;
+  }
+  std::optional<Architecture> architecture = ReadUnmodified(parts[0], errors);
+  Architecture modified = architecture.value_or(Architecture{});
+  for (size_t i = 1; i < parts.size(); ++i) ApplyModifier(parts[i], modified, errors);
+  if (architecture) architecture = modified;
   return architecture;
 }
 
 std::optional<Architecture> ReadCanonicalText(const std::string& text, FieldErrors& errors) {
-  static const char* const kKeys[] = {"side", "classes", "m", "blocks", "multipliers", "stem-relu"};
-  std::map<std::string, std::string> values;
-  const std::vector<std::string> parts =
-      absl::StrSplit(text.substr(sizeof(kCanonicalPrefix) - 1), ':');
-  for (const std::string& part : parts) {
-    const size_t equals = part.find('=');
-    const std::string key = part.substr(0, equals);
-    if (equals == std::string::npos ||
-        std::find(std::begin(kKeys), std::end(kKeys), key) == std::end(kKeys) ||
-        !values.emplace(key, part.substr(equals + 1)).second) {
-      errors.Add("canonical text", Quoted(part),
-                 absl::StrCat(absl::StrJoin(kKeys, ", "), ", each once, as in key=value"));
+  const size_t colon = text.find(':');
+  Architecture architecture = DefaultsOf(*FindFamily(text.substr(0, colon)));
+  std::set<std::string> seen;
+  for (const auto part : absl::StrSplit(text.substr(colon + 1), ':')) {
+    const std::string pair(part);
+    const size_t equals = pair.find('=');
+    const ArchitectureField* field =
+        equals == std::string::npos ? nullptr : FindField(pair.substr(0, equals));
+    if (field == nullptr || !seen.insert(field->key).second) {
+      const std::string keys = absl::StrJoin(
+          ArchitectureFields(), ", ",
+          [](std::string* out, const ArchitectureField& known) { out->append(known.key); });
+      errors.Add("canonical text", Quoted(pair),
+                 absl::StrCat(keys, ", each at most once, as in key=value"));
+      continue;
+    }
+    field->read(field->name, pair.substr(equals + 1), architecture, errors);
+  }
+  for (const ArchitectureField& field : ArchitectureFields()) {
+    if (field.required && !seen.contains(field.key)) {
+      errors.Add(field.name, "nothing", absl::StrCat("a value: ", field.key, "=..."));
     }
   }
-  for (const char* key : kKeys) {
-    if (!values.contains(key)) errors.Add(key, "nothing", "a value");
-  }
-  if (!errors.empty()) return std::nullopt;
-
-  Architecture architecture;
-  architecture.side = ReadInteger("side", values["side"], errors);
-  architecture.classes = ReadInteger("classes", values["classes"], errors);
-  architecture.base_channels = ReadInteger("base_channels", values["m"], errors);
-  const std::vector<std::string> blocks = absl::StrSplit(values["blocks"], 'x');
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    architecture.blocks.push_back(ReadInteger(absl::StrCat("blocks[", i, "]"), blocks[i], errors));
-  }
-  architecture.multipliers = ReadMultipliers(absl::StrSplit(values["multipliers"], 'x'), errors);
-  architecture.stem_relu = values["stem-relu"] == "yes";
-  if (!architecture.stem_relu && values["stem-relu"] != "no") {
-    errors.Add("stem-relu", Quoted(values["stem-relu"]), "yes or no");
-  }
-  if (!errors.empty()) return std::nullopt;
   return architecture;
 }
 
@@ -196,24 +159,25 @@ std::optional<Architecture> Parse(const std::string& text, int64_t side, int64_t
   if (text.size() > kLongestText) {
     own.Add("name", absl::StrCat(text.size(), " characters"),
             absl::StrCat("at most ", kLongestText));
-  } else if (StartsWith(text, kCanonicalPrefix)) {
+  } else if (IsCanonicalText(text)) {
     architecture = ReadCanonicalText(text, own);
-    if (architecture && side != 0 && architecture->side != side) {
+    const bool read = own.empty();
+    if (read && side != 0 && architecture->side != side) {
       own.Add("side", absl::StrCat(architecture->side, " in the canonical text"),
               absl::StrCat(side, ", the side of the images"));
     }
-    if (architecture && classes != 0 && architecture->classes != classes) {
+    if (read && classes != 0 && architecture->classes != classes) {
       own.Add("classes", absl::StrCat(architecture->classes, " in the canonical text"),
               absl::StrCat(classes, ", the classes of the data set"));
     }
   } else {
-    architecture = ParseName(text, own);
+    architecture = ReadName(text, side, own);
     if (architecture) {
       architecture->side = side;
       architecture->classes = classes;
     }
   }
-  if (architecture) StageShapes(*architecture, own);
+  if (own.empty()) StageShapes(*architecture, own);
   for (const FieldError& error : own.errors()) {
     errors.Add(error.field, error.found, error.allowed);
   }
@@ -222,31 +186,6 @@ std::optional<Architecture> Parse(const std::string& text, int64_t side, int64_t
 }
 
 }  // namespace
-
-const std::vector<Backbone>& Backbones() {
-  // ResNet18/34: SNL's public code. ResNet20 to 110 have 6n + 2 layers: He et al., "Deep Residual
-  // Learning for Image Recognition", section 4.2, n = 3, 5, 7, 9, 18.
-  static const auto* const backbones = new std::vector<Backbone>{
-      {"resnet18", {2, 2, 2, 2}, 64, {2, 2, 2}}, {"resnet34", {3, 4, 6, 3}, 64, {2, 2, 2}},
-      {"resnet20", {3, 3, 3}, 16, {2, 2}},       {"resnet32", {5, 5, 5}, 16, {2, 2}},
-      {"resnet44", {7, 7, 7}, 16, {2, 2}},       {"resnet56", {9, 9, 9}, 16, {2, 2}},
-      {"resnet110", {18, 18, 18}, 16, {2, 2}},
-  };
-  return *backbones;
-}
-
-const Backbone* FindBackbone(const std::string& name) {
-  for (const Backbone& backbone : Backbones()) {
-    if (backbone.name == name) return &backbone;
-  }
-  return nullptr;
-}
-
-std::string BackboneNames() {
-  return absl::StrJoin(Backbones(), ", ", [](std::string* out, const Backbone& backbone) {
-    out->append(backbone.name);
-  });
-}
 
 std::optional<Architecture> ParseArchitecture(const std::string& text, int64_t side,
                                               int64_t classes, FieldErrors& errors) {
@@ -271,10 +210,16 @@ absl::StatusOr<Architecture> ParseArchitecture(const std::string& text, int64_t 
   return *architecture;
 }
 
+bool IsCanonicalText(const std::string& text) {
+  const size_t colon = text.find(':');
+  return colon != std::string::npos && FindFamily(text.substr(0, colon)).has_value();
+}
+
 absl::StatusOr<Architecture> ParseCanonicalText(const std::string& text) {
   FieldErrors errors;
-  if (!StartsWith(text, kCanonicalPrefix)) {
-    errors.Add("canonical text", Quoted(text), "a text that starts with basic:");
+  if (!IsCanonicalText(text)) {
+    errors.Add("canonical text", Quoted(text),
+               absl::StrCat("a family and its fields (basic:side=...); families: ", FamilyNames()));
     return errors.ToStatus();
   }
   const std::optional<Architecture> architecture = Parse(text, /*side=*/0, /*classes=*/0, errors);
@@ -284,13 +229,14 @@ absl::StatusOr<Architecture> ParseCanonicalText(const std::string& text) {
 }
 
 std::string CanonicalText(const Architecture& architecture) {
-  return absl::StrCat(
-      kCanonicalPrefix, "side=", architecture.side, ":classes=", architecture.classes,
-      ":m=", architecture.base_channels, ":blocks=", absl::StrJoin(architecture.blocks, "x"),
-      ":multipliers=",
-      absl::StrJoin(architecture.multipliers, "x",
-                    [](std::string* out, double m) { out->append(FormatMultiplier(m)); }),
-      ":stem-relu=", architecture.stem_relu ? "yes" : "no");
+  std::string text = FamilyName(architecture.family);
+  const Architecture defaults = DefaultsOf(architecture.family);
+  for (const ArchitectureField& field : ArchitectureFields()) {
+    const std::string value = field.write(architecture);
+    if (!field.required && value == field.write(defaults)) continue;
+    absl::StrAppend(&text, ":", field.key, "=", value);
+  }
+  return text;
 }
 
 std::string HybReNetName(const std::vector<int64_t>& multipliers, int64_t base_channels,

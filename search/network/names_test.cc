@@ -57,12 +57,13 @@ TEST(NamesTest, EveryNameStandsForItsArchitecture) {
       {"hrn-4x6x3x@2:resnet34+stem-relu", 2, {3, 4, 6, 3}, {4, 6, 3}, true},
   };
   for (const Case& c : cases) {
-    const Architecture expected = {.side = 64,
-                                   .classes = 200,
-                                   .base_channels = c.base_channels,
-                                   .blocks = c.blocks,
-                                   .multipliers = c.multipliers,
-                                   .stem_relu = c.stem_relu};
+    Architecture expected;
+    expected.side = 64;
+    expected.classes = 200;
+    expected.base_channels = c.base_channels;
+    expected.blocks = c.blocks;
+    expected.multipliers = c.multipliers;
+    expected.stem_relu = c.stem_relu;
     EXPECT_EQ(Parsed(c.name, 64, 200), expected) << c.name << " " << CanonicalText(expected);
   }
 }
@@ -94,15 +95,16 @@ TEST(NamesTest, WhatIsWrongIsNamedWithWhatIsAllowed) {
       {"resnet18@99999999999999999999", "base_channels: found \"99999999999999999999\""},
       {"resnet18@65536", "multipliers[0]: found 2 (stage 2 is 131072 channels wide)"},
       {"resnet18:resnet34", "backbone: found \"resnet34\"; allowed: a backbone behind hrn-"},
-      {"resnet18+thinned", "modifier: found \"+thinned\"; allowed: +stem-relu"},
-      {"resnet18+stem-relu+stem-relu", "modifier: found \"+stem-relu\"; allowed: +stem-relu, once"},
+      {"resnet18+thin", "modifier: found \"+thin\"; allowed: +KEY or +KEY:VALUE with KEY one of"},
+      {"resnet18+stem-relu+stem-relu",
+       "modifier: found \"+stem-relu\"; allowed: each modifier once"},
       {"resnet18+", "modifier: found \"+\""},
       {"hrn-", "name: found \"hrn-\"; allowed: hrn-AxBxCx with an x behind each multiplier"},
       {"hrn-5x5x3", "name: found \"hrn-5x5x3\""},
       {"hrn-5x5x", "multipliers: found 2 multipliers in \"hrn-5x5x\"; allowed: 3 for resnet18"},
       {"hrn-5x5x3x:resnet20", "multipliers: found 3 multipliers in \"hrn-5x5x3x\"; allowed: 2"},
       {"hrn-5x5x3x:", "backbone: found \"\"; allowed: resnet18"},
-      {"hrn-5x5x3x:vgg16", "backbone: found \"vgg16\"; allowed: resnet18"},
+      {"hrn-5x5x3x:vgg13", "backbone: found \"vgg13\"; allowed: resnet18"},
       {"hrn-0x5x3x", "multipliers[0]: found 0; allowed: 0.001 to 1000"},
       {"hrn-5x0.0x3x", "multipliers[1]: found 0; allowed: 0.001 to 1000"},
       {"hrn-5xx3x", "multipliers[1]: found \"\"; allowed: 0.001 to 1000"},
@@ -186,7 +188,7 @@ TEST(CanonicalTextTest, WhatIsWrongIsNamed) {
     std::string message;
   };
   const Case cases[] = {
-      {"resnet18", "canonical text: found \"resnet18\"; allowed: a text that starts with basic:"},
+      {"resnet18", "canonical text: found \"resnet18\"; allowed: a family and its fields"},
       {"basic:", "canonical text: found \"\""},
       {"basic:" + good + ":", "canonical text: found \"\""},
       {"basic:" + good + ":m=16", "canonical text: found \"m=16\""},
@@ -194,7 +196,7 @@ TEST(CanonicalTextTest, WhatIsWrongIsNamed) {
       {"basic:side:classes=100", "canonical text: found \"side\""},
       {"basic:side=32", "classes: found nothing; allowed: a value"},
       {"basic:side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3:stem-relu=maybe",
-       "stem-relu: found \"maybe\"; allowed: yes or no"},
+       "stem_relu: found \"maybe\"; allowed: no, yes"},
       {"basic:side=-32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3:stem-relu=no",
        "side: found \"-32\"; allowed: an integer"},
       {"basic:side=1000:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3:stem-relu=no",

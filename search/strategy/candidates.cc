@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "search/network/deepreshape.h"
 #include "search/network/equalization.h"
 
 namespace reluscape {
@@ -42,8 +43,7 @@ class Collector {
   // Builds and counts. Errors go to `errors`, with the fields of Architecture.
   std::optional<ProposedNetwork> Expand(const std::string& name, const Architecture& architecture,
                                         FieldErrors& errors);
-  void AddSolution(const std::string& field, const DeepReShapeSpec& generator,
-                   const Backbone& backbone, int64_t base_channels,
+  void AddSolution(const std::string& field, const Backbone& backbone, int64_t base_channels,
                    const std::vector<int64_t>& multipliers);
   // Full, with one error for the whole Job, where there would be too many.
   void Append(ProposedNetwork network, const std::string& field);
@@ -137,16 +137,11 @@ void Collector::AddNamed(size_t index) {
   Append(*std::move(network), field);
 }
 
-void Collector::AddSolution(const std::string& field, const DeepReShapeSpec& generator,
-                            const Backbone& backbone, int64_t base_channels,
-                            const std::vector<int64_t>& multipliers) {
-  Architecture architecture;
+void Collector::AddSolution(const std::string& field, const Backbone& backbone,
+                            int64_t base_channels, const std::vector<int64_t>& multipliers) {
+  auto [name, architecture] = HybReNet(backbone, multipliers, base_channels);
   architecture.side = spec_.data.side;
   architecture.classes = spec_.data.classes;
-  architecture.base_channels = base_channels;
-  architecture.blocks = backbone.blocks;
-  architecture.multipliers.assign(multipliers.begin(), multipliers.end());
-  const std::string name = HybReNetName(multipliers, base_channels, generator.backbone);
   FieldErrors own;
   StageShapes(architecture, own);
   if (!own.empty()) {
@@ -173,9 +168,9 @@ void Collector::AddGenerated(size_t index) {
   if (full_) return;
   const std::string field = Element("candidates.deepreshape", index);
   const DeepReShapeSpec& generator = spec_.candidates.deepreshape[index];
-  const Backbone* backbone = FindBackbone(generator.backbone);
+  std::optional<Backbone> backbone = FindBackbone(generator.backbone);
   bool valid = true;
-  if (backbone == nullptr) {
+  if (!backbone) {
     errors_.Add(field + ".backbone", Quoted(generator.backbone), BackboneNames());
     valid = false;
   }
@@ -187,14 +182,15 @@ void Collector::AddGenerated(size_t index) {
     valid &= CheckRange(Element(field + ".base_channels", i), generator.base_channels[i], 1,
                         kMaxChannels, errors_);
   }
-  if (backbone == nullptr) return;
+  if (!backbone) return;
 
-  const absl::StatusOr<std::vector<int64_t>> weights =
-      BasicBlockStageWeights(backbone->blocks, spec_.data.side);
+  backbone->architecture.side = spec_.data.side;
+  const absl::StatusOr<std::vector<StageWeight>> weights = StageWeights(backbone->architecture);
   if (!weights.ok()) {
     errors_.Add(field + ".backbone",
-                absl::StrCat(backbone->name, " on images of side ", spec_.data.side),
-                "a backbone whose last stage still has an input to halve");
+                absl::StrCat(backbone->name, " on images of side ", spec_.data.side, ", where ",
+                             std::string(weights.status().message())),
+                "a backbone that can be built on them");
     return;
   }
   const EqualizationProblem problem = {
@@ -226,7 +222,7 @@ void Collector::AddGenerated(size_t index) {
   for (const int64_t base_channels : generator.base_channels) {
     for (const std::vector<int64_t>& multipliers : *solutions) {
       if (full_) return;
-      AddSolution(field, generator, *backbone, base_channels, multipliers);
+      AddSolution(field, *backbone, base_channels, multipliers);
     }
   }
 }

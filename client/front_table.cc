@@ -172,7 +172,7 @@ std::string FrontCsv(const v1::Front& front) {
     header.push_back(absl::StrCat("latency_", model, "_s"));
   }
   for (const char* name : {"on_front", "seed_pretrain", "seed_linearize", "seed_fine_tune",
-                           "seed_split", "recipe", "data_hash", "split_hash"}) {
+                           "seed_split", "recipe", "data_hash", "split_hash", "origin"}) {
     header.emplace_back(name);
   }
   std::string text = CsvRecord(header);
@@ -199,12 +199,13 @@ std::string FrontCsv(const v1::Front& front) {
         const auto found = result->latency().find(model);
         row.push_back(found == result->latency().end() ? "" : ExactNumber(found->second));
       }
-      row.insert(
-          row.end(),
-          {result->on_front() ? "true" : "false", absl::StrCat(result->seeds().pretrain()),
-           absl::StrCat(result->seeds().linearize()), absl::StrCat(result->seeds().fine_tune()),
-           absl::StrCat(result->seeds().split()), result->recipe(),
-           result->measurement().data_hash(), result->measurement().split_hash()});
+      row.insert(row.end(),
+                 {result->on_front() ? "true" : "false", absl::StrCat(result->seeds().pretrain()),
+                  result->seeds().has_linearize() ? absl::StrCat(result->seeds().linearize()) : "",
+                  result->seeds().has_fine_tune() ? absl::StrCat(result->seeds().fine_tune()) : "",
+                  absl::StrCat(result->seeds().split()), result->recipe(),
+                  result->measurement().data_hash(), result->measurement().split_hash(),
+                  result->origin()});
       text += CsvRecord(row);
     }
   }

@@ -32,17 +32,23 @@ struct TaskDescription {
   std::string network;  // canonical text (search/network/names.h)
   DataSpec data;
   StageSettings settings;
-  // linearize: all Budgets of the Candidate, largest first; fine-tune: its one Budget.
+  // linearize: all Budgets of the Candidate, largest first; fine-tune: its one Budget; pretrain:
+  // none, or the network's own ReLU count where the training ends in a Result.
   std::vector<int64_t> budgets;
   uint64_t seed = 0;        // of this stage: initial weights, order of images, augmentation
   uint64_t split_seed = 0;  // of the Job: which images are validation and training images
-  // The data hash and split hash that the Candidate's pretrain found; empty for pretrain. A
-  // Worker that finds others fails the Task: its copy of the data set differs.
+  // The data hash and split hash that the Candidate's pretrain found, or its teacher's; empty for
+  // a pretrain without teacher. A Worker that finds others fails the Task: its copy of the data set
+  // differs.
   std::string data_hash;
   std::string split_hash;
   ArtifactRef weights;     // linearize, fine-tune: the pretrained network (teacher and start)
   ArtifactRef snapshot;    // fine-tune: where the descent met the Budget
   ArtifactRef checkpoint;  // to resume from; empty on a first Attempt
+  // pretrain with distillation: the canonical text of the network to learn from, and its weights.
+  // Both empty: cross-entropy alone.
+  std::string teacher_network;
+  ArtifactRef teacher;
 };
 
 // One finished epoch. Accuracies are fractions in [0, 1].
@@ -148,8 +154,8 @@ struct TaskReport {
   int64_t epochs_planned = 0;              // of the stage; for linearize its cap
   ArtifactRef checkpoint;                  // newest, if any
   std::vector<SnapshotReport> snapshots;   // linearize: all of this Attempt so far
-  ArtifactRef weights;                     // pretrain, kSucceeded
-  std::optional<ResultReport> result;      // fine-tune, kSucceeded
+  ArtifactRef weights;                     // pretrain without Budgets, kSucceeded
+  std::optional<ResultReport> result;      // fine-tune or pretrain with a Budget, kSucceeded
   std::optional<Failure> failure;          // kFailed
   std::optional<Measurement> measurement;  // known once the data is loaded; needed for kSucceeded
   double device_seconds = 0;  // spent on the line of work that leads to the newest state, with

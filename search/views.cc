@@ -2,6 +2,30 @@
 
 namespace reluscape {
 
+const char* CandidateRoleName(CandidateRole role) {
+  switch (role) {
+    case CandidateRole::kSearch:
+      return "search";
+    case CandidateRole::kTeacher:
+      return "teacher";
+    case CandidateRole::kStage:
+      return "stage";
+    case CandidateRole::kWhole:
+      return "whole";
+  }
+  return "";
+}
+
+std::vector<int64_t> CriticalityView::Order() const {
+  std::vector<int64_t> order(stages.size());
+  for (const StageCriticality& stage : stages) {
+    if (stage.rank >= 1 && stage.rank <= static_cast<int64_t>(order.size())) {
+      order[static_cast<size_t>(stage.rank - 1)] = stage.stage;
+    }
+  }
+  return order;
+}
+
 const char* TaskStateName(TaskState state) {
   switch (state) {
     case TaskState::kBlocked:

@@ -36,6 +36,16 @@ enum class JobState { kRunning, kFinished, kFailed, kCancelled };
 // failed; Results of the others stand), "CANCELLED".
 const char* JobStateName(JobState state);
 
+// What a Candidate is trained for.
+enum class CandidateRole {
+  kSearch,   // pretrain, linearize, a fine-tune per Budget
+  kTeacher,  // pretrain alone; others learn from it
+  kStage,    // pretrain alone, with ReLUs in one stage, from its teacher
+  kWhole,    // pretrain alone, from its teacher; its network with all its ReLUs is its one Result
+};
+// "search", "teacher", "stage", "whole".
+const char* CandidateRoleName(CandidateRole role);
+
 struct TaskView {
   TaskId id;
   CandidateId candidate;
@@ -66,6 +76,12 @@ struct CandidateView {
   int64_t parameters = 0;
   std::vector<int64_t> budgets;  // largest first
   std::vector<TaskView> tasks;
+  CandidateRole role = CandidateRole::kSearch;
+  int64_t measured_stage = 0;  // of kStage, from 1; else 0
+  CandidateId teacher;         // 0 = none
+  // Where it comes from: "named"; or the generator with its order and that order's source. Empty
+  // for a Candidate of before this was recorded.
+  std::string origin;
 };
 
 struct JobView {
@@ -83,6 +99,34 @@ struct JobView {
   std::map<std::string, int64_t> tasks;  // number by state name
   std::string message;                   // what it waits for, if nothing runs
   std::vector<std::string> objectives;
+  JobKind kind = JobKind::kSearch;
+};
+
+// How much accuracy the ReLUs of one stage are worth.
+struct StageCriticality {
+  int64_t stage = 0;            // from 1
+  int64_t relus = 0;            // of the stage
+  double accuracy = 0;          // validation, ReLUs in this stage alone; mean over the replicates
+  double accuracy_lowest = 0;   // of a replicate
+  double accuracy_highest = 0;  // of a replicate
+  int64_t replicates = 0;
+  double score = 0;
+  int64_t rank = 0;  // 1 = most critical
+
+  friend bool operator==(const StageCriticality&, const StageCriticality&) = default;
+};
+
+// Of one network, as a Job of kind kCriticality measured it.
+struct CriticalityView {
+  CandidateId candidate;  // the full network, replicate 0
+  std::string name;
+  std::string network;
+  std::string network_hash;
+  CriticalitySettings settings;
+  std::vector<StageCriticality> stages;  // from the input on
+
+  // Stage numbers, most critical first.
+  std::vector<int64_t> Order() const;
 };
 
 struct ResultView {
@@ -104,11 +148,11 @@ struct ResultView {
   std::map<std::string, double> latency;  // seconds by cost model
   bool on_front = false;
   uint64_t seed_pretrain = 0;
-  uint64_t seed_linearize = 0;
-  uint64_t seed_fine_tune = 0;
+  std::optional<uint64_t> seed_linearize;  // nothing where nothing was linearized
+  std::optional<uint64_t> seed_fine_tune;  // likewise
   uint64_t seed_split = 0;
   std::string recipe;
-  Measurement measurement;  // of the fine-tune
+  Measurement measurement;  // of the Task that ended in it
   double seconds_pretrain = 0;
   double seconds_linearize = 0;
   double seconds_fine_tune = 0;
@@ -117,6 +161,7 @@ struct ResultView {
   Time created_at;
   std::vector<LayerRelus> layers;
   ArtifactRef artifact;
+  std::string origin;  // as of the Candidate
 };
 
 // One point of a learning curve.
@@ -163,6 +208,7 @@ struct CandidateDetailView {
 struct JobDetailView {
   JobView job;
   std::vector<CandidateView> candidates;
+  std::vector<CriticalityView> criticality;  // of the networks that are measured
 };
 
 // What a Job would become.
@@ -175,6 +221,8 @@ struct PreviewNetwork {
   int64_t macs = 0;
   int64_t parameters = 0;
   std::vector<int64_t> budgets;  // largest first
+  CandidateRole role = CandidateRole::kSearch;
+  std::string origin;
 };
 
 struct Preview {

@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "server/job_planner.h"
 #include "server/lease_policy.h"
+#include "server/order_sources.h"
 #include "server/pricing.h"
 #include "server/report_checks.h"
 #include "server/task_book.h"
@@ -47,7 +48,19 @@ absl::StatusOr<TaskDescription> Describe(Transaction& transaction, const TaskRow
   d.seed = task.seed;
   d.split_seed = job.split_seed;
   d.checkpoint = task.checkpoint;
-  if (task.stage == Stage::kPretrain) return d;
+  if (task.stage == Stage::kPretrain) {
+    if (candidate.role == CandidateRole::kWhole) d.budgets = candidate.budgets;
+    if (!candidate.teacher) return d;
+    d.data_hash = candidate.data_hash;
+    d.split_hash = candidate.split_hash;
+    ASSIGN_OR_RETURN(const CandidateRow teacher, transaction.GetCandidate(candidate.teacher));
+    d.teacher_network = teacher.network;
+    ASSIGN_OR_RETURN(const std::vector<TaskRow> lessons, transaction.ListTasks(candidate.teacher));
+    for (const TaskRow& other : lessons) {
+      if (other.stage == Stage::kPretrain) d.teacher = other.weights;
+    }
+    return d;
+  }
 
   d.data_hash = candidate.data_hash;
   d.split_hash = candidate.split_hash;
@@ -117,7 +130,14 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
                                                   bool validate_only) {
   RETURN_IF_ERROR(CheckRequestId(request_id));
   // Outside of the lock: a large search space takes a while, and Workers should not wait for it.
-  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(spec, spec_json, recipe));
+  OrderSources orders;
+  if (AsksForMeasuredOrders(spec)) {
+    RETURN_IF_ERROR(store_.Transact([&](Transaction& transaction) -> absl::Status {
+      ASSIGN_OR_RETURN(orders, FindOrderSources(spec, transaction));
+      return absl::OkStatus();
+    }));
+  }
+  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(spec, spec_json, recipe, orders));
   SubmitOutcome outcome;
   outcome.preview = std::move(plan.preview);
   if (validate_only) return outcome;
@@ -141,8 +161,12 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
     submitted.job = job;
     submitted.detail = plan.job.name;
     RETURN_IF_ERROR(book.Record(std::move(submitted)));
-    for (CandidateRow& candidate : plan.candidates) {
+    for (size_t i = 0; i < plan.candidates.size(); ++i) {
+      CandidateRow& candidate = plan.candidates[i];
       candidate.job = job;
+      if (const int64_t teacher = plan.teachers[i]; teacher >= 0) {
+        candidate.teacher = plan.candidates[static_cast<size_t>(teacher)].id;
+      }
       ASSIGN_OR_RETURN(candidate.id, transaction.InsertCandidate(candidate));
       for (TaskRow& task : PlanTasks(candidate, plan.job.seed)) {
         ASSIGN_OR_RETURN(task.id, transaction.InsertTask(task));

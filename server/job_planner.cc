@@ -9,8 +9,8 @@ namespace reluscape {
 std::string ShortRecipe(const std::string& recipe) { return recipe.substr(0, 12); }
 
 absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_json,
-                                const std::string& recipe) {
-  ASSIGN_OR_RETURN(const Proposal proposal, CheckedProposal(spec));
+                                const std::string& recipe, const OrderSources& orders) {
+  ASSIGN_OR_RETURN(const Proposal proposal, CheckedProposal(spec, orders.measured, orders.errors));
 
   JobPlan plan;
   plan.job.name = spec.name;
@@ -22,10 +22,14 @@ absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_jso
   plan.job.seed = spec.seed;
   plan.job.split_seed = SplitSeed(spec.seed);
   plan.job.spec_json = spec_json;
+  plan.job.kind = spec.kind;
+  plan.job.criticality = spec.criticality;
 
+  const int64_t replicates = spec.candidates.replicates;
   Preview& preview = plan.preview;
   preview.recipe = ShortRecipe(recipe);
-  preview.notes = proposal.notes;
+  preview.notes = orders.notes;
+  preview.notes.insert(preview.notes.end(), proposal.notes.begin(), proposal.notes.end());
   for (const ProposedNetwork& network : proposal.networks) {
     CandidateRow candidate;
     candidate.name = network.name;
@@ -36,26 +40,34 @@ absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_jso
     candidate.macs = network.counts.macs;
     candidate.parameters = network.counts.parameters;
     candidate.budgets = network.budgets;
+    candidate.role = network.role;
+    candidate.measured_stage = network.measured_stage;
+    candidate.origin = network.origin;
 
     PreviewNetwork shown;
     shown.name = candidate.name;
     shown.network = candidate.network;
-    shown.replicates = spec.candidates.replicates;
+    shown.replicates = replicates;
     shown.relus = candidate.relus;
     shown.relus_with_stem = candidate.relus_with_stem;
     shown.macs = candidate.macs;
     shown.parameters = candidate.parameters;
     shown.budgets = candidate.budgets;
+    shown.role = candidate.role;
+    shown.origin = candidate.origin;
     preview.networks.push_back(std::move(shown));
 
-    const auto budgets = static_cast<int64_t>(network.budgets.size());
-    preview.candidates += spec.candidates.replicates;
-    preview.tasks[StageName(Stage::kPretrain)] += spec.candidates.replicates;
-    preview.tasks[StageName(Stage::kLinearize)] += spec.candidates.replicates;
-    preview.tasks[StageName(Stage::kFineTune)] += spec.candidates.replicates * budgets;
-    for (int64_t replicate = 0; replicate < spec.candidates.replicates; ++replicate) {
+    preview.candidates += replicates;
+    preview.tasks[StageName(Stage::kPretrain)] += replicates;
+    if (network.role == CandidateRole::kSearch) {
+      const auto budgets = static_cast<int64_t>(network.budgets.size());
+      preview.tasks[StageName(Stage::kLinearize)] += replicates;
+      preview.tasks[StageName(Stage::kFineTune)] += replicates * budgets;
+    }
+    for (int64_t replicate = 0; replicate < replicates; ++replicate) {
       candidate.replicate = replicate;
       plan.candidates.push_back(candidate);
+      plan.teachers.push_back(network.teacher < 0 ? -1 : network.teacher * replicates + replicate);
     }
   }
   return plan;

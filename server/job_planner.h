@@ -9,19 +9,22 @@
 #include "absl/status/statusor.h"
 #include "search/job.h"
 #include "search/views.h"
+#include "server/order_sources.h"
 #include "storage/store.h"
 
 namespace reluscape {
 
 struct JobPlan {
   JobRow job;                            // without id and times
-  std::vector<CandidateRow> candidates;  // without ids
+  std::vector<CandidateRow> candidates;  // without ids, teachers before those that learn from them
+  std::vector<int64_t> teachers;         // of each candidate: a place in `candidates`, -1 = none
   Preview preview;
 };
 
-// INVALID_ARGUMENT with one line per wrong field. Writes nothing.
+// INVALID_ARGUMENT with one line per wrong field. Writes nothing. `orders`: what the order_from_job
+// of `spec` come to.
 absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_json,
-                                const std::string& recipe);
+                                const std::string& recipe, const OrderSources& orders = {});
 
 // The Preview's form of a recipe hash: its first 12 hexadecimal digits.
 std::string ShortRecipe(const std::string& recipe);

@@ -105,13 +105,14 @@ absl::Status CheckSnapshot(const SnapshotReport& s, const CandidateRow& candidat
 
 absl::Status CheckResult(const ResultReport& r, const TaskRow& task,
                          const CandidateRow& candidate) {
-  if (r.budget != task.budget) {
-    return Wrong(
-        absl::StrCat("reported a result for budget ", r.budget, " instead of ", task.budget));
+  const bool whole = candidate.role == CandidateRole::kWhole;
+  const int64_t budget = whole ? candidate.relus : task.budget;
+  if (r.budget != budget) {
+    return Wrong(absl::StrCat("reported a result for budget ", r.budget, " instead of ", budget));
   }
-  if (r.relus < 0 || r.relus > task.budget) {
-    return Wrong(
-        absl::StrCat("reported a result with ", r.relus, " ReLUs; allowed: 0 to ", task.budget));
+  if (r.relus < (whole ? budget : 0) || r.relus > budget) {
+    return Wrong(absl::StrCat("reported a result with ", r.relus,
+                              " ReLUs; allowed: ", whole ? "" : "0 to ", budget));
   }
   const std::pair<const char*, double> accuracies[] = {
       {"accuracy_soft", r.accuracy_soft},

@@ -19,7 +19,7 @@ absl::Status CheckMeasurement(const Measurement& measurement, const CandidateRow
 
 absl::Status CheckSnapshot(const SnapshotReport& snapshot, const CandidateRow& candidate);
 
-// `task` is the fine-tune.
+// `task` is the fine-tune, or the pretrain of a Candidate of role kWhole.
 absl::Status CheckResult(const ResultReport& result, const TaskRow& task,
                          const CandidateRow& candidate);
 

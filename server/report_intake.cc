@@ -157,9 +157,16 @@ absl::Status ReportIntake::TakeSuccess(TaskRow& task, const TaskReport& report) 
 
 absl::Status ReportIntake::TakePretrained(TaskRow& task, const TaskReport& report,
                                           const Measurement& m) {
+  ASSIGN_OR_RETURN(CandidateRow candidate, transaction_.GetCandidate(task.candidate));
+  if (candidate.role == CandidateRole::kWhole) return TakeResult(task, report, m);
   if (!report.weights) return FailTask(task, "reported a success without weights", -1);
   if (!artifacts_.Has(report.weights)) return WaitForFile(task, report.weights);
-  ASSIGN_OR_RETURN(CandidateRow candidate, transaction_.GetCandidate(task.candidate));
+  if (candidate.role == CandidateRole::kStage) {
+    ASSIGN_OR_RETURN(const int64_t epochs, transaction_.EpochsStored(task.id));
+    if (epochs == 0) {
+      return FailTask(task, "reported a success without an epoch, whose accuracy is needed", -1);
+    }
+  }
   candidate.data_hash = m.data_hash;
   candidate.split_hash = m.split_hash;
   RETURN_IF_ERROR(transaction_.UpdateCandidate(candidate));
@@ -208,6 +215,7 @@ absl::Status ReportIntake::TakeResult(TaskRow& task, const TaskReport& report,
   for (const TaskRow& other : tasks) {
     if (other.stage == Stage::kPretrain) row.seconds_pretrain = other.device_seconds;
   }
+  if (task.stage == Stage::kPretrain) row.seconds_pretrain = task.device_seconds;
   ASSIGN_OR_RETURN(const std::vector<SnapshotRow> snapshots,
                    transaction_.ListSnapshots(task.candidate));
   for (const SnapshotRow& snapshot : snapshots) {
@@ -215,7 +223,7 @@ absl::Status ReportIntake::TakeResult(TaskRow& task, const TaskReport& report,
       row.seconds_linearize = snapshot.report.device_seconds;
     }
   }
-  row.seconds_fine_tune = task.device_seconds;
+  if (task.stage == Stage::kFineTune) row.seconds_fine_tune = task.device_seconds;
   row.created_at = now_;
   ASSIGN_OR_RETURN(const ResultId id, transaction_.InsertResult(row));
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "server/criticality_scores.h"
 #include "server/lease_policy.h"
 #include "server/task_graph.h"
 #include "server/task_state.h"
@@ -77,7 +78,48 @@ absl::Status TaskBook::AfterFailure(const TaskRow& task) {
     RETURN_IF_ERROR(transaction_.UpdateTask(other));
     RETURN_IF_ERROR(Record(other, "task.cancelled", TaskText(other)));
   }
+  RETURN_IF_ERROR(CancelStudents(task));
   return FinishJobIfDone(task.job);
+}
+
+absl::Status TaskBook::CancelStudents(const TaskRow& task) {
+  if (task.stage != Stage::kPretrain) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<CandidateId> students,
+                   transaction_.ListStudents(task.candidate));
+  for (const CandidateId student : students) {
+    ASSIGN_OR_RETURN(std::vector<TaskRow> waiting, transaction_.ListTasks(student));
+    for (TaskRow& other : waiting) {
+      if (!IsFreedByTeacher(other, task)) continue;
+      const std::string reason =
+          absl::StrCat("the pretrain of its teacher, candidate ", task.candidate.value, " (task ",
+                       task.id.value, "), failed: ", task.message);
+      RETURN_IF_ERROR(CancelTask(other, now_, reason));
+      RETURN_IF_ERROR(transaction_.UpdateTask(other));
+      RETURN_IF_ERROR(Record(other, "task.cancelled", TaskText(other)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TaskBook::FreeStudents(const TaskRow& task) {
+  if (task.stage != Stage::kPretrain) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<CandidateId> students,
+                   transaction_.ListStudents(task.candidate));
+  if (students.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const CandidateRow teacher, transaction_.GetCandidate(task.candidate));
+  for (const CandidateId student : students) {
+    // The teacher's answers hold for its own images and split alone.
+    CandidateRow row;
+    row.id = student;
+    row.data_hash = teacher.data_hash;
+    row.split_hash = teacher.split_hash;
+    RETURN_IF_ERROR(transaction_.UpdateCandidate(row));
+    ASSIGN_OR_RETURN(std::vector<TaskRow> waiting, transaction_.ListTasks(student));
+    for (TaskRow& other : waiting) {
+      if (IsFreedByTeacher(other, task)) RETURN_IF_ERROR(Unblock(other, TaskText(other)));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TaskBook::Succeed(TaskRow& task) {
@@ -88,6 +130,8 @@ absl::Status TaskBook::Succeed(TaskRow& task) {
   for (TaskRow& other : others) {
     if (IsFreedBy(other, task)) RETURN_IF_ERROR(Unblock(other, TaskText(other)));
   }
+  RETURN_IF_ERROR(FreeStudents(task));
+  RETURN_IF_ERROR(ScoreStagesIfMeasured(transaction_, *this, task));
   return FinishJobIfDone(task.job);
 }
 

@@ -36,6 +36,10 @@ class TaskBook {
   absl::Status Unblock(TaskRow& task, const std::string& detail);
   // After `task` has ended in FAILED: cancels what waits for it, and ends the Job if that was all.
   absl::Status AfterFailure(const TaskRow& task);
+  // After the pretrain `task` has succeeded: what learns from its network may begin.
+  absl::Status FreeStudents(const TaskRow& task);
+  // After it has failed: what would have learnt from its network cannot begin.
+  absl::Status CancelStudents(const TaskRow& task);
   absl::Status FinishJobIfDone(JobId job);
 
   Transaction& transaction_;

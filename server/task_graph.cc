@@ -12,15 +12,17 @@ TaskRow PlanTask(const CandidateRow& candidate, uint64_t job_seed, Stage stage, 
   task.stage = stage;
   task.budget = budget;
   task.seed = TaskSeed(job_seed, stage, candidate.network_hash, candidate.replicate);
-  task.state = stage == Stage::kPretrain ? TaskState::kQueued : TaskState::kBlocked;
+  task.state =
+      stage == Stage::kPretrain && !candidate.teacher ? TaskState::kQueued : TaskState::kBlocked;
   return task;
 }
 
 }  // namespace
 
 std::vector<TaskRow> PlanTasks(const CandidateRow& candidate, uint64_t job_seed) {
-  std::vector<TaskRow> tasks = {PlanTask(candidate, job_seed, Stage::kPretrain, 0),
-                                PlanTask(candidate, job_seed, Stage::kLinearize, 0)};
+  std::vector<TaskRow> tasks = {PlanTask(candidate, job_seed, Stage::kPretrain, 0)};
+  if (candidate.role != CandidateRole::kSearch) return tasks;
+  tasks.push_back(PlanTask(candidate, job_seed, Stage::kLinearize, 0));
   for (const int64_t budget : candidate.budgets) {
     tasks.push_back(PlanTask(candidate, job_seed, Stage::kFineTune, budget));
   }
@@ -30,6 +32,11 @@ std::vector<TaskRow> PlanTasks(const CandidateRow& candidate, uint64_t job_seed)
 bool IsFreedBy(const TaskRow& task, const TaskRow& ended) {
   return task.state == TaskState::kBlocked && task.candidate == ended.candidate &&
          ended.stage == Stage::kPretrain && task.stage == Stage::kLinearize;
+}
+
+bool IsFreedByTeacher(const TaskRow& task, const TaskRow& ended) {
+  return task.state == TaskState::kBlocked && task.stage == Stage::kPretrain &&
+         ended.stage == Stage::kPretrain;
 }
 
 bool IsFreedBySnapshot(const TaskRow& task, int64_t budget) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/pareto/front.h"
+#include "storage/criticality_rows.h"
 #include "storage/sqlite_db.h"
 
 namespace reluscape {
@@ -102,6 +103,7 @@ class SqliteResultReader final : public ResultReader {
         ASSIGN_OR_RETURN(CandidateView candidate, ReadCandidate(id));
         detail.candidates.push_back(std::move(candidate));
       }
+      detail.criticality = ReadCriticality(*db_, job);
       return detail;
     });
   }
@@ -241,7 +243,7 @@ class SqliteResultReader final : public ResultReader {
                 "SELECT job_id, name, state, created_at_ms, finished_at_ms, unsealed_at_ms,"
                 " data_set, recipe, spec_json,"
                 " (SELECT count(*) FROM candidates c WHERE c.job_id = j.job_id),"
-                " (SELECT count(*) FROM results r WHERE r.job_id = j.job_id)"
+                " (SELECT count(*) FROM results r WHERE r.job_id = j.job_id), kind"
                 " FROM jobs j WHERE job_id = ?",
                 id);
       if (!row.Step()) return absl::NotFoundError(absl::StrCat("there is no job ", id.value));
@@ -256,6 +258,7 @@ class SqliteResultReader final : public ResultReader {
       job.spec_json = row.Text();
       job.candidates = row.Int();
       job.results = row.Int();
+      job.kind = row.JobKindOf();
     }
     {
       Query row(*db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
@@ -316,7 +319,8 @@ class SqliteResultReader final : public ResultReader {
     {
       Query row(*db_,
                 "SELECT candidate_id, job_id, name, network, network_hash, replicate, relus,"
-                " relus_with_stem, macs, parameters FROM candidates WHERE candidate_id = ?",
+                " relus_with_stem, macs, parameters, role, measured_stage, teacher_id, origin"
+                " FROM candidates WHERE candidate_id = ?",
                 id);
       if (!row.Step()) {
         return absl::NotFoundError(absl::StrCat("there is no candidate ", id.value));
@@ -331,6 +335,10 @@ class SqliteResultReader final : public ResultReader {
       c.relus_with_stem = row.Int();
       c.macs = row.Int();
       c.parameters = row.Int();
+      c.role = row.CandidateRoleOf();
+      c.measured_stage = row.Int();
+      c.teacher = row.IdOf<CandidateId>();
+      c.origin = row.Text();
     }
     {
       Query row(*db_,
@@ -365,7 +373,11 @@ class SqliteResultReader final : public ResultReader {
         t.epochs_done = t.last_epoch->epoch + 1;
       }
       if (t.state == TaskState::kBlocked) {
-        t.message = t.stage == Stage::kFineTune ? "waits for its snapshot" : "waits for pretrain";
+        t.message =
+            t.stage == Stage::kFineTune ? "waits for its snapshot"
+            : t.stage == Stage::kPretrain
+                ? absl::StrCat("waits for the pretrain of its teacher, candidate ", c.teacher.value)
+                : "waits for pretrain";
       }
       c.tasks.push_back(std::move(t));
     }
@@ -383,7 +395,7 @@ class SqliteResultReader final : public ResultReader {
                 " seed_fine_tune, seed_split, recipe, build_commit, torch_version, device,"
                 " precision, threads, v.data_hash, v.split_hash, train_images, validation_images,"
                 " test_images, seconds_pretrain, seconds_linearize, seconds_fine_tune, worker,"
-                " attempt, created_at_ms, v.artifact_sha256, a.bytes"
+                " attempt, created_at_ms, v.artifact_sha256, a.bytes, origin"
                 " FROM results_v v JOIN artifacts a ON a.sha256 = v.artifact_sha256"
                 " WHERE job = ? ORDER BY recipe, v.data_hash, v.split_hash, relus, result",
                 job.id);
@@ -405,8 +417,8 @@ class SqliteResultReader final : public ResultReader {
         r.accuracy_validation = row.Real();
         r.accuracy_test = row.OptionalReal();
         r.seed_pretrain = row.Seed();
-        r.seed_linearize = row.Seed();
-        r.seed_fine_tune = row.Seed();
+        r.seed_linearize = row.OptionalSeed();
+        r.seed_fine_tune = row.OptionalSeed();
         r.seed_split = row.Seed();
         r.recipe = row.Text();
         r.measurement.build_commit = row.Text();
@@ -426,6 +438,7 @@ class SqliteResultReader final : public ResultReader {
         r.attempt = row.Int();
         r.created_at = row.At();
         r.artifact = row.Artifact();
+        r.origin = row.Text();
         place[r.id.value] = results.size();
         results.push_back(std::move(r));
       }

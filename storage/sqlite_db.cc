@@ -144,4 +144,21 @@ JobState Query::JobStateOf() {
   throw SQLite::Exception("unknown job state " + name, SQLITE_CORRUPT);
 }
 
+JobKind Query::JobKindOf() {
+  const std::string name = Text();
+  for (const JobKind kind : {JobKind::kSearch, JobKind::kCriticality}) {
+    if (name == JobKindName(kind)) return kind;
+  }
+  throw SQLite::Exception("unknown job kind " + name, SQLITE_CORRUPT);
+}
+
+CandidateRole Query::CandidateRoleOf() {
+  const std::string name = Text();
+  for (const CandidateRole role : {CandidateRole::kSearch, CandidateRole::kTeacher,
+                                   CandidateRole::kStage, CandidateRole::kWhole}) {
+    if (name == CandidateRoleName(role)) return role;
+  }
+  throw SQLite::Exception("unknown candidate role " + name, SQLITE_CORRUPT);
+}
+
 }  // namespace reluscape

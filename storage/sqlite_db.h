@@ -89,6 +89,10 @@ class Query {
   std::string Text() { return statement_.getColumn(column_++).getString(); }
   bool IsReal() { return statement_.getColumn(column_).isFloat(); }
   uint64_t Seed() { return static_cast<uint64_t>(Int()); }
+  std::optional<uint64_t> OptionalSeed() {
+    if (NextIsNull()) return ++column_, std::nullopt;
+    return Seed();
+  }
   Time At() { return TimeFromUnixMs(Int()); }
   std::optional<Time> OptionalTime() {
     if (NextIsNull()) return ++column_, std::nullopt;
@@ -106,6 +110,8 @@ class Query {
   Stage StageOf();
   TaskState TaskStateOf();
   JobState JobStateOf();
+  JobKind JobKindOf();
+  CandidateRole CandidateRoleOf();
   // Two columns.
   ArtifactRef Artifact() {
     ArtifactRef artifact;

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "storage/criticality_rows.h"
 #include "storage/settings_rows.h"
 
 namespace reluscape {
@@ -54,15 +55,21 @@ absl::Status NoSuch(const char* what, IdType id) {
 
 absl::StatusOr<JobId> SqliteTransaction::InsertJob(const JobRow& job) {
   return Guard(db_, [&]() -> absl::StatusOr<JobId> {
+    std::optional<double> exponent;
+    std::optional<std::string> baseline;
+    if (job.kind == JobKind::kCriticality) {
+      exponent = job.criticality.exponent;
+      baseline = CriticalityBaselineName(job.criticality.baseline);
+    }
     Query(db_,
           "INSERT INTO jobs (name, request_id, state, recipe, data_set, classes, side,"
           " train_images, validation_images, test_images, max_attempts, seed, split_seed,"
-          " spec_json, created_at_ms, finished_at_ms, unsealed_at_ms)"
-          " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+          " spec_json, created_at_ms, finished_at_ms, unsealed_at_ms, kind, criticality_exponent,"
+          " criticality_baseline) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
           job.name, OrNull(job.request_id), job.state, job.recipe, job.data.set, job.data.classes,
           job.data.side, job.data.train_images, job.data.validation_images, job.data.test_images,
           job.max_attempts, job.seed, job.split_seed, job.spec_json, job.created_at,
-          job.finished_at, job.unsealed_at)
+          job.finished_at, job.unsealed_at, JobKindName(job.kind), exponent, baseline)
         .Run();
     const JobId id{db_.LastInsertId()};
     for (const SettingRow& setting : SettingsToRows(job.stages)) {
@@ -90,8 +97,8 @@ absl::StatusOr<JobRow> SqliteTransaction::GetJob(JobId id) {
       Query row(db_,
                 "SELECT job_id, name, request_id, state, recipe, data_set, classes, side,"
                 " train_images, validation_images, test_images, max_attempts, seed, split_seed,"
-                " spec_json, created_at_ms, finished_at_ms, unsealed_at_ms"
-                " FROM jobs WHERE job_id = ?",
+                " spec_json, created_at_ms, finished_at_ms, unsealed_at_ms, kind,"
+                " criticality_exponent, criticality_baseline FROM jobs WHERE job_id = ?",
                 id);
       if (!row.Step()) return NoSuch("job", id);
       job.id = row.IdOf<JobId>();
@@ -112,6 +119,8 @@ absl::StatusOr<JobRow> SqliteTransaction::GetJob(JobId id) {
       job.created_at = row.At();
       job.finished_at = row.OptionalTime();
       job.unsealed_at = row.OptionalTime();
+      job.kind = row.JobKindOf();
+      if (job.kind == JobKind::kCriticality) job.criticality = ReadCriticalitySettings(row);
     }
     Query objectives(db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
                      id);
@@ -165,10 +174,11 @@ absl::StatusOr<CandidateId> SqliteTransaction::InsertCandidate(const CandidateRo
   return Guard(db_, [&]() -> absl::StatusOr<CandidateId> {
     Query(db_,
           "INSERT INTO candidates (job_id, name, network, network_hash, replicate, relus,"
-          " relus_with_stem, macs, parameters, data_hash, split_hash)"
-          " VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+          " relus_with_stem, macs, parameters, data_hash, split_hash, role, measured_stage,"
+          " teacher_id, origin) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
           c.job, c.name, c.network, c.network_hash, c.replicate, c.relus, c.relus_with_stem, c.macs,
-          c.parameters, OrNull(c.data_hash), OrNull(c.split_hash))
+          c.parameters, OrNull(c.data_hash), OrNull(c.split_hash), CandidateRoleName(c.role),
+          c.measured_stage, OrNull(c.teacher), c.origin)
         .Run();
     const CandidateId id{db_.LastInsertId()};
     for (const int64_t budget : c.budgets) {
@@ -184,8 +194,8 @@ absl::StatusOr<CandidateRow> SqliteTransaction::GetCandidate(CandidateId id) {
     CandidateRow c;
     Query row(db_,
               "SELECT candidate_id, job_id, name, network, network_hash, replicate, relus,"
-              " relus_with_stem, macs, parameters, data_hash, split_hash"
-              " FROM candidates WHERE candidate_id = ?",
+              " relus_with_stem, macs, parameters, data_hash, split_hash, role, measured_stage,"
+              " teacher_id, origin FROM candidates WHERE candidate_id = ?",
               id);
     if (!row.Step()) return NoSuch("candidate", id);
     c.id = row.IdOf<CandidateId>();
@@ -200,6 +210,10 @@ absl::StatusOr<CandidateRow> SqliteTransaction::GetCandidate(CandidateId id) {
     c.parameters = row.Int();
     c.data_hash = row.Text();
     c.split_hash = row.Text();
+    c.role = row.CandidateRoleOf();
+    c.measured_stage = row.Int();
+    c.teacher = row.IdOf<CandidateId>();
+    c.origin = row.Text();
     Query budgets(
         db_, "SELECT budget FROM candidate_budgets WHERE candidate_id = ? ORDER BY budget DESC",
         id);

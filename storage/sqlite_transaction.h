@@ -26,6 +26,13 @@ class SqliteTransaction final : public Transaction {
   absl::StatusOr<CandidateId> InsertCandidate(const CandidateRow& candidate) override;
   absl::StatusOr<CandidateRow> GetCandidate(CandidateId candidate) override;
   absl::Status UpdateCandidate(const CandidateRow& candidate) override;
+  absl::StatusOr<std::vector<CandidateId>> ListStudents(CandidateId teacher) override;
+  absl::StatusOr<std::string> FindDataHash(const DataSpec& data, uint64_t split_seed) override;
+
+  absl::StatusOr<std::vector<StageMeasurement>> ListStageMeasurements(CandidateId teacher) override;
+  absl::Status InsertCriticality(CandidateId candidate,
+                                 const std::vector<StageCriticality>& stages) override;
+  absl::StatusOr<std::vector<CriticalityView>> ListCriticality(JobId job) override;
 
   absl::StatusOr<TaskId> InsertTask(const TaskRow& task) override;
   absl::StatusOr<TaskRow> GetTask(TaskId task) override;

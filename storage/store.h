@@ -43,6 +43,8 @@ struct JobRow {
   Time created_at;
   std::optional<Time> finished_at;
   std::optional<Time> unsealed_at;
+  JobKind kind = JobKind::kSearch;
+  CriticalitySettings criticality;  // stored for kCriticality only
 };
 
 struct CandidateRow {
@@ -57,8 +59,14 @@ struct CandidateRow {
   int64_t macs = 0;
   int64_t parameters = 0;
   std::vector<int64_t> budgets;  // largest first
-  std::string data_hash;         // of its pretrain; empty before
+  // Of its pretrain; empty before. Where it has a teacher: of the teacher's pretrain, from that
+  // one's end on.
+  std::string data_hash;
   std::string split_hash;
+  CandidateRole role = CandidateRole::kSearch;
+  int64_t measured_stage = 0;  // of kStage, from 1
+  CandidateId teacher;         // 0 = none; inserted before
+  std::string origin;
 };
 
 struct TaskRow {
@@ -81,6 +89,16 @@ struct TaskRow {
   std::optional<Time> started_at;
   std::optional<Time> finished_at;
   std::string message;
+};
+
+// A Candidate of role kStage, as scoring sees it.
+struct StageMeasurement {
+  CandidateId teacher;  // the full network of that replicate
+  int64_t replicate = 0;
+  int64_t stage = 0;  // from 1
+  int64_t relus = 0;
+  TaskState state = TaskState::kBlocked;  // of its pretrain
+  double accuracy = 0;                    // validation, of the last stored epoch; 0 = none stored
 };
 
 struct SnapshotRow {
@@ -157,6 +175,20 @@ class Transaction {
   virtual absl::StatusOr<CandidateRow> GetCandidate(CandidateId candidate) = 0;
   // Writes data_hash and split_hash.
   virtual absl::Status UpdateCandidate(const CandidateRow& candidate) = 0;
+  // Candidates that learn from `teacher`, oldest first.
+  virtual absl::StatusOr<std::vector<CandidateId>> ListStudents(CandidateId teacher) = 0;
+  // The data hash that the newest Candidate found whose Job asked for just these images; empty
+  // where none has found one yet.
+  virtual absl::StatusOr<std::string> FindDataHash(const DataSpec& data, uint64_t split_seed) = 0;
+
+  // Of all replicates of the network of `teacher` in its Job, by replicate, then stage.
+  virtual absl::StatusOr<std::vector<StageMeasurement>> ListStageMeasurements(
+      CandidateId teacher) = 0;
+  // `candidate` is the full network, replicate 0. ALREADY_EXISTS where it has scores.
+  virtual absl::Status InsertCriticality(CandidateId candidate,
+                                         const std::vector<StageCriticality>& stages) = 0;
+  // Of the networks of `job` that have scores, by Candidate. Empty for an unknown Job.
+  virtual absl::StatusOr<std::vector<CriticalityView>> ListCriticality(JobId job) = 0;
 
   virtual absl::StatusOr<TaskId> InsertTask(const TaskRow& task) = 0;
   virtual absl::StatusOr<TaskRow> GetTask(TaskId task) = 0;

@@ -9,6 +9,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "search/network/deepreduce.h"
 #include "search/network/deepreshape.h"
 #include "search/network/equalization.h"
 
@@ -21,6 +24,21 @@ std::string Element(const std::string& list, size_t index) {
   return absl::StrCat(list, "[", index, "]");
 }
 
+// The lines of a FieldErrors' status, "order: found x; allowed: y", below `path`.
+void AddFieldErrors(const std::string& path, const std::string& message, FieldErrors& errors) {
+  const std::vector<std::string> lines = absl::StrSplit(message, '\n');
+  for (const std::string& line : lines) {
+    const size_t found = line.find(": found ");
+    const size_t allowed = line.find("; allowed: ");
+    if (found == std::string::npos || allowed == std::string::npos || allowed < found) {
+      errors.Add(path, line, "a generator that can be expanded");
+    } else {
+      errors.Add(absl::StrCat(path, ".", line.substr(0, found)),
+                 line.substr(found + 8, allowed - found - 8), line.substr(allowed + 11));
+    }
+  }
+}
+
 bool CheckRange(const std::string& field, int64_t value, int64_t low, int64_t high,
                 FieldErrors& errors) {
   if (value >= low && value <= high) return true;
@@ -31,10 +49,12 @@ bool CheckRange(const std::string& field, int64_t value, int64_t low, int64_t hi
 // Collects the networks of a proposal, one per hash.
 class Collector {
  public:
-  Collector(const JobSpec& spec, FieldErrors& errors) : spec_(spec), errors_(errors) {}
+  Collector(const JobSpec& spec, const MeasuredOrders& measured, FieldErrors& errors)
+      : spec_(spec), measured_(measured), errors_(errors) {}
 
   void AddNamed(size_t index);
-  void AddGenerated(size_t index);
+  void AddDeepReShape(size_t index);
+  void AddDeepReduce(size_t index);
   Proposal Take();
 
  private:
@@ -43,12 +63,17 @@ class Collector {
   // Builds and counts. Errors go to `errors`, with the fields of Architecture.
   std::optional<ProposedNetwork> Expand(const std::string& name, const Architecture& architecture,
                                         FieldErrors& errors);
-  void AddSolution(const std::string& field, const Backbone& backbone, int64_t base_channels,
-                   const std::vector<int64_t>& multipliers);
+  // The networks with ReLUs in one stage alone of the named network that was added last.
+  void AddStageNetworks(const std::string& text, const std::string& field);
+  // A generated network, which may be there already or above a limit: a note then. Whether it is
+  // there now.
+  bool AddGenerated(const std::string& field, const NamedArchitecture& generated,
+                    CandidateRole role, int64_t teacher, const std::string& origin);
   // Full, with one error for the whole Job, where there would be too many.
   void Append(ProposedNetwork network, const std::string& field);
 
   const JobSpec& spec_;
+  const MeasuredOrders& measured_;
   FieldErrors& errors_;
   Proposal proposal_;
   std::map<std::string, std::string> field_by_hash_;
@@ -134,37 +159,115 @@ void Collector::AddNamed(size_t index) {
     errors_.Add(field, absl::StrCat(Quoted(text), " with ", limit), "a network within the limits");
     return;
   }
+  network->origin = "named";
+  if (spec_.kind != JobKind::kCriticality) {
+    Append(*std::move(network), field);
+    return;
+  }
+  network->role = CandidateRole::kTeacher;
   Append(*std::move(network), field);
+  AddStageNetworks(text, field);
 }
 
-void Collector::AddSolution(const std::string& field, const Backbone& backbone,
-                            int64_t base_channels, const std::vector<int64_t>& multipliers) {
-  auto [name, architecture] = HybReNet(backbone, multipliers, base_channels);
-  architecture.side = spec_.data.side;
-  architecture.classes = spec_.data.classes;
+// As the user named the network where that can be, else its canonical text.
+std::string NameOfVariant(const std::string& text, const std::string& modifier,
+                          const Architecture& variant) {
+  const std::string name = text + modifier;
+  const absl::StatusOr<Architecture> parsed =
+      ParseArchitecture(name, variant.side, variant.classes);
+  return parsed.ok() && *parsed == variant ? name : CanonicalText(variant);
+}
+
+void Collector::AddStageNetworks(const std::string& text, const std::string& field) {
+  if (full_) return;
+  const auto teacher = static_cast<int64_t>(proposal_.networks.size()) - 1;
+  const ProposedNetwork full = proposal_.networks.back();
+  const auto stages = static_cast<int64_t>(full.architecture.blocks.size());
+  for (int64_t stage = 1; stage <= stages; ++stage) {
+    if (full.counts.stages[static_cast<size_t>(stage - 1)].relus == 0) {
+      errors_.Add(field, absl::StrCat(Quoted(text), ", which has no ReLUs in stage ", stage),
+                  "a network with ReLUs in every stage");
+      return;
+    }
+  }
+  for (int64_t stage = 1; stage <= stages && !full_; ++stage) {
+    Architecture only = full.architecture;
+    only.stem_relu = false;
+    only.final_relu = false;
+    only.culled.clear();
+    for (int64_t other = 1; other <= stages; ++other) {
+      if (other != stage) only.culled.push_back(other);
+    }
+    const std::string name =
+        NameOfVariant(text, absl::StrCat("+culled:", absl::StrJoin(only.culled, ",")), only);
+    FieldErrors own;
+    std::optional<ProposedNetwork> network = Expand(name, only, own);
+    if (full_) return;
+    if (!network) {
+      for (const FieldError& error : own.errors()) {
+        errors_.Add(field,
+                    absl::StrCat(Quoted(text), ", with ReLUs in stage ", stage,
+                                 " alone: ", error.field, " ", error.found),
+                    absl::StrCat(error.field, " ", error.allowed));
+      }
+      return;
+    }
+    const int64_t inside = network->counts.stages[static_cast<size_t>(stage - 1)].relus;
+    if (inside != network->counts.relus) {
+      errors_.Add(field,
+                  absl::StrCat(Quoted(text), ", which keeps ", network->counts.relus - inside,
+                               " ReLUs outside of stage ", stage, " where all others are culled"),
+                  "a network whose ReLUs are all in its stages (of a VGG: +classifier:linear)");
+      return;
+    }
+    if (const auto known = field_by_hash_.find(network->hash); known != field_by_hash_.end()) {
+      errors_.Add(field,
+                  absl::StrCat(Quoted(text), ", whose network with ReLUs in stage ", stage,
+                               " alone is one of ", known->second),
+                  "networks that differ in more than the ReLU behind the stem");
+      return;
+    }
+    network->role = CandidateRole::kStage;
+    network->measured_stage = stage;
+    network->teacher = teacher;
+    network->origin = absl::StrCat("ReLUs in stage ", stage, " of ", text, " alone");
+    Append(*std::move(network), field);
+  }
+}
+
+bool Collector::AddGenerated(const std::string& field, const NamedArchitecture& generated,
+                             CandidateRole role, int64_t teacher, const std::string& origin) {
+  const std::string& name = generated.name;
   FieldErrors own;
-  StageShapes(architecture, own);
+  StageShapes(generated.architecture, own);
   if (!own.empty()) {
     const FieldError& error = own.errors().front();
     proposal_.notes.push_back(absl::StrCat(name, " (", field, ") is left out: ", error.field, " ",
                                            error.found, ", allowed are ", error.allowed, "."));
-    return;
+    return false;
   }
-  std::optional<ProposedNetwork> network = Expand(name, architecture, errors_);
-  if (!network || full_) return;
+  std::optional<ProposedNetwork> network = Expand(name, generated.architecture, errors_);
+  if (!network || full_) return false;
   if (const auto known = field_by_hash_.find(network->hash); known != field_by_hash_.end()) {
-    proposal_.notes.push_back(
-        absl::StrCat(name, " (", field, ") is the same network as that of ", known->second, "."));
-    return;
+    if (role != CandidateRole::kTeacher) {
+      proposal_.notes.push_back(
+          absl::StrCat(name, " (", field, ") is the same network as that of ", known->second, "."));
+    }
+    return true;
   }
   if (const std::string limit = ExceededLimit(*network); !limit.empty()) {
     proposal_.notes.push_back(absl::StrCat(name, " (", field, ") is left out: ", limit, "."));
-    return;
+    return false;
   }
+  network->role = role;
+  network->teacher = teacher;
+  network->origin = origin;
+  if (role == CandidateRole::kWhole) network->budgets = {network->counts.relus};
   Append(*std::move(network), field);
+  return !full_;
 }
 
-void Collector::AddGenerated(size_t index) {
+void Collector::AddDeepReShape(size_t index) {
   if (full_) return;
   const std::string field = Element("candidates.deepreshape", index);
   const DeepReShapeSpec& generator = spec_.candidates.deepreshape[index];
@@ -193,8 +296,12 @@ void Collector::AddGenerated(size_t index) {
                 "a backbone that can be built on them");
     return;
   }
+  const std::optional<OrderChoice> choice =
+      ChooseOrder(field, generator.backbone, static_cast<int64_t>(weights->size()), generator.order,
+                  generator.order_from_job, measured_, errors_);
+  if (!choice) return;
   const EqualizationProblem problem = {
-      .stage_weights = *weights, .order = generator.order, .bound = generator.max_multiplier};
+      .stage_weights = *weights, .order = choice->order, .bound = generator.max_multiplier};
   FieldErrors own;
   CheckEqualization(problem, own);
   for (const FieldError& error : own.errors()) {
@@ -222,8 +329,59 @@ void Collector::AddGenerated(size_t index) {
   for (const int64_t base_channels : generator.base_channels) {
     for (const std::vector<int64_t>& multipliers : *solutions) {
       if (full_) return;
-      AddSolution(field, *backbone, base_channels, multipliers);
+      NamedArchitecture solution = HybReNet(*backbone, multipliers, base_channels);
+      solution.architecture.side = spec_.data.side;
+      solution.architecture.classes = spec_.data.classes;
+      AddGenerated(field, solution, CandidateRole::kSearch, /*teacher=*/-1,
+                   OriginText("deepreshape", *choice));
     }
+  }
+}
+
+void Collector::AddDeepReduce(size_t index) {
+  if (full_) return;
+  const std::string field = Element("candidates.deepreduce", index);
+  const DeepReduceSpec& generator = spec_.candidates.deepreduce[index];
+  FieldErrors own;
+  const std::optional<Architecture> backbone =
+      ParseArchitecture(generator.backbone, spec_.data.side, spec_.data.classes, own);
+  if (!backbone) {
+    for (const FieldError& error : own.errors()) {
+      errors_.Add(field + ".backbone",
+                  absl::StrCat(Quoted(generator.backbone), " with ", error.field, " ", error.found),
+                  absl::StrCat(error.field, " ", error.allowed));
+    }
+    return;
+  }
+  const std::optional<OrderChoice> choice =
+      ChooseOrder(field, generator.backbone, static_cast<int64_t>(backbone->blocks.size()),
+                  generator.order, generator.order_from_job, measured_, errors_);
+  if (!choice) return;
+  const absl::StatusOr<DeepReduceProposal> reduced =
+      ProposeDeepReduce(generator.backbone, spec_.data.side, spec_.data.classes,
+                        {.order = choice->order,
+                         .max_culled = generator.max_culled,
+                         .channel_scales = generator.channel_scales,
+                         .resolutions = generator.resolutions});
+  if (!reduced.ok()) {
+    AddFieldErrors(field, std::string(reduced.status().message()), errors_);
+    return;
+  }
+  for (const std::string& note : reduced->left_out) {
+    proposal_.notes.push_back(absl::StrCat(field, ": ", note));
+  }
+  // The first one is the backbone, from which the others learn.
+  const NamedArchitecture& first = reduced->networks.front();
+  const std::string origin = OriginText("deepreduce", *choice);
+  if (!AddGenerated(field, first, CandidateRole::kTeacher, /*teacher=*/-1,
+                    absl::StrCat("backbone of ", field))) {
+    return;
+  }
+  const std::string hash = NetworkHash(*BuildNetwork(first.architecture));
+  int64_t teacher = 0;
+  while (proposal_.networks[static_cast<size_t>(teacher)].hash != hash) ++teacher;
+  for (size_t i = 1; i < reduced->networks.size() && !full_; ++i) {
+    AddGenerated(field, reduced->networks[i], CandidateRole::kWhole, teacher, origin);
   }
 }
 
@@ -254,8 +412,13 @@ void ResolveBudgets(const BudgetsSpec& budgets, std::vector<ProposedNetwork>& ne
                absl::StrCat("1 to ", kMaxBudgets, " in relus and fractions together"));
     return;
   }
+  // Those that are not linearized count as larger than any.
   const auto smallest = std::min_element(networks.begin(), networks.end(),
                                          [](const ProposedNetwork& a, const ProposedNetwork& b) {
+                                           const bool searched = a.role == CandidateRole::kSearch;
+                                           if (searched != (b.role == CandidateRole::kSearch)) {
+                                             return searched;
+                                           }
                                            return a.counts.relus < b.counts.relus;
                                          });
   for (size_t i = 0; i < budgets.relus.size(); ++i) {
@@ -286,6 +449,7 @@ void ResolveBudgets(const BudgetsSpec& budgets, std::vector<ProposedNetwork>& ne
   }
   if (!errors.empty()) return;
   for (ProposedNetwork& network : networks) {
+    if (network.role != CandidateRole::kSearch) continue;
     network.budgets = budgets.relus;
     for (const double fraction : budgets.fractions) {
       network.budgets.push_back(FractionOf(fraction, network.counts.relus));
@@ -298,7 +462,7 @@ void ResolveBudgets(const BudgetsSpec& budgets, std::vector<ProposedNetwork>& ne
 
 }  // namespace
 
-Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors) {
+Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors, const MeasuredOrders& measured) {
   const bool valid_side = CheckRange("data.side", spec.data.side, kMinSide, kMaxSide, errors);
   const bool valid_classes =
       CheckRange("data.classes", spec.data.classes, kMinClasses, kMaxClasses, errors);
@@ -314,15 +478,24 @@ Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors) {
     errors.Add("candidates.deepreshape", absl::StrCat(generators, " entries"),
                absl::StrCat("at most ", kMaxGenerators));
   }
-  if (!valid_side || !valid_classes || names > kMaxNetworks || generators > kMaxGenerators) {
+  const auto reducers = static_cast<int64_t>(spec.candidates.deepreduce.size());
+  if (reducers > kMaxGenerators) {
+    errors.Add("candidates.deepreduce", absl::StrCat(reducers, " entries"),
+               absl::StrCat("at most ", kMaxGenerators));
+  }
+  if (!valid_side || !valid_classes || names > kMaxNetworks ||
+      std::max(generators, reducers) > kMaxGenerators) {
     return {};
   }
 
   // A list of its own: that others found errors must not hide those of budgets.
   FieldErrors network_errors;
-  Collector collector(spec, network_errors);
+  Collector collector(spec, measured, network_errors);
   for (size_t i = 0; i < spec.candidates.networks.size(); ++i) collector.AddNamed(i);
-  for (size_t i = 0; i < spec.candidates.deepreshape.size(); ++i) collector.AddGenerated(i);
+  for (size_t i = 0; i < spec.candidates.deepreshape.size(); ++i) {
+    collector.AddDeepReShape(i);
+  }
+  for (size_t i = 0; i < spec.candidates.deepreduce.size(); ++i) collector.AddDeepReduce(i);
   Proposal proposal = collector.Take();
   const auto networks = static_cast<int64_t>(proposal.networks.size());
   if (network_errors.empty() && networks == 0) {
@@ -330,7 +503,7 @@ Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors) {
                        proposal.notes.empty() ? "no network"
                                               : absl::StrCat("no network that is left (",
                                                              proposal.notes.front(), " ...)"),
-                       "at least one in networks or deepreshape");
+                       "at least one in networks, deepreshape or deepreduce");
   }
   if (valid_replicates && networks * spec.candidates.replicates > kMaxCandidates) {
     network_errors.Add(
@@ -342,7 +515,8 @@ Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors) {
     errors.Add(error.field, error.found, error.allowed);
   }
   FieldErrors budget_errors;
-  ResolveBudgets(spec.budgets, proposal.networks, budget_errors);
+  const bool linearizes = spec.kind == JobKind::kSearch && names + generators > 0;
+  if (linearizes) ResolveBudgets(spec.budgets, proposal.networks, budget_errors);
   for (const FieldError& error : budget_errors.errors()) {
     errors.Add(error.field, error.found, error.allowed);
   }

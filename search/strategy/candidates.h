@@ -12,6 +12,8 @@
 #include "search/job.h"
 #include "search/network/accounting.h"
 #include "search/network/names.h"
+#include "search/strategy/order_choice.h"
+#include "search/views.h"
 
 namespace reluscape {
 
@@ -20,7 +22,7 @@ inline constexpr int64_t kMaxNetworks = 1000;
 inline constexpr int64_t kMaxCandidates = 10'000;  // networks x replicates
 inline constexpr int64_t kMaxBudgets = 100;        // relus and fractions together
 inline constexpr int64_t kMaxReplicates = 100;
-inline constexpr int64_t kMaxGenerators = 100;  // entries of candidates.deepreshape
+inline constexpr int64_t kMaxGenerators = 100;  // entries of deepreshape, and of deepreduce
 inline constexpr size_t kMaxNotes = 100;        // more are only counted
 // Operations of all networks together, also of those that are left out; 1000 networks of 110
 // layers have 390,000.
@@ -32,20 +34,28 @@ struct ProposedNetwork {
   std::string canonical_text;
   Network network;
   NetworkCounts counts;
-  std::string hash;              // NetworkHash: differs between any two of a proposal
-  std::vector<int64_t> budgets;  // ReLU counts, largest first, each once; below counts.relus
+  std::string hash;  // NetworkHash: differs between any two of a proposal
+  // ReLU counts, largest first, each once. kSearch: below counts.relus; kWhole: just that; of the
+  // other roles: none.
+  std::vector<int64_t> budgets;
+  CandidateRole role = CandidateRole::kSearch;
+  int64_t measured_stage = 0;  // of kStage, from 1
+  int64_t teacher = -1;        // index of an earlier network of the proposal; -1 = none
+  std::string origin;          // see CandidateView
 };
 
 struct Proposal {
-  // Named ones first, in the order of the Job; then the generated ones, entry by entry, by base
-  // channels, by multipliers.
+  // Named ones first, in the order of the Job, in a Job of kind kCriticality each followed by its
+  // stage networks; then those of deepreshape, entry by entry, by base channels, by multipliers;
+  // then those of deepreduce, entry by entry, each after its backbone unless that is there already.
   std::vector<ProposedNetwork> networks;
   // What was left out or merged, and why; one sentence each.
   std::vector<std::string> notes;
 };
 
-// Expands candidates.networks and candidates.deepreshape, applies the limits and resolves the
-// Budgets. Adds one error per field, with its path in the job file
+// Expands candidates.networks, candidates.deepreshape and candidates.deepreduce, applies the limits
+// and resolves the Budgets. `measured` holds the orders that generators take from Jobs. Adds one
+// error per field, with its path in the job file
 // ("candidates.deepreshape[0].order", "budgets.relus[2]"); the proposal is usable only where
 // nothing was added.
 //
@@ -56,6 +66,9 @@ struct Proposal {
 //  * A Budget must be at least 1 and below the ReLU count of every network. A fraction is of each
 //    network's own count, rounded down (a product that is an integer but for the last bits of
 //    floating point counts as that integer).
-Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors);
+//  * A network whose stages are to be measured needs ReLUs in each of them, and none that stays
+//    where all other stages are culled.
+Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors,
+                         const MeasuredOrders& measured = {});
 
 }  // namespace reluscape

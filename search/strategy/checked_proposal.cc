@@ -34,6 +34,10 @@ void CheckObjectives(const std::vector<std::string>& objectives, FieldErrors& er
 void CheckTasks(const JobSpec& spec, const Proposal& proposal, FieldErrors& errors) {
   int64_t tasks = 0;
   for (const ProposedNetwork& network : proposal.networks) {
+    if (network.role != CandidateRole::kSearch) {
+      tasks += spec.candidates.replicates;
+      continue;
+    }
     if (network.budgets.empty()) {
       errors.Add("budgets", absl::StrCat("none for ", network.name), "at least one");
     }
@@ -51,16 +55,16 @@ void CheckTasks(const JobSpec& spec, const Proposal& proposal, FieldErrors& erro
 
 }  // namespace
 
-absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec) {
-  FieldErrors errors;
-  CheckObjectives(spec.objectives, errors);
+absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec, const MeasuredOrders& measured,
+                                         FieldErrors errors) {
+  if (spec.kind == JobKind::kSearch) CheckObjectives(spec.objectives, errors);
   if (spec.limits.max_attempts < 1) {
     errors.Add("limits.max_attempts", absl::StrCat(spec.limits.max_attempts), "at least 1");
   }
   if (spec.candidates.replicates < 1) {
     errors.Add("candidates.replicates", absl::StrCat(spec.candidates.replicates), "at least 1");
   }
-  Proposal proposal = ProposeNetworks(spec, errors);
+  Proposal proposal = ProposeNetworks(spec, errors, measured);
   if (!errors.empty()) return errors.ToStatus();
   CheckTasks(spec, proposal, errors);
   if (!errors.empty()) return errors.ToStatus();

@@ -15,8 +15,10 @@ namespace reluscape {
 // file, and listings of one Job stay readable.
 inline constexpr int64_t kMaxTasks = 100'000;
 
-// The networks of `spec`, which has passed JobSpecFromProto: at least one, each with at least one
-// Budget. INVALID_ARGUMENT with one line per wrong field.
-absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec);
+// The networks of `spec`, which has passed JobSpecFromProto: at least one, each that is linearized
+// with at least one Budget. `measured`: see ProposeNetworks; `errors`: what was found wrong before.
+// INVALID_ARGUMENT with one line per wrong field.
+absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec, const MeasuredOrders& measured = {},
+                                         FieldErrors errors = {});
 
 }  // namespace reluscape

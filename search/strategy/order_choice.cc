@@ -19,8 +19,13 @@ std::optional<OrderChoice> ChooseOrder(const std::string& field, const std::stri
                                        FieldErrors& errors) {
   if (order_from_job != 0) {
     const auto found = measured.find(field);
-    if (found == measured.end()) return std::nullopt;
+    if (found == measured.end()) {
+      errors.Add(field + ".order_from_job", absl::StrCat(order_from_job),
+                 "nothing where no coordinator keeps jobs; give the order itself");
+      return std::nullopt;
+    }
     const MeasuredOrder& order = found->second;
+    if (order.order.empty()) return std::nullopt;
     if (static_cast<int64_t>(order.order.size()) != stages) {
       errors.Add(field + ".order_from_job",
                  absl::StrCat("job ", order.job.value, ", which measured ", order.network, " of ",

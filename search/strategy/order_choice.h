@@ -29,8 +29,9 @@ struct OrderChoice {
 };
 
 // For the generator at `field`, whose backbone has `stages` stages:
-//  * `order_from_job` is not 0: what `measured` says at `field`. Nothing without an error where it
-//    says nothing: whoever looked for the Job has reported why.
+//  * `order_from_job` is not 0: what `measured` says at `field`. An entry of an empty order stands
+//    for one that was not found: nothing without another error, for whoever looked for it has
+//    reported why. No entry: nobody looked for it, since there is no coordinator.
 //  * `given` is not empty: that; whether it is a permutation is for the generator to check.
 //  * else the published default, which four stages have: 3, 2, 4, 1 (DeepReShape, arXiv
 //    2304.10593, recalled for ResNet18-like networks, not verified).

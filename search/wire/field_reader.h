@@ -3,10 +3,12 @@
 // How the fields of a job's messages are checked: each error with the field's path, what was found
 // and what is allowed. Not thread-safe.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -120,5 +122,33 @@ class FieldReader {
   const Missing missing_;
   FieldErrors& errors_;
 };
+
+// The largest integer up to which every one is exact in JSON readers that keep doubles.
+inline constexpr int64_t kLargestExact = (int64_t{1} << 53) - 1;
+
+inline bool HasControlCharacter(const std::string& text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
+// One entry of a list that must lie in a range and may not repeat.
+inline bool CheckListed(const std::string& path, int64_t value, int64_t low, int64_t high,
+                        std::set<int64_t>& seen, FieldErrors& errors) {
+  if (value < low || value > high) {
+    errors.Add(path, absl::StrCat(value), absl::StrCat(low, " to ", high));
+    return false;
+  }
+  if (!seen.insert(value).second) {
+    errors.Add(path, absl::StrCat(value, " again"), "each value once");
+    return false;
+  }
+  return true;
+}
+
+inline bool CheckLength(const std::string& path, int64_t size, int64_t most, FieldErrors& errors) {
+  if (size <= most) return true;
+  errors.Add(path, absl::StrCat(size, " entries"), absl::StrCat("at most ", most));
+  return false;
+}
 
 }  // namespace reluscape

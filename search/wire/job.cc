@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "base/sha256.h"
 #include "search/cost/cost_model.h"
+#include "search/wire/candidates_spec.h"
 #include "search/wire/field_reader.h"
 #include "search/wire/json.h"
 #include "search/wire/stages.h"
@@ -19,13 +20,8 @@
 namespace reluscape {
 namespace {
 
-// The largest integer up to which every one is exact in JSON readers that keep doubles.
-constexpr int64_t kLargestExact = (int64_t{1} << 53) - 1;
 constexpr int64_t kMostImages = 1'000'000'000;
-constexpr int kMostNetworks = 1000;
-constexpr int kMostGenerators = 100;
-constexpr int kMostListed = 100;  // budgets, base channels, objectives
-constexpr size_t kLongestNetworkText = 4000;
+constexpr int kMostListed = 100;  // budgets, objectives
 constexpr size_t kLongestDataSetName = 100;
 
 struct KnownDataSet {
@@ -115,11 +111,6 @@ int64_t CountCharacters(const std::string& text) {
                        [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
 }
 
-bool HasControlCharacter(const std::string& text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-}
-
 std::string ReadName(const v1::JobSpec& message, FieldErrors& errors) {
   if (!message.has_name()) return "job";
   const int64_t characters = CountCharacters(message.name());
@@ -129,98 +120,6 @@ std::string ReadName(const v1::JobSpec& message, FieldErrors& errors) {
     errors.Add("name", "a control character", "text on one line");
   }
   return message.name();
-}
-
-// One entry of a list that must lie in a range and may not repeat.
-bool CheckListed(const std::string& path, int64_t value, int64_t low, int64_t high,
-                 std::set<int64_t>& seen, FieldErrors& errors) {
-  if (value < low || value > high) {
-    errors.Add(path, absl::StrCat(value), absl::StrCat(low, " to ", high));
-    return false;
-  }
-  if (!seen.insert(value).second) {
-    errors.Add(path, absl::StrCat(value, " again"), "each value once");
-    return false;
-  }
-  return true;
-}
-
-bool CheckLength(const std::string& path, int64_t size, int64_t most, FieldErrors& errors) {
-  if (size <= most) return true;
-  errors.Add(path, absl::StrCat(size, " entries"), absl::StrCat("at most ", most));
-  return false;
-}
-
-DeepReShapeSpec ReadDeepReShape(const v1::DeepReShapeSpec& message, const std::string& path,
-                                FieldErrors& errors) {
-  DeepReShapeSpec spec;
-  const FieldReader reader(path, Missing::kTakesDefault, errors);
-  spec.backbone = message.has_backbone() ? message.backbone() : "resnet18";
-  if (spec.backbone.empty() || spec.backbone.size() > 100 || HasControlCharacter(spec.backbone)) {
-    errors.Add(reader.Path("backbone"), absl::StrCat("\"", spec.backbone, "\""),
-               "a backbone's name of 1 to 100 characters, as resnet18");
-  }
-  // The backbones of names.h that have four stages.
-  const bool four_stages = spec.backbone == "resnet18" || spec.backbone == "resnet34";
-  if (message.order_size() == 0) {
-    if (four_stages) {
-      spec.order = {3, 2, 4, 1};
-    } else {
-      errors.Add(reader.Path("order"), "nothing",
-                 absl::StrCat("every stage number of ", spec.backbone, ", most critical first"));
-    }
-  } else if (CheckLength(reader.Path("order"), message.order_size(), 5, errors)) {
-    std::set<int64_t> seen;
-    for (int i = 0; i < message.order_size(); ++i) {
-      CheckListed(absl::StrCat(reader.Path("order"), "[", i, "]"), message.order(i), 1,
-                  message.order_size(), seen, errors);
-      spec.order.push_back(message.order(i));
-    }
-  }
-  if (message.base_channels_size() == 0) {
-    spec.base_channels = {16};
-  } else if (CheckLength(reader.Path("base_channels"), message.base_channels_size(), kMostListed,
-                         errors)) {
-    std::set<int64_t> seen;
-    for (int i = 0; i < message.base_channels_size(); ++i) {
-      CheckListed(absl::StrCat(reader.Path("base_channels"), "[", i, "]"), message.base_channels(i),
-                  1, 65'536, seen, errors);
-      spec.base_channels.push_back(message.base_channels(i));
-    }
-  }
-  reader.Integer("max_multiplier", message.has_max_multiplier(), message.max_multiplier(), 2, 64,
-                 spec.max_multiplier);
-  return spec;
-}
-
-CandidatesSpec ReadCandidates(const v1::CandidatesSpec& message, FieldErrors& errors) {
-  CandidatesSpec spec;
-  const FieldReader reader("candidates", Missing::kTakesDefault, errors);
-  if (message.networks_size() + message.deepreshape_size() == 0) {
-    errors.Add("candidates", "no network",
-               "at least one entry in networks (\"resnet18@8\") or deepreshape ({})");
-  }
-  if (CheckLength(reader.Path("networks"), message.networks_size(), kMostNetworks, errors)) {
-    for (int i = 0; i < message.networks_size(); ++i) {
-      const std::string& network = message.networks(i);
-      if (network.empty() || network.size() > kLongestNetworkText) {
-        errors.Add(absl::StrCat("candidates.networks[", i, "]"),
-                   absl::StrCat(network.size(), " characters"),
-                   absl::StrCat("1 to ", kLongestNetworkText, " characters"));
-      }
-      spec.networks.push_back(network);
-    }
-  }
-  if (CheckLength(reader.Path("deepreshape"), message.deepreshape_size(), kMostGenerators,
-                  errors)) {
-    for (int i = 0; i < message.deepreshape_size(); ++i) {
-      spec.deepreshape.push_back(ReadDeepReShape(
-          message.deepreshape(i), absl::StrCat("candidates.deepreshape[", i, "]"), errors));
-    }
-  }
-  reader.Integer("replicates", message.has_replicates(), message.replicates(), 1, 100,
-                 spec.replicates);
-  return spec;
 }
 
 BudgetsSpec ReadBudgets(const v1::BudgetsSpec& message, FieldErrors& errors) {
@@ -250,6 +149,22 @@ BudgetsSpec ReadBudgets(const v1::BudgetsSpec& message, FieldErrors& errors) {
     }
   }
   return spec;
+}
+
+// Needed exactly where a network is linearized.
+void ReadSearchBudgets(const v1::JobSpec& message, JobSpec& spec, FieldErrors& errors) {
+  const bool linearizes =
+      message.candidates().networks_size() + message.candidates().deepreshape_size() > 0 ||
+      message.candidates().deepreduce_size() == 0;
+  if (message.has_budgets()) {
+    if (linearizes) {
+      spec.budgets = ReadBudgets(message.budgets(), errors);
+    } else {
+      errors.Add("budgets", "an object", "nothing where all networks are of candidates.deepreduce");
+    }
+  } else if (linearizes) {
+    errors.Add("budgets", "nothing", "an object such as {\"fractions\": [0.2, 0.05]}");
+  }
 }
 
 std::vector<std::string> KnownObjectives() {
@@ -290,6 +205,45 @@ LimitsSpec ReadLimits(const v1::LimitsSpec& message, FieldErrors& errors) {
   return limits;
 }
 
+constexpr EnumName<JobKind, v1::JobSpec::Kind> kKinds[] = {
+    {JobKind::kSearch, v1::JobSpec::SEARCH, "search"},
+    {JobKind::kCriticality, v1::JobSpec::CRITICALITY, "criticality"}};
+constexpr EnumName<CriticalityBaseline, v1::CriticalitySpec::Baseline> kBaselines[] = {
+    {CriticalityBaseline::kMinimum, v1::CriticalitySpec::MINIMUM, "minimum"},
+    {CriticalityBaseline::kNone, v1::CriticalitySpec::NONE, "none"}};
+constexpr Interval kExponent = {0, 10, true, true, "a number from 0 to 10"};
+
+// What only a Job of kind criticality has, and what it has not.
+void ReadCriticalityJob(const v1::JobSpec& message, JobSpec& spec, FieldErrors& errors) {
+  const auto refuse = [&](bool present, const char* field, const std::string& found) {
+    if (present) errors.Add(field, found, "nothing in a job of kind criticality");
+  };
+  const v1::CandidatesSpec& candidates = message.candidates();
+  if (message.has_candidates() && candidates.networks_size() == 0 &&
+      candidates.deepreshape_size() + candidates.deepreduce_size() > 0) {
+    errors.Add("candidates.networks", "nothing", "at least one network (\"resnet18@8\")");
+  }
+  refuse(candidates.deepreshape_size() > 0, "candidates.deepreshape",
+         absl::StrCat(candidates.deepreshape_size(), " entries"));
+  refuse(candidates.deepreduce_size() > 0, "candidates.deepreduce",
+         absl::StrCat(candidates.deepreduce_size(), " entries"));
+  refuse(message.has_budgets(), "budgets", "an object");
+  refuse(message.objectives_size() > 0, "objectives",
+         absl::StrCat(message.objectives_size(), " entries"));
+  refuse(message.stages().has_linearize(), "stages.linearize", "an object");
+  refuse(message.stages().has_fine_tune(), "stages.fine_tune", "an object");
+  // Whatever a preset says of stages that do not run is no part of this Job's recipe.
+  spec.stages.linearize = StageSettings().linearize;
+  spec.stages.fine_tune = StageSettings().fine_tune;
+  spec.objectives.clear();
+  const FieldReader reader("criticality", Missing::kTakesDefault, errors);
+  const v1::CriticalitySpec& settings = message.criticality();
+  reader.Real("exponent", settings.has_exponent(), settings.exponent(), kExponent,
+              spec.criticality.exponent);
+  reader.Enum("baseline", settings.has_baseline(), settings.baseline(), kBaselines,
+              spec.criticality.baseline);
+}
+
 // Whether one path is the other or lies below it. The empty path is the whole text.
 bool Related(const std::string& a, const std::string& b) {
   const std::string& shorter = a.size() <= b.size() ? a : b;
@@ -309,18 +263,23 @@ JobSpec JobSpecFromProto(const v1::JobSpec& message, FieldErrors& errors) {
   } else {
     errors.Add("data", "nothing", "an object such as {\"set\": \"synthetic\"}");
   }
+  FieldReader("", Missing::kTakesDefault, errors)
+      .Enum("kind", message.has_kind(), message.kind(), kKinds, spec.kind);
   if (message.has_candidates()) {
     spec.candidates = ReadCandidates(message.candidates(), errors);
   } else {
     errors.Add("candidates", "nothing", "an object such as {\"networks\": [\"resnet18@8\"]}");
   }
-  if (message.has_budgets()) {
-    spec.budgets = ReadBudgets(message.budgets(), errors);
-  } else {
-    errors.Add("budgets", "nothing", "an object such as {\"fractions\": [0.2, 0.05]}");
-  }
   spec.stages = ReadStages(message.stages(), "stages", Missing::kTakesDefault, errors);
-  spec.objectives = ReadObjectives(message, errors);
+  if (spec.kind == JobKind::kCriticality) {
+    ReadCriticalityJob(message, spec, errors);
+  } else {
+    if (message.has_criticality()) {
+      errors.Add("criticality", "an object", "nothing in a job of kind search");
+    }
+    ReadSearchBudgets(message, spec, errors);
+    spec.objectives = ReadObjectives(message, errors);
+  }
   spec.limits = ReadLimits(message.limits(), errors);
   int64_t seed = 1;
   FieldReader("", Missing::kTakesDefault, errors)
@@ -360,20 +319,22 @@ v1::JobSpec ToProto(const JobSpec& spec) {
   v1::JobSpec message;
   message.set_name(spec.name);
   *message.mutable_data() = ToProto(spec.data);
-  v1::CandidatesSpec& candidates = *message.mutable_candidates();
-  for (const std::string& network : spec.candidates.networks) candidates.add_networks(network);
-  for (const DeepReShapeSpec& generator : spec.candidates.deepreshape) {
-    v1::DeepReShapeSpec& written = *candidates.add_deepreshape();
-    written.set_backbone(generator.backbone);
-    for (const int64_t stage : generator.order) written.add_order(stage);
-    for (const int64_t channels : generator.base_channels) written.add_base_channels(channels);
-    written.set_max_multiplier(generator.max_multiplier);
+  Write(spec.candidates, *message.mutable_candidates());
+  const bool linearizes = spec.kind == JobKind::kSearch &&
+                          !(spec.budgets.relus.empty() && spec.budgets.fractions.empty());
+  if (linearizes) {
+    v1::BudgetsSpec& budgets = *message.mutable_budgets();
+    for (const int64_t relus : spec.budgets.relus) budgets.add_relus(relus);
+    for (const double fraction : spec.budgets.fractions) budgets.add_fractions(fraction);
   }
-  candidates.set_replicates(spec.candidates.replicates);
-  v1::BudgetsSpec& budgets = *message.mutable_budgets();
-  for (const int64_t relus : spec.budgets.relus) budgets.add_relus(relus);
-  for (const double fraction : spec.budgets.fractions) budgets.add_fractions(fraction);
   *message.mutable_stages() = ToProto(spec.stages);
+  message.set_kind(EnumToProto(kKinds, spec.kind));
+  if (spec.kind == JobKind::kCriticality) {
+    message.mutable_stages()->clear_linearize();
+    message.mutable_stages()->clear_fine_tune();
+    message.mutable_criticality()->set_exponent(spec.criticality.exponent);
+    message.mutable_criticality()->set_baseline(EnumToProto(kBaselines, spec.criticality.baseline));
+  }
   for (const std::string& objective : spec.objectives) message.add_objectives(objective);
   message.mutable_limits()->set_max_attempts(spec.limits.max_attempts);
   message.mutable_limits()->set_max_macs(spec.limits.max_macs);

@@ -18,7 +18,8 @@ JobSpec JobSpecFromProto(const v1::JobSpec& message, FieldErrors& errors);
 // Of a job file: JsonToMessage and JobSpecFromProto with the errors of both, one per field.
 JobSpec JobSpecFromJson(const std::string& text, FieldErrors& errors);
 
-// With every field set.
+// With every field set that has a meaning for the Job's kind; an order of criticality that is the
+// published default or measured stays empty.
 v1::JobSpec ToProto(const JobSpec& spec);
 
 v1::DataSpec ToProto(const DataSpec& data);

@@ -78,14 +78,37 @@ INSTANTIATE_TEST_SUITE_P(
                "data.train_images: found -5; allowed: 0 to 1000000000"},
         BadJob{"NoNetwork", R"("candidates": {})",
                "candidates: found no network; allowed: at least one entry in networks "
-               "(\"resnet18@8\") or deepreshape ({})"},
+               "(\"resnet18@8\"), deepreshape ({}) or deepreduce ({})"},
         BadJob{"EmptyNetwork", R"("candidates": {"networks": ["a", ""]})",
                "candidates.networks[1]: found 0 characters; allowed: 1 to 4000 characters"},
         BadJob{"Replicates", R"("candidates": {"networks": ["a"], "replicates": 101})",
                "candidates.replicates: found 101; allowed: 1 to 100"},
-        BadJob{"OrderWithoutBackbone", R"("candidates": {"deepreshape": [{"backbone": "x"}]})",
-               "candidates.deepreshape[0].order: found nothing; allowed: every stage number of x, "
-               "most critical first"},
+        BadJob{"OrderTwiceGiven",
+               R"("candidates": {"deepreshape": [{"order": [3, 2, 4, 1], "order_from_job": 5}]})",
+               "candidates.deepreshape[0].order_from_job: found 5; allowed: nothing where order is "
+               "given"},
+        BadJob{"OrderFromNoJob", R"("candidates": {"deepreshape": [{"order_from_job": 0}]})",
+               "candidates.deepreshape[0].order_from_job: found 0; allowed: 1 to 9007199254740991"},
+        BadJob{
+            "OrderFromANetworkWithoutJob",
+            R"("candidates": {"deepreduce": [{"order_from_network": "resnet18@8"}]},
+                  "budgets": null)",
+            "candidates.deepreduce[0].order_from_network: found \"resnet18@8\"; allowed: nothing "
+            "where order_from_job is not given"},
+        BadJob{"ChannelScale",
+               R"("candidates": {"deepreduce": [{"channel_scales": [1, 2]}]}, "budgets": null)",
+               "candidates.deepreduce[0].channel_scales[1]: found 2; allowed: a number above 0, at "
+               "most 1"},
+        BadJob{"MaxCulled", R"("candidates": {"deepreduce": [{"max_culled": 5}]}, "budgets": null)",
+               "candidates.deepreduce[0].max_culled: found 5; allowed: 0 to 4"},
+        BadJob{"BudgetsWhereNothingIsLinearized", R"("candidates": {"deepreduce": [{}]})",
+               "budgets: found an object; allowed: nothing where all networks are of "
+               "candidates.deepreduce"},
+        BadJob{"NoBudgets", R"("budgets": null)",
+               "budgets: found nothing; allowed: an object such as {\"fractions\": [0.2, 0.05]}"},
+        BadJob{"CriticalityOfASearch", R"("criticality": {"exponent": 0.1})",
+               "criticality: found an object; allowed: nothing in a job of kind search"},
+        BadJob{"Kind", R"("kind": "guess")", "kind: found \"guess\"; allowed: search, criticality"},
         BadJob{"OrderTwice", R"("candidates": {"deepreshape": [{"order": [3, 2, 3, 1]}]})",
                "candidates.deepreshape[0].order[2]: found 3 again; allowed: each value once"},
         BadJob{"OrderOutOfRange", R"("candidates": {"deepreshape": [{"order": [3, 2, 5, 1]}]})",
@@ -203,11 +226,57 @@ TEST(JobTest, DefaultsAreThoseOfTheStructs) {
   EXPECT_EQ(spec, expected);
 }
 
+TEST(JobTest, CriticalityTakesWhatItMeansAndRefusesTheRest) {
+  const std::string valid = R"({"kind": "criticality", "data": {"set": "synthetic"},
+      "candidates": {"networks": ["resnet18@8", "resnet20@4"], "replicates": 2},
+      "stages": {"preset": "fast", "pretrain": {"epochs": 3}})";
+  FieldErrors errors;
+  const JobSpec spec =
+      JobSpecFromJson(valid + R"(, "criticality": {"exponent": 0, "baseline": "none"}})", errors);
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
+  EXPECT_EQ(spec.kind, JobKind::kCriticality);
+  EXPECT_EQ(spec.criticality, (CriticalitySettings{0, CriticalityBaseline::kNone}));
+  EXPECT_EQ(spec.stages.pretrain.epochs, 3);
+  // Stages that do not run are no part of the recipe, whatever the preset says of them.
+  EXPECT_EQ(spec.stages.linearize, LinearizeSettings());
+  EXPECT_EQ(spec.stages.fine_tune, StageSettings().fine_tune);
+  EXPECT_TRUE(spec.objectives.empty());
+  FieldErrors again;
+  EXPECT_EQ(JobSpecFromJson(MessageToJson(ToProto(spec)), again), spec);
+  EXPECT_TRUE(again.empty()) << again.ToStatus().message();
+
+  EXPECT_EQ(JobSpecFromJson(valid + "}", errors).criticality, CriticalitySettings());
+  EXPECT_EQ(ErrorsOf(R"({"kind": "criticality", "data": {"set": "synthetic"},
+                         "candidates": {"networks": ["a"], "deepreshape": [{}],
+                                        "deepreduce": [{}]},
+                         "budgets": {"relus": [10]}, "objectives": ["relus"],
+                         "stages": {"linearize": {}, "fine_tune": {}},
+                         "criticality": {"exponent": -1, "baseline": "mean"}})"),
+            "criticality.baseline: found \"mean\"; allowed: minimum, none\n"
+            "candidates.deepreshape: found 1 entries; allowed: nothing in a job of kind "
+            "criticality\n"
+            "candidates.deepreduce: found 1 entries; allowed: nothing in a job of kind "
+            "criticality\n"
+            "budgets: found an object; allowed: nothing in a job of kind criticality\n"
+            "objectives: found 1 entries; allowed: nothing in a job of kind criticality\n"
+            "stages.linearize: found an object; allowed: nothing in a job of kind criticality\n"
+            "stages.fine_tune: found an object; allowed: nothing in a job of kind criticality\n"
+            "criticality.exponent: found -1; allowed: a number from 0 to 10");
+  EXPECT_EQ(ErrorsOf(R"({"kind": "criticality", "data": {"set": "synthetic"},
+                         "candidates": {"deepreduce": [{}]}})"),
+            "candidates.networks: found nothing; allowed: at least one network (\"resnet18@8\")\n"
+            "candidates.deepreduce: found 1 entries; allowed: nothing in a job of kind "
+            "criticality");
+}
+
 TEST(JobTest, DefaultsOfTheGenerator) {
   FieldErrors errors;
   const JobSpec spec = JobSpecFromJson(JobWith(R"("candidates": {"deepreshape": [{}]})"), errors);
   EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
-  const DeepReShapeSpec expected = {"resnet18", {3, 2, 4, 1}, {16}, 16};
+  const DeepReShapeSpec expected = {.backbone = "resnet18",
+                                    .order = {},  // the published default, where there is one
+                                    .base_channels = {16},
+                                    .order_from_network = ""};
   ASSERT_EQ(spec.candidates.deepreshape.size(), 1u);
   EXPECT_EQ(spec.candidates.deepreshape[0], expected);
 }
@@ -218,7 +287,10 @@ JobSpec FullSpec() {
   spec.name = "every field";
   spec.data = {"flowers", 17, 64, 1000, 200, 300};
   spec.candidates.networks = {"resnet18@8", "hrn-5x5x3x@4"};
-  spec.candidates.deepreshape = {{"resnet34", {4, 3, 2, 1}, {8, 24}, 12}};
+  spec.candidates.deepreshape = {{"resnet34", {4, 3, 2, 1}, {8, 24}, 12, 0, ""},
+                                 {"resnet18", {}, {8}, 12, 41, "resnet18@8"}};
+  spec.candidates.deepreduce = {{"resnet34@8", {4, 3, 2, 1}, 1, {0.75}, {1, 0.25}, 0, ""},
+                                {"resnet18", {}, 0, {1}, {0.25}, 42, "resnet18@16"}};
   spec.candidates.replicates = 3;
   spec.budgets = {{1000, 2000}, {0.1, 0.25}};
   spec.stages.pretrain = {11,   12, 0.13, 0.14, true, 0.15, false, Schedule::kOneCycle,
@@ -252,7 +324,7 @@ JobSpec FullSpec() {
   spec.stages.distillation = {4.1, 4.2, 4.3};
   spec.stages.augmentation = {5, true, true};
   spec.objectives = {"macs", "latency.delphi_online"};
-  spec.limits = {7, 8, 9};
+  spec.limits = {7, 8, 9, {}};
   spec.seed = (uint64_t{1} << 53) - 1;
   return spec;
 }

@@ -398,6 +398,8 @@ void Write(const TaskDescription& task, v1::TaskDescription& message) {
   if (task.weights) Write(task.weights, *message.mutable_weights());
   if (task.snapshot) Write(task.snapshot, *message.mutable_snapshot());
   if (task.checkpoint) Write(task.checkpoint, *message.mutable_checkpoint());
+  message.set_teacher_network(task.teacher_network);
+  if (task.teacher) Write(task.teacher, *message.mutable_teacher());
 }
 
 TaskDescription Read(const v1::TaskDescription& message, const std::string& path, Checker& check,
@@ -431,6 +433,12 @@ TaskDescription Read(const v1::TaskDescription& message, const std::string& path
   task.weights = Read(message.weights(), path + ".weights", check);
   task.snapshot = Read(message.snapshot(), path + ".snapshot", check);
   task.checkpoint = Read(message.checkpoint(), path + ".checkpoint", check);
+  task.teacher_network =
+      check.Text(path + ".teacher_network", message.teacher_network(), 0, kLongestNetwork);
+  task.teacher = Read(message.teacher(), path + ".teacher", check);
+  check.Require(task.teacher_network.empty() == !task.teacher, path + ".teacher",
+                task.teacher ? "an artifact without its network" : "nothing",
+                "an artifact exactly where teacher_network is set");
   return task;
 }
 

@@ -62,6 +62,8 @@ SyncResponse FullResponse() {
   task.weights = {kHash, 1};
   task.snapshot = {kHash, 2};
   task.checkpoint = {kHash, 3};
+  task.teacher_network = "teacher's text";
+  task.teacher = {kHash, 4};
   lease.epochs_received = 7;
   lease.time_left = Milliseconds(8);
   response.leases.push_back(lease);
@@ -213,6 +215,12 @@ TEST(SyncTest, AResponseThatIsNotCompleteIsRefused) {
             "leases[0].description.stage: found \"prune\"; allowed: pretrain, linearize, "
             "fine-tune\n"
             "leases[0].description.settings.pretrain.batch: found nothing; allowed: a value");
+
+  message = ToProto(FullResponse());
+  message.mutable_leases(0)->mutable_description()->clear_teacher();
+  EXPECT_EQ(FromProto(message).status().message(),
+            "leases[0].description.teacher: found nothing; allowed: an artifact exactly where "
+            "teacher_network is set");
 }
 
 TEST(SyncTest, AFailureOfAnyLengthAndEncodingCanBeReported) {

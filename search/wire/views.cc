@@ -46,6 +46,27 @@ void Write(const Measurement& measurement, v1::Measurement& message) {
   message.set_test_images(measurement.test_images);
 }
 
+void Write(const CriticalityView& network, v1::Criticality& message) {
+  message.set_candidate(network.candidate.value);
+  message.set_name(network.name);
+  message.set_network(network.network);
+  message.set_network_hash(network.network_hash);
+  for (const int64_t stage : network.Order()) message.add_order(stage);
+  message.set_exponent(network.settings.exponent);
+  message.set_baseline(CriticalityBaselineName(network.settings.baseline));
+  for (const StageCriticality& stage : network.stages) {
+    v1::StageCriticality& written = *message.add_stages();
+    written.set_stage(stage.stage);
+    written.set_relus(stage.relus);
+    written.set_accuracy(stage.accuracy);
+    written.set_accuracy_lowest(stage.accuracy_lowest);
+    written.set_accuracy_highest(stage.accuracy_highest);
+    written.set_replicates(stage.replicates);
+    written.set_score(stage.score);
+    written.set_rank(stage.rank);
+  }
+}
+
 }  // namespace
 
 v1::Job ToProto(const JobView& job) {
@@ -63,6 +84,7 @@ v1::Job ToProto(const JobView& job) {
   for (const auto& [state, count] : job.tasks) (*message.mutable_tasks())[state] = count;
   message.set_message(job.message);
   for (const std::string& objective : job.objectives) message.add_objectives(objective);
+  message.set_kind(JobKindName(job.kind));
   return message;
 }
 
@@ -78,6 +100,9 @@ v1::JobDetail ToProto(const JobDetailView& detail) {
   message.set_spec_json(detail.job.spec_json);
   for (const CandidateView& candidate : detail.candidates) {
     *message.add_candidates() = ToProto(candidate);
+  }
+  for (const CriticalityView& network : detail.criticality) {
+    Write(network, *message.add_criticality());
   }
   return message;
 }
@@ -96,6 +121,10 @@ v1::Candidate ToProto(const CandidateView& candidate) {
   message.set_parameters(candidate.parameters);
   for (const int64_t budget : candidate.budgets) message.add_budgets(budget);
   for (const TaskView& task : candidate.tasks) Write(task, *message.add_tasks());
+  message.set_role(CandidateRoleName(candidate.role));
+  if (candidate.role == CandidateRole::kStage) message.set_measured_stage(candidate.measured_stage);
+  if (candidate.teacher) message.set_teacher(candidate.teacher.value);
+  message.set_origin(candidate.origin);
   return message;
 }
 
@@ -135,8 +164,12 @@ v1::Result ToProto(const ResultView& result) {
   for (const auto& [model, seconds] : result.latency) (*message.mutable_latency())[model] = seconds;
   message.set_on_front(result.on_front);
   message.mutable_seeds()->set_pretrain(static_cast<int64_t>(result.seed_pretrain));
-  message.mutable_seeds()->set_linearize(static_cast<int64_t>(result.seed_linearize));
-  message.mutable_seeds()->set_fine_tune(static_cast<int64_t>(result.seed_fine_tune));
+  if (result.seed_linearize) {
+    message.mutable_seeds()->set_linearize(static_cast<int64_t>(*result.seed_linearize));
+  }
+  if (result.seed_fine_tune) {
+    message.mutable_seeds()->set_fine_tune(static_cast<int64_t>(*result.seed_fine_tune));
+  }
   message.mutable_seeds()->set_split(static_cast<int64_t>(result.seed_split));
   message.set_recipe(result.recipe);
   Write(result.measurement, *message.mutable_measurement());
@@ -154,6 +187,7 @@ v1::Result ToProto(const ResultView& result) {
   }
   message.set_artifact_sha256(result.artifact.sha256);
   message.set_artifact_bytes(result.artifact.bytes);
+  message.set_origin(result.origin);
   return message;
 }
 
@@ -195,6 +229,8 @@ v1::Preview ToProto(const Preview& preview) {
     written.set_macs(network.macs);
     written.set_parameters(network.parameters);
     for (const int64_t budget : network.budgets) written.add_budgets(budget);
+    written.set_role(CandidateRoleName(network.role));
+    written.set_origin(network.origin);
   }
   message.set_candidates(preview.candidates);
   for (const auto& [stage, count] : preview.tasks) (*message.mutable_tasks())[stage] = count;

@@ -36,14 +36,31 @@ JobView SomeJob() {
   job.tasks = {{"QUEUED", 7}};
   job.message = "m";
   job.objectives = {"relus"};
+  job.kind = JobKind::kCriticality;
   return job;
 }
 const char kSomeJob[] = R"({"job": 1, "name": "n", "state": "FINISHED", "created_at_ms": 2,
     "finished_at_ms": 3, "unsealed_at_ms": 4, "data_set": "d", "recipe": "r", "candidates": 5,
-    "results": 6, "tasks": {"QUEUED": 7}, "message": "m", "objectives": ["relus"]})";
+    "results": 6, "tasks": {"QUEUED": 7}, "message": "m", "objectives": ["relus"],
+    "kind": "criticality"})";
 
 CandidateView SomeCandidate() {
-  CandidateView candidate = {CandidateId{1}, JobId{2}, "n", "net", "h", 3, 4, 5, 6, 7, {9, 8}, {}};
+  CandidateView candidate = {CandidateId{1},
+                             JobId{2},
+                             "n",
+                             "net",
+                             "h",
+                             3,
+                             4,
+                             5,
+                             6,
+                             7,
+                             {9, 8},
+                             {},
+                             CandidateRole::kStage,
+                             12,
+                             CandidateId{13},
+                             "o"};
   TaskView task = {TaskId{10},
                    CandidateId{1},
                    Stage::kFineTune,
@@ -72,7 +89,8 @@ json ExpectedCandidate() {
          "device_seconds": 1.5, "started_at_ms": 11, "finished_at_ms": 12, "message": "why"},
         {"task": 0, "candidate": 0, "stage": "pretrain", "budget": null, "state": "BLOCKED",
          "attempt": 0, "worker": "", "epochs_done": 0, "epochs_planned": 0, "last_epoch": null,
-         "device_seconds": 0, "started_at_ms": null, "finished_at_ms": null, "message": ""}]})");
+         "device_seconds": 0, "started_at_ms": null, "finished_at_ms": null, "message": ""}],
+      "role": "stage", "measured_stage": 12, "teacher": 13, "origin": "o"})");
   candidate["tasks"][0]["last_epoch"] = json::parse(kSomeEpoch);
   return candidate;
 }
@@ -110,6 +128,7 @@ ResultView SomeResult() {
   result.created_at = TimeFromUnixMs(18);
   result.layers = {{"l", 20, 19}};
   result.artifact = {"sha", 21};
+  result.origin = "o";
   return result;
 }
 const char kSomeResult[] = R"({"result": 1, "job": 2, "candidate": 3, "name": "n",
@@ -123,7 +142,7 @@ const char kSomeResult[] = R"({"result": 1, "job": 2, "candidate": 3, "name": "n
       "train_images": 14, "validation_images": 15, "test_images": 16},
     "seconds": {"pretrain": 1.5, "linearize": 2.5, "fine_tune": 3.5}, "worker": "w",
     "attempt": 17, "created_at_ms": 18, "layers": [{"layer": "l", "units": 20, "kept": 19}],
-    "artifact_sha256": "sha", "artifact_bytes": 21})";
+    "artifact_sha256": "sha", "artifact_bytes": 21, "origin": "o"})";
 
 TEST(ViewsTest, Job) {
   EXPECT_EQ(Document(ToProto(SomeJob())), json::parse(kSomeJob));
@@ -138,10 +157,33 @@ TEST(ViewsTest, Job) {
 
 TEST(ViewsTest, CandidateWithTasks) {
   EXPECT_EQ(Document(ToProto(SomeCandidate())), ExpectedCandidate());
-  const JobDetailView detail = {SomeJob(), {SomeCandidate()}};
+  const JobDetailView detail = {SomeJob(), {SomeCandidate()}, {}};
   EXPECT_EQ(Document(ToProto(detail)), json({{"job", json::parse(kSomeJob)},
                                              {"spec_json", "{}"},
-                                             {"candidates", json::array({ExpectedCandidate()})}}));
+                                             {"candidates", json::array({ExpectedCandidate()})},
+                                             {"criticality", json::array()}}));
+  const json plain = Document(ToProto(CandidateView{}));
+  EXPECT_EQ(plain["role"], "search");
+  EXPECT_TRUE(plain["measured_stage"].is_null());
+  EXPECT_TRUE(plain["teacher"].is_null());
+}
+
+TEST(ViewsTest, CriticalityIsInTheOrderOfTheStagesAndSaysTheirOrder) {
+  JobDetailView detail;
+  detail.criticality = {
+      {CandidateId{1},
+       "n",
+       "net",
+       "h",
+       {0.5, CriticalityBaseline::kNone},
+       {{1, 400, 0.5, 0.25, 0.75, 2, 0.025, 2}, {2, 100, 0.5, 0.5, 0.5, 2, 0.05, 1}}}};
+  EXPECT_EQ(Document(ToProto(detail))["criticality"], json::parse(R"([
+      {"candidate": 1, "name": "n", "network": "net", "network_hash": "h", "order": [2, 1],
+       "exponent": 0.5, "baseline": "none", "stages": [
+         {"stage": 1, "relus": 400, "accuracy": 0.5, "accuracy_lowest": 0.25,
+          "accuracy_highest": 0.75, "replicates": 2, "score": 0.025, "rank": 2},
+         {"stage": 2, "relus": 100, "accuracy": 0.5, "accuracy_lowest": 0.5,
+          "accuracy_highest": 0.5, "replicates": 2, "score": 0.05, "rank": 1}]}])"));
 }
 
 TEST(ViewsTest, ResultAndFront) {
@@ -149,6 +191,10 @@ TEST(ViewsTest, ResultAndFront) {
   ResultView sealed = SomeResult();
   sealed.accuracy_test = std::nullopt;
   EXPECT_TRUE(Document(ToProto(sealed))["accuracy_test"].is_null());
+  ResultView whole = SomeResult();
+  whole.seed_linearize = whole.seed_fine_tune = std::nullopt;
+  EXPECT_TRUE(Document(ToProto(whole))["seeds"]["linearize"].is_null());
+  EXPECT_TRUE(Document(ToProto(whole))["seeds"]["fine_tune"].is_null());
   const FrontView front = {JobId{2}, {"relus", "macs"}, {SomeResult()}};
   EXPECT_EQ(Document(ToProto(front)), json({{"job", 2},
                                             {"objectives", {"relus", "macs"}},
@@ -186,10 +232,14 @@ TEST(ViewsTest, WorkersEventsAndPreview) {
   EXPECT_EQ(Document(ToProto(std::vector<EventView>{event})), json::parse(R"({"events": [
       {"event": 1, "at_ms": 2, "kind": "k", "job": 3, "candidate": 4, "task": 5, "result": 6,
        "worker": "w", "detail": "d"}]})"));
-  const Preview preview = {{{"n", "net", 1, 2, 3, 4, 5, {7, 6}}}, 8, {{"pretrain", 9}}, "r", {"x"}};
+  const Preview preview = {{{"n", "net", 1, 2, 3, 4, 5, {7, 6}, CandidateRole::kWhole, "o"}},
+                           8,
+                           {{"pretrain", 9}},
+                           "r",
+                           {"x"}};
   EXPECT_EQ(Document(ToProto(preview)), json::parse(R"({"networks": [
       {"name": "n", "network": "net", "replicates": 1, "relus": 2, "relus_with_stem": 3,
-       "macs": 4, "parameters": 5, "budgets": [7, 6]}],
+       "macs": 4, "parameters": 5, "budgets": [7, 6], "role": "whole", "origin": "o"}],
       "candidates": 8, "tasks": {"pretrain": 9}, "recipe": "r", "notes": ["x"]})"));
 }
 

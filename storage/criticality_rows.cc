@@ -1,0 +1,133 @@
+#include "storage/criticality_rows.h"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/sqlite_transaction.h"
+
+namespace reluscape {
+
+CriticalitySettings ReadCriticalitySettings(Query& row) {
+  CriticalitySettings settings;
+  settings.exponent = row.Real();
+  const std::string baseline = row.Text();
+  for (const CriticalityBaseline known :
+       {CriticalityBaseline::kMinimum, CriticalityBaseline::kNone}) {
+    if (baseline != CriticalityBaselineName(known)) continue;
+    settings.baseline = known;
+    return settings;
+  }
+  throw SQLite::Exception("unknown criticality baseline " + baseline, SQLITE_CORRUPT);
+}
+
+std::vector<CriticalityView> ReadCriticality(SqliteDb& db, JobId job) {
+  std::vector<CriticalityView> networks;
+  Query row(db,
+            "SELECT c.candidate_id, c.name, c.network, c.network_hash, j.criticality_exponent,"
+            " j.criticality_baseline, k.stage, k.relus, k.accuracy, k.accuracy_lowest,"
+            " k.accuracy_highest, k.replicates, k.score, k.rank FROM candidates c"
+            " JOIN criticality k ON k.candidate_id = c.candidate_id"
+            " JOIN jobs j ON j.job_id = c.job_id"
+            " WHERE c.job_id = ? ORDER BY c.candidate_id, k.stage",
+            job);
+  while (row.Step()) {
+    CriticalityView network;
+    network.candidate = row.IdOf<CandidateId>();
+    network.name = row.Text();
+    network.network = row.Text();
+    network.network_hash = row.Text();
+    network.settings = ReadCriticalitySettings(row);
+    StageCriticality stage;
+    stage.stage = row.Int();
+    stage.relus = row.Int();
+    stage.accuracy = row.Real();
+    stage.accuracy_lowest = row.Real();
+    stage.accuracy_highest = row.Real();
+    stage.replicates = row.Int();
+    stage.score = row.Real();
+    stage.rank = row.Int();
+    if (networks.empty() || networks.back().candidate != network.candidate) {
+      networks.push_back(std::move(network));
+    }
+    networks.back().stages.push_back(stage);
+  }
+  return networks;
+}
+
+absl::StatusOr<std::vector<CandidateId>> SqliteTransaction::ListStudents(CandidateId teacher) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<CandidateId>> {
+    std::vector<CandidateId> students;
+    Query row(db_, "SELECT candidate_id FROM candidates WHERE teacher_id = ? ORDER BY candidate_id",
+              teacher);
+    while (row.Step()) students.push_back(row.IdOf<CandidateId>());
+    return students;
+  });
+}
+
+absl::StatusOr<std::string> SqliteTransaction::FindDataHash(const DataSpec& data,
+                                                            uint64_t split_seed) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::string> {
+    Query row(db_,
+              "SELECT c.data_hash FROM candidates c JOIN jobs j ON j.job_id = c.job_id"
+              " WHERE c.data_hash IS NOT NULL AND j.data_set = ? AND j.classes = ? AND j.side = ?"
+              " AND j.train_images = ? AND j.validation_images = ? AND j.test_images = ?"
+              " AND j.split_seed = ? ORDER BY c.candidate_id DESC LIMIT 1",
+              data.set, data.classes, data.side, data.train_images, data.validation_images,
+              data.test_images, split_seed);
+    return row.Step() ? row.Text() : std::string();
+  });
+}
+
+absl::StatusOr<std::vector<StageMeasurement>> SqliteTransaction::ListStageMeasurements(
+    CandidateId teacher) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<StageMeasurement>> {
+    std::vector<StageMeasurement> measurements;
+    Query row(db_,
+              "SELECT c.teacher_id, c.replicate, c.measured_stage, c.relus, t.state,"
+              " (SELECT p.validation_accuracy FROM stage_progress p WHERE p.task_id = t.task_id"
+              "  ORDER BY p.epoch DESC LIMIT 1)"
+              " FROM candidates one"
+              " JOIN candidates whole ON whole.job_id = one.job_id"
+              "  AND whole.network_hash = one.network_hash"
+              " JOIN candidates c ON c.teacher_id = whole.candidate_id AND c.role = 'stage'"
+              " JOIN tasks t ON t.candidate_id = c.candidate_id AND t.stage = 'pretrain'"
+              " WHERE one.candidate_id = ? ORDER BY c.replicate, c.measured_stage",
+              teacher);
+    while (row.Step()) {
+      StageMeasurement m;
+      m.teacher = row.IdOf<CandidateId>();
+      m.replicate = row.Int();
+      m.stage = row.Int();
+      m.relus = row.Int();
+      m.state = row.TaskStateOf();
+      m.accuracy = row.Real();
+      measurements.push_back(m);
+    }
+    return measurements;
+  });
+}
+
+absl::Status SqliteTransaction::InsertCriticality(CandidateId candidate,
+                                                  const std::vector<StageCriticality>& stages) {
+  return Guard(db_, [&]() -> absl::Status {
+    for (const StageCriticality& s : stages) {
+      Query(db_,
+            "INSERT INTO criticality (candidate_id, stage, relus, accuracy, accuracy_lowest,"
+            " accuracy_highest, replicates, score, rank) VALUES (?,?,?,?,?,?,?,?,?)",
+            candidate, s.stage, s.relus, s.accuracy, s.accuracy_lowest, s.accuracy_highest,
+            s.replicates, s.score, s.rank)
+          .Run();
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<CriticalityView>> SqliteTransaction::ListCriticality(JobId job) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<CriticalityView>> {
+    return ReadCriticality(db_, job);
+  });
+}
+
+}  // namespace reluscape

@@ -11,6 +11,11 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ckks_presets})
 configure_file(ckks_data.cc.in ${CMAKE_BINARY_DIR}/generated/search/cost/ckks_data.cc @ONLY)
 
 target_sources(reluscape_search_cost PRIVATE
-  ckks.cc ckks_activation.cc ckks_levels.cc ckks_linear.cc ckks_multiplexed.cc ckks_preset.cc
-  ckks_program.cc ckks_seconds.cc ckks_single_shot.cc
+  ckks.cc ckks_activation.cc ckks_levels.cc ckks_linear.cc ckks_model.cc ckks_multiplexed.cc
+  ckks_preset.cc ckks_program.cc ckks_seconds.cc ckks_single_shot.cc
   ${CMAKE_BINARY_DIR}/generated/search/cost/ckks_data.cc)
+
+foreach(name ckks_activation ckks_levels ckks_packing)
+  reluscape_test(${name}_test LABEL fast DEPS reluscape_search_cost)
+endforeach()
+reluscape_test(ckks_preset_test LABEL fast DEPS reluscape_search_cost nlohmann_json::nlohmann_json)

@@ -12,6 +12,7 @@
 #include "client/commands.h"
 #include "client/connection.h"
 #include "client/describe.h"
+#include "client/equalize.h"
 #include "client/example_job.h"
 #include "client/exit_codes.h"
 #include "client/export.h"
@@ -148,9 +149,10 @@ void AddLocalCommands(CLI::App& app, Arguments& arguments) {
       ->add_option("NETWORK", arguments.describe.network,
                    "name (resnet18@8, hrn-5x5x3x@4), canonical text, or a file with one of them")
       ->required();
-  describe->add_option("--input,--side", arguments.describe.side, "side of the images in pixels")
-      ->check(CLI::Range(8, 256))
-      ->capture_default_str();
+  describe
+      ->add_option("--input,--side", arguments.describe.side,
+                   "side of the images in pixels [32, or the one that the name fixes]")
+      ->check(CLI::Range(8, 256));
   describe->add_option("--classes", arguments.describe.classes, "number of classes")
       ->check(CLI::Range(2, 100000))
       ->capture_default_str();
@@ -159,10 +161,28 @@ void AddLocalCommands(CLI::App& app, Arguments& arguments) {
   CLI::App* equalize = app.add_subcommand(
       "equalize", "Widen a backbone so that its stages' ReLU counts follow an order (DeepReShape)");
   EqualizeOptions& options = arguments.equalize;
-  equalize->add_option("--backbone", options.backbone, "resnet18, resnet34, ...")->required();
-  equalize->add_option("--order", options.order, "stage numbers, most critical first: 3,2,4,1")
-      ->delimiter(',')
+  equalize->add_option("--backbone", options.backbone, "resnet18, resnet50, wrn-22-8, vgg16, ...")
       ->required();
+  equalize
+      ->add_option("--family", options.family,
+                   "hrn: equalized; base: more base channels; stage: equal multipliers")
+      ->check(CLI::IsMember({"hrn", "base", "stage"}))
+      ->capture_default_str();
+  equalize
+      ->add_option("--order", options.order, "of hrn: stage numbers, most critical first: 3,2,4,1")
+      ->delimiter(',');
+  equalize
+      ->add_option("--alpha", options.alpha,
+                   "lower first multipliers to add (alpha relaxation): 2,4")
+      ->delimiter(',');
+  equalize
+      ->add_option("--max-relus", options.max_relus,
+                   "take the most base channels with at most so many ReLUs")
+      ->check(CLI::PositiveNumber);
+  equalize
+      ->add_option("--max-macs", options.max_macs,
+                   "take the most base channels with at most so many MACs")
+      ->check(CLI::PositiveNumber);
   equalize->add_option("--bound", options.bound, "largest multiplier")
       ->check(CLI::Range(2, 64))
       ->capture_default_str();

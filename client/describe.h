@@ -1,11 +1,11 @@
 #pragma once
 
-// What can be said about networks without training and without a coordinator.
+// What can be said about a network without training and without a coordinator.
 
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 
@@ -15,25 +15,14 @@ struct DescribeOptions {
   // A name, a canonical text, or a file: one of the two as text, or an architecture.json of
   // `reluscape export`.
   std::string network;
-  int64_t side = 32;      // of a name; a canonical text has its own
-  int64_t classes = 100;  // likewise
+  // Of a name; a canonical text has its own. Where it is missing, the one that the name fixes, else
+  // 32.
+  std::optional<int64_t> side = {};
+  int64_t classes = 100;  // of a name
   bool json = false;
 };
 
 // Prints counts per network, stage and layer. INVALID_ARGUMENT for what is no network.
 absl::Status Describe(const DescribeOptions& options, std::ostream& out);
-
-struct EqualizeOptions {
-  std::string backbone = {};
-  std::vector<int64_t> order = {};  // stage numbers, most critical first
-  int64_t bound = 16;               // largest multiplier
-  int64_t base_channels = 16;       // of the counts; the multipliers do not depend on it
-  int64_t side = 32;
-  int64_t classes = 100;
-  bool json = false;
-};
-
-// Prints every HybReNet whose stage ReLU counts follow the order; none is no error.
-absl::Status Equalize(const EqualizeOptions& options, std::ostream& out);
 
 }  // namespace reluscape

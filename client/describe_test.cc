@@ -5,9 +5,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "client/equalize.h"
 #include "client/export.h"
 
 namespace reluscape {
@@ -25,8 +27,9 @@ nlohmann::json DescribeJson(const DescribeOptions& options) {
 TEST(DescribeTest, JsonHasTheDocumentedKeys) {
   const nlohmann::json document = DescribeJson({.network = "resnet18@8", .json = true});
   ASSERT_TRUE(document.is_object());
-  for (const char* key : {"name", "network", "hash", "relus", "relus_with_stem", "macs",
-                          "parameters", "latency", "stages", "layers"}) {
+  for (const char* key :
+       {"name", "network", "hash", "relus", "relus_with_stem", "macs", "conv_macs", "shortcut_macs",
+        "classifier_macs", "parameters", "latency", "stages", "layers", "skip_edges"}) {
     EXPECT_TRUE(document.contains(key)) << key;
   }
   // Two basic blocks with two ReLUs each of 8 x 32 x 32, 16 x 16 x 16, 32 x 8 x 8, 64 x 4 x 4.
@@ -43,6 +46,22 @@ TEST(DescribeTest, JsonHasTheDocumentedKeys) {
   }
   EXPECT_EQ(relus, document["relus"]);
   EXPECT_EQ(macs, document["macs"]);
+  EXPECT_EQ(document["conv_macs"].get<int64_t>() + document["shortcut_macs"].get<int64_t>() +
+                document["classifier_macs"].get<int64_t>(),
+            macs);
+  ASSERT_EQ(document["skip_edges"].size(), 8);
+  EXPECT_EQ(document["skip_edges"][2], nlohmann::json({{"from", "stage1.block2.relu2"},
+                                                       {"to", "stage2.block1.add"},
+                                                       {"join", "residual"},
+                                                       {"identity", false}}));
+}
+
+TEST(DescribeTest, ANameThatFixesItsSideNeedsNone) {
+  // DeepReDuce's configurations, counts of the reference: 114,688 at 64 x 64.
+  EXPECT_EQ(DescribeJson({.network = "drd-tiny-115k", .json = true})["relus"], 114'688);
+  std::ostringstream out;
+  EXPECT_THAT(std::string(Describe({.network = "drd-tiny-115k", .side = 32}, out).message()),
+              HasSubstr("side: found 32; allowed: 64 for drd-tiny-115k"));
 }
 
 TEST(DescribeTest, SideAndClassesAreOfTheName) {
@@ -109,12 +128,67 @@ TEST(EqualizeTest, FindsThePublishedNetworks) {
   EXPECT_TRUE(found) << out.str();
 }
 
+TEST(EqualizeTest, EveryFamilyHasItsStages) {
+  for (const auto& [backbone, order] : std::map<std::string, std::vector<int64_t>>{
+           {"resnet50", {3, 2, 4, 1}}, {"wrn-22-8", {2, 3, 1}}, {"vgg16", {3, 2, 4, 5, 1}}}) {
+    std::ostringstream out;
+    const absl::Status status =
+        Equalize({.backbone = backbone, .order = order, .base_channels = 2, .json = true}, out);
+    ASSERT_TRUE(status.ok()) << status;
+    const nlohmann::json document = nlohmann::json::parse(out.str());
+    ASSERT_FALSE(document.empty()) << backbone;
+    const nlohmann::json described = DescribeJson({.network = document[0]["name"], .json = true});
+    EXPECT_EQ(described["relus"], document[0]["relus"]) << backbone;
+    for (size_t i = 1; i < order.size(); ++i) {
+      const auto relus = [&](size_t place) {
+        return described["stages"][static_cast<size_t>(order[place]) - 1]["relus"].get<int64_t>();
+      };
+      EXPECT_GT(relus(i - 1), relus(i)) << backbone;
+    }
+  }
+}
+
+TEST(EqualizeTest, RelaxesAndChoosesTheSize) {
+  std::ostringstream out;
+  ASSERT_TRUE(Equalize({.backbone = "resnet18",
+                        .order = {3, 2, 4, 1},
+                        .alpha = {2},
+                        .max_relus = 186'000,
+                        .json = true},
+                       out)
+                  .ok());
+  bool found = false;
+  for (const nlohmann::json& network : nlohmann::json::parse(out.str())) {
+    EXPECT_LE(network["relus"].get<int64_t>(), 186'000);
+    // HRN-2x5x3x has 169,984 ReLUs without stem at 16 channels, so 10,624 per channel.
+    found = found || network["name"] == "hrn-2x5x3x@17";
+  }
+  EXPECT_TRUE(found) << out.str();
+}
+
+TEST(EqualizeTest, TheFamiliesForComparison) {
+  std::ostringstream base;
+  ASSERT_TRUE(Equalize({.backbone = "resnet18", .family = "base", .json = true}, base).ok());
+  EXPECT_EQ(nlohmann::json::parse(base.str())[4]["name"], "hrn-2x2x2x@256");
+  std::ostringstream stage;
+  ASSERT_TRUE(Equalize({.backbone = "resnet18", .family = "stage", .json = true}, stage).ok());
+  EXPECT_EQ(nlohmann::json::parse(stage.str())[6]["relus"], 983'040);
+}
+
 TEST(EqualizeTest, NamesWhatIsWrong) {
   std::ostringstream out;
   EXPECT_THAT(std::string(Equalize({.backbone = "vgg"}, out).message()), HasSubstr("resnet18"));
   const absl::Status order = Equalize({.backbone = "resnet18", .order = {3, 3, 4, 1}}, out);
   EXPECT_EQ(order.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(order.message()), HasSubstr("order"));
+  EXPECT_THAT(std::string(Equalize({.backbone = "resnet18"}, out).message()),
+              HasSubstr("--order: found nothing"));
+  EXPECT_THAT(std::string(Equalize({.backbone = "resnet18", .family = "all"}, out).message()),
+              HasSubstr("--family: found all; allowed: hrn, base, stage"));
+  EXPECT_THAT(
+      std::string(
+          Equalize({.backbone = "resnet18", .order = {3, 2, 4, 1}, .alpha = {0}}, out).message()),
+      HasSubstr("--alpha: found 0"));
 }
 
 }  // namespace

@@ -134,4 +134,11 @@ const std::vector<Preset>& Presets() {
   return *presets;
 }
 
+int64_t UsualSide(const std::string& name) {
+  for (const Preset& preset : Presets()) {
+    if (name.substr(0, name.find('+')) == preset.name) return preset.side;
+  }
+  return Architecture{}.side;
+}
+
 }  // namespace reluscape

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace reluscape {
 namespace {
@@ -24,28 +25,34 @@ std::string ShapeText(const Shape& shape) {
   return absl::StrCat(shape.channels, "x", shape.height, "x", shape.width);
 }
 
+std::string StrideText(int64_t stride) {
+  return stride == 1 ? "" : absl::StrCat(" stride ", stride);
+}
+
 // What the operation does, with what its shapes do not tell.
 std::string KindText(const Op& op) {
   switch (op.kind) {
     case OpKind::kInput:
       return "input";
     case OpKind::kConv:
-      return absl::StrCat("conv ", op.kernel, "x", op.kernel, op.stride == 1 ? "" : " stride ",
-                          op.stride == 1 ? "" : std::to_string(op.stride));
+      return absl::StrCat(op.dirac ? "Dirac conv " : "conv ", op.kernel, "x", op.kernel,
+                          StrideText(op.stride));
     case OpKind::kBatchNorm:
       return "batch norm";
     case OpKind::kRelu:
-      return "ReLU";
+      return op.relu_channels == op.output.channels
+                 ? "ReLU"
+                 : absl::StrCat("ReLU on ", op.relu_channels, " channels");
     case OpKind::kAveragePool:
-      return absl::StrCat("average pool ", op.kernel, "x", op.kernel);
     case OpKind::kMaxPool:
-      return absl::StrCat("max pool ", op.kernel, "x", op.kernel);
+      return absl::StrCat(op.kind == OpKind::kMaxPool ? "max" : "average", " pool ", op.kernel, "x",
+                          op.kernel, op.stride == op.kernel ? "" : StrideText(op.stride));
     case OpKind::kDownsample:
-      return absl::StrCat("down-sample ", op.stride);
+      return absl::StrCat("down-sample", StrideText(op.stride));
     case OpKind::kScale:
       return "scale";
     case OpKind::kAdd:
-      return "add";
+      return op.join == Join::kShared ? "add shared source" : "add";
     case OpKind::kLinear:
       return "linear";
   }
@@ -73,6 +80,25 @@ std::string Table(const std::vector<std::vector<std::string>>& rows, size_t left
   return text;
 }
 
+const Op& At(const Network& network, int op) { return network.ops[static_cast<size_t>(op)]; }
+
+// What stands on a skip edge, from its source to the sum.
+std::string OnEdge(const Network& network, const SkipEdge& edge) {
+  std::vector<std::string> kinds;
+  for (int op = At(network, edge.to).inputs[1]; op != edge.from; op = At(network, op).inputs[0]) {
+    kinds.push_back(KindText(At(network, op)));
+  }
+  std::reverse(kinds.begin(), kinds.end());
+  return kinds.empty() ? "identity" : absl::StrJoin(kinds, ", ");
+}
+
+std::string ReluText(const Architecture& architecture, const NetworkCounts& counts) {
+  if (counts.relus == counts.relus_with_stem) return Grouped(counts.relus);
+  return absl::StrCat(
+      Grouped(counts.relus), " (", Grouped(counts.relus_with_stem), " with a ReLU ",
+      architecture.family == Family::kWide ? "before the last pool)" : "behind the stem)");
+}
+
 }  // namespace
 
 std::string DescribeAsText(const Architecture& architecture, const Network& network,
@@ -82,9 +108,10 @@ std::string DescribeAsText(const Architecture& architecture, const Network& netw
       {"hash", NetworkHash(network)},
       {"input", absl::StrCat("3x", architecture.side, "x", architecture.side, ", ",
                              architecture.classes, " classes")},
-      {"ReLUs", absl::StrCat(Grouped(counts.relus), " (", Grouped(counts.relus_with_stem),
-                             " with a ReLU behind the stem)")},
-      {"MACs", Grouped(counts.macs)},
+      {"ReLUs", ReluText(architecture, counts)},
+      {"MACs", absl::StrCat(Grouped(counts.macs), " (convolutions ", Grouped(counts.conv_macs),
+                            ", shortcuts ", Grouped(counts.shortcut_macs), ", classifier ",
+                            Grouped(counts.classifier_macs), ")")},
       {"parameters", Grouped(counts.parameters)}};
   std::vector<std::vector<std::string>> stages = {{"stage", "blocks", "width", "side", "ReLUs"}};
   for (size_t i = 0; i < counts.stages.size(); ++i) {
@@ -92,6 +119,11 @@ std::string DescribeAsText(const Architecture& architecture, const Network& netw
     stages.push_back({std::to_string(i + 1), std::to_string(stage.blocks),
                       std::to_string(stage.width), std::to_string(stage.side),
                       Grouped(stage.relus)});
+  }
+  std::vector<std::vector<std::string>> skips = {{"skip from", "to", "join", "through"}};
+  for (const SkipEdge& edge : counts.skip_edges) {
+    skips.push_back({At(network, edge.from).name, At(network, edge.to).name,
+                     edge.join == Join::kShared ? "shared" : "residual", OnEdge(network, edge)});
   }
   std::vector<std::vector<std::string>> layers = {
       {"layer", "operation", "output", "ReLUs", "MACs", "parameters"}};
@@ -103,6 +135,7 @@ std::string DescribeAsText(const Architecture& architecture, const Network& netw
   layers.push_back(
       {"total", "", "", Grouped(counts.relus), Grouped(counts.macs), Grouped(counts.parameters)});
   return absl::StrCat(Table(totals, /*left=*/2), "\n", Table(stages, /*left=*/1), "\n",
+                      skips.size() == 1 ? "no skip connections\n" : Table(skips, /*left=*/4), "\n",
                       Table(layers, /*left=*/3));
 }
 

@@ -22,7 +22,8 @@ TEST(DescribeTest, ShowsTotalsStagesAndLayers) {
            "basic:side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3\n",
            "\ninput       3x32x32, 100 classes\n",
            "\nReLUs       326,656 (343,040 with a ReLU behind the stem)\n",
-           "\nMACs        1,053,353,152\n",
+           "\nMACs        1,053,353,152 (convolutions 1,043,177,472, shortcuts 10,055,680, "
+           "classifier 120,000)\n",
            "\nparameters  48,652,308\n",
            "\nstage  blocks  width  side    ReLUs\n",
            "\n3           2    400     8  102,400\n",
@@ -39,6 +40,30 @@ TEST(DescribeTest, ShowsTotalsStagesAndLayers) {
   EXPECT_THAT(text, testing::ContainsRegex("pool +average pool 4x4 +1200x1x1 "));
   EXPECT_THAT(text, testing::ContainsRegex("classifier +linear +100x1x1 +0 +120,000 +120,100\n"));
   EXPECT_THAT(text, testing::ContainsRegex("total +326,656 +1,053,353,152 +48,652,308\n$"));
+}
+
+TEST(DescribeTest, ShowsSkipConnections) {
+  EXPECT_THAT(
+      Described("resnet20"),
+      testing::ContainsRegex("\nstage1.block1.relu2 +stage1.block2.add +residual +identity\n"));
+  EXPECT_THAT(Described("resnet20"),
+              testing::ContainsRegex("\nstage1.block3.relu2 +stage2.block1.add +residual +conv 1x1 "
+                                     "stride 2, batch norm\n"));
+  EXPECT_THAT(Described("mpcnn-resnet20"),
+              testing::ContainsRegex("stage2.block1.add +residual +down-sample stride 2\n"));
+  const std::string shared = Described("resnet20+skip:dirac-ss:source=stem:merge=scaled");
+  EXPECT_THAT(shared,
+              testing::ContainsRegex("\nstem.bn +stage3.block3.add +shared +conv 1x1 stride "
+                                     "4, batch norm, scale\n"));
+  EXPECT_THAT(shared, testing::ContainsRegex("stage1.block1.conv1 +Dirac conv 3x3 +16x32x32"));
+  EXPECT_THAT(Described("resnet20+skip:dirac"), HasSubstr("\nno skip connections\n"));
+}
+
+TEST(DescribeTest, TheOtherReluTotalSaysWhereItsReluWouldStand) {
+  EXPECT_THAT(Described("wrn-22-8"),
+              HasSubstr("\nReLUs       1,359,872 (1,392,640 with a ReLU before the last pool)\n"));
+  EXPECT_THAT(Described("vgg16"), HasSubstr("\nReLUs       284,672\n"));
+  EXPECT_THAT(Described("resnet20+reuse:4"), HasSubstr("ReLU on 4 channels"));
 }
 
 TEST(DescribeTest, ColumnsAreAlignedAndLinesEndWithoutBlanks) {

@@ -49,6 +49,8 @@ struct Preset {
   int64_t side = 0;
 };
 const std::vector<Preset>& Presets();
+// The side that a name fixes, else 32: what to take where a user asks for none.
+int64_t UsualSide(const std::string& name);
 
 // Applies "+KEY", "+KEY:VALUE" without its plus. Adds an error where it is no modifier or its value
 // is none of the field; ranges are checked by StageShapes.

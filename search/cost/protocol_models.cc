@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "base/field_errors.h"
 #include "search/cost/cheetah.h"
+#include "search/cost/ckks_model.h"
 #include "search/cost/cryptflow2.h"
 #include "search/cost/delphi.h"
 #include "search/cost/protocol_model.h"
@@ -22,6 +23,7 @@ const std::vector<const ProtocolModel*>& ProtocolModels() {
       new Cheetah(),
       new Spu(SpuProtocol::kSemi2k),
       new Spu(SpuProtocol::kCheetah),
+      new Ckks(),
   };  // a new protocol: one line here
   return *models;
 }

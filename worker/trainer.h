@@ -22,11 +22,11 @@ class TaskListener {
   virtual void OnSnapshot(const SnapshotReport& snapshot) = 0;
 };
 
-// How a Task ended. Exactly one of the optionals is set by a success, none by a linearize.
+// How a Task ended. A success sets either `weights` or `result`, that of a linearize neither.
 struct TaskOutcome {
   bool stopped = false;                // `stop` was requested; nothing else is set
-  ArtifactRef weights;                 // pretrain
-  std::optional<ResultReport> result;  // fine-tune
+  ArtifactRef weights;                 // pretrain without a Budget
+  std::optional<ResultReport> result;  // fine-tune, or pretrain with a Budget
   std::optional<Failure> failure;
   double device_seconds = 0;
 };

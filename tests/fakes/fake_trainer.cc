@@ -137,7 +137,7 @@ absl::StatusOr<FakeTrainer::Script> FakeTrainer::Prepare(const TaskDescription& 
         absl::StrCat("the data differs from what the pretrain used: found ", measurement.data_hash,
                      ", expected ", task.data_hash));
   }
-  for (const ArtifactRef& input : {task.weights, task.snapshot}) {
+  for (const ArtifactRef& input : {task.weights, task.snapshot, task.teacher}) {
     if (input) RETURN_IF_ERROR(artifacts_.Get(input).status());
   }
   const auto chosen = options_.epochs.find(task.stage);
@@ -247,7 +247,7 @@ absl::Status FakeTrainer::Play(const TaskDescription& task, const Script& script
 absl::Status FakeTrainer::Finish(const TaskDescription& task, const Script& script,
                                  TaskOutcome& outcome) const {
   if (task.stage == Stage::kLinearize) return absl::OkStatus();
-  if (task.stage == Stage::kPretrain) {
+  if (task.stage == Stage::kPretrain && task.budgets.empty()) {
     ASSIGN_OR_RETURN(
         outcome.weights,
         artifacts_.Put(TensorFile(

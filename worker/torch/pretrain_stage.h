@@ -5,8 +5,10 @@
 
 namespace reluscape {
 
-// Trains the network with all its ReLUs from seeded weights by SGD on cross-entropy. The outcome
-// names an artifact of kind "weights" (worker/torch/artifacts.h) of the last epoch.
+// Trains the Task's network from the weights of its seed, by SGD under cross-entropy or, where the
+// Task names a teacher, under cross-entropy + distillation from it. Leaves an artifact of kind
+// "weights" or, where the Task has a Budget (the network's own count: all its ReLUs stay), a
+// Result. Failures: kBadInput for any other Budget, kDiverged.
 absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context);
 
 }  // namespace reluscape

@@ -123,6 +123,30 @@ TEST(TaskGraphTest, CandidateHasOneFineTunePerBudget) {
   EXPECT_FALSE(IsFreedBySnapshot(tasks[3], 200));
 }
 
+TEST(TaskGraphTest, CandidateThatIsNotLinearizedHasAPretrainThatWaitsForItsTeacher) {
+  CandidateRow teacher;
+  teacher.id = CandidateId{3};
+  teacher.role = CandidateRole::kTeacher;
+  CandidateRow whole = teacher;
+  whole.id = CandidateId{4};
+  whole.role = CandidateRole::kWhole;
+  whole.budgets = {200};
+  whole.teacher = teacher.id;
+  const std::vector<TaskRow> lessons = PlanTasks(teacher, 5);
+  const std::vector<TaskRow> tasks = PlanTasks(whole, 5);
+  ASSERT_THAT(lessons, SizeIs(1));
+  ASSERT_THAT(tasks, SizeIs(1));
+  EXPECT_EQ(lessons[0].state, TaskState::kQueued);
+  EXPECT_EQ(tasks[0].stage, Stage::kPretrain);
+  EXPECT_EQ(tasks[0].budget, 0);
+  EXPECT_EQ(tasks[0].state, TaskState::kBlocked);
+  EXPECT_TRUE(IsFreedByTeacher(tasks[0], lessons[0]));
+  EXPECT_FALSE(IsFreedBy(tasks[0], lessons[0])) << "another candidate";
+  TaskRow linearize = lessons[0];
+  linearize.stage = Stage::kLinearize;
+  EXPECT_FALSE(IsFreedByTeacher(tasks[0], linearize));
+}
+
 TEST(TaskGraphTest, SeedsFollowNetworkReplicateStageAndJob) {
   CandidateRow candidate;
   candidate.network_hash = "h";

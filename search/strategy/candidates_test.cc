@@ -35,7 +35,8 @@ DeepReShapeSpec ResNet18Generator(std::vector<int64_t> base_channels) {
   return {.backbone = "resnet18",
           .order = {3, 2, 4, 1},
           .base_channels = std::move(base_channels),
-          .max_multiplier = 16};
+          .max_multiplier = 16,
+          .order_from_network = ""};
 }
 
 Proposal Propose(const JobSpec& spec) {
@@ -191,15 +192,31 @@ TEST(ProposeNetworksTest, ABudgetThatDoesNotFitNamesTheSmallestNetwork) {
 
 TEST(ProposeNetworksTest, EveryErrorOfTheJobIsReportedAtOnce) {
   JobSpec spec = Job({"resnet18", "resnet19", "hrn-0x5x3x@4"});
-  spec.candidates.deepreshape = {
-      {.backbone = "resnet18", .order = {3, 2, 4}, .base_channels = {16}, .max_multiplier = 16},
-      {.backbone = "vgg", .order = {3, 2, 4, 1}, .base_channels = {16}, .max_multiplier = 16},
-      {.backbone = "resnet18",
-       .order = {3, 2, 4, 1},
-       .base_channels = {16, 0},
-       .max_multiplier = 65},
-      {.backbone = "resnet18", .order = {3, 2, 4, 1}, .base_channels = {}, .max_multiplier = 16},
-      {.backbone = "resnet18", .order = {3, 2, 4, 1}, .base_channels = {4}, .max_multiplier = 4}};
+  spec.candidates.deepreshape = {{.backbone = "resnet18",
+                                  .order = {3, 2, 4},
+                                  .base_channels = {16},
+                                  .max_multiplier = 16,
+                                  .order_from_network = ""},
+                                 {.backbone = "vgg",
+                                  .order = {3, 2, 4, 1},
+                                  .base_channels = {16},
+                                  .max_multiplier = 16,
+                                  .order_from_network = ""},
+                                 {.backbone = "resnet18",
+                                  .order = {3, 2, 4, 1},
+                                  .base_channels = {16, 0},
+                                  .max_multiplier = 65,
+                                  .order_from_network = ""},
+                                 {.backbone = "resnet18",
+                                  .order = {3, 2, 4, 1},
+                                  .base_channels = {},
+                                  .max_multiplier = 16,
+                                  .order_from_network = ""},
+                                 {.backbone = "resnet18",
+                                  .order = {3, 2, 4, 1},
+                                  .base_channels = {4},
+                                  .max_multiplier = 4,
+                                  .order_from_network = ""}};
   spec.candidates.replicates = 101;
   spec.budgets.relus = {600'000};
   const std::string errors = ErrorsOf(spec);
@@ -309,6 +326,158 @@ TEST(ProposeNetworksTest, HashesOfAProposalDiffer) {
   std::set<std::string> hashes;
   for (const ProposedNetwork& network : proposal.networks) hashes.insert(network.hash);
   EXPECT_EQ(hashes.size(), 15u);
+}
+
+JobSpec Criticality(std::vector<std::string> networks) {
+  JobSpec spec = Job(std::move(networks));
+  spec.kind = JobKind::kCriticality;
+  spec.budgets = {};
+  spec.objectives = {};
+  return spec;
+}
+
+TEST(ProposeStageNetworksTest, EachNetworkIsFollowedByOnePerStage) {
+  const Proposal proposal = Propose(Criticality({"resnet18@8", "resnet20@4+stem-relu"}));
+  ASSERT_THAT(proposal.networks, SizeIs(5 + 4));
+  EXPECT_THAT(NamesOf(proposal),
+              ElementsAre("resnet18@8", "resnet18@8+culled:2,3,4", "resnet18@8+culled:1,3,4",
+                          "resnet18@8+culled:1,2,4", "resnet18@8+culled:1,2,3",
+                          "resnet20@4+stem-relu", testing::_, testing::_, testing::_));
+  EXPECT_EQ(proposal.networks[0].role, CandidateRole::kTeacher);
+  EXPECT_EQ(proposal.networks[0].origin, "named");
+  int64_t sum = 0;
+  for (size_t k = 1; k <= 4; ++k) {
+    const ProposedNetwork& network = proposal.networks[k];
+    EXPECT_EQ(network.role, CandidateRole::kStage);
+    EXPECT_EQ(network.measured_stage, static_cast<int64_t>(k));
+    EXPECT_EQ(network.teacher, 0);
+    EXPECT_EQ(network.counts.relus, proposal.networks[0].counts.stages[k - 1].relus);
+    EXPECT_EQ(network.counts.macs, proposal.networks[0].counts.macs);
+    EXPECT_THAT(network.budgets, IsEmpty());
+    EXPECT_EQ(ParseArchitecture(network.name, 32, 100).value(), network.architecture);
+    sum += network.counts.relus;
+  }
+  EXPECT_EQ(sum, proposal.networks[0].counts.relus);
+  EXPECT_EQ(proposal.networks[6].teacher, 5);
+  EXPECT_EQ(proposal.networks[6].counts.relus, 98'304 / 4) << "without the ReLU behind the stem";
+}
+
+TEST(ProposeStageNetworksTest, WhatCannotBeMeasuredIsRefused) {
+  EXPECT_THAT(ErrorsOf(Criticality({"resnet18@8+culled:2"})),
+              HasSubstr("candidates.networks[0]: found \"resnet18@8+culled:2\", which has no ReLUs "
+                        "in stage 2; allowed: a network with ReLUs in every stage"));
+  EXPECT_THAT(
+      ErrorsOf(Criticality({"resnet18@8", "resnet18@8+stem-relu"})),
+      HasSubstr("candidates.networks[1]: found \"resnet18@8+stem-relu\", whose network with "
+                "ReLUs in stage 1 alone is one of candidates.networks[0]"));
+  EXPECT_THAT(ErrorsOf(Criticality({"vgg16@8"})),
+              HasSubstr("which keeps 8192 ReLUs outside of stage 1 where all others are culled"));
+  EXPECT_THAT(Propose(Criticality({"vgg16@8+classifier:linear"})).networks, SizeIs(6));
+  EXPECT_THAT(Propose(Criticality({"wrn-22-8@2"})).networks, SizeIs(4));
+}
+
+MeasuredOrders Measured(const std::string& field, std::vector<int64_t> order) {
+  return {{field, {JobId{12}, "resnet18@8", std::move(order)}}};
+}
+
+TEST(ProposeOrdersTest, EveryGeneratedNetworkSaysWhereItsOrderComesFrom) {
+  JobSpec spec = WithGenerator(Job({"resnet18@8"}), ResNet18Generator({4}));
+  const Proposal given = Propose(spec);
+  EXPECT_EQ(given.networks[0].origin, "named");
+  EXPECT_EQ(given.networks[1].origin, "deepreshape, order 3,2,4,1 (given)");
+  spec.candidates.deepreshape[0].order.clear();
+  const Proposal published = Propose(spec);
+  EXPECT_EQ(published.networks[1].origin, "deepreshape, order 3,2,4,1 (published default)");
+  EXPECT_EQ(NamesOf(published), NamesOf(given));
+
+  spec.candidates.deepreshape[0].order_from_job = 12;
+  FieldErrors errors;
+  const Proposal measured =
+      ProposeNetworks(spec, errors, Measured("candidates.deepreshape[0]", {2, 3, 4, 1}));
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus();
+  EXPECT_EQ(measured.networks[1].origin,
+            "deepreshape, order 2,3,4,1 (measured by job 12 on resnet18@8)");
+  for (size_t i = 1; i < measured.networks.size(); ++i) {
+    const std::vector<StageCounts>& stages = measured.networks[i].counts.stages;
+    EXPECT_GT(stages[1].relus, stages[2].relus);
+    EXPECT_GT(stages[2].relus, stages[3].relus);
+    EXPECT_GT(stages[3].relus, stages[0].relus);
+  }
+}
+
+TEST(ProposeOrdersTest, OrdersThatAreMissingOrDoNotFitAreNamed) {
+  JobSpec spec = WithGenerator(Job({}), ResNet18Generator({4}));
+  spec.candidates.deepreshape[0].order.clear();
+  spec.candidates.deepreshape[0].order_from_job = 12;
+  EXPECT_THAT(
+      ErrorsOf(spec),
+      HasSubstr("candidates.deepreshape[0].order_from_job: found 12; allowed: nothing where "
+                "no coordinator keeps jobs"));
+  FieldErrors errors;
+  ProposeNetworks(spec, errors, Measured("candidates.deepreshape[0]", {3, 2, 1}));
+  EXPECT_THAT(std::string(errors.ToStatus().message()),
+              HasSubstr("candidates.deepreshape[0].order_from_job: found job 12, which measured "
+                        "resnet18@8 of 3 stages; allowed: a job that measured a network of 4 "
+                        "stages, as resnet18 has"));
+  spec.candidates.deepreshape[0].order_from_job = 0;
+  spec.candidates.deepreshape[0].backbone = "resnet20";
+  EXPECT_THAT(ErrorsOf(spec), HasSubstr("candidates.deepreshape[0].order: found nothing; allowed: "
+                                        "every stage number of resnet20"));
+}
+
+TEST(ProposeDeepReduceTest, NetworksAreTrainedWholeWithTheBackboneAsTeacher) {
+  JobSpec spec = Job({});
+  spec.budgets = {};
+  spec.candidates.deepreduce = {{.backbone = "resnet18@8", .order = {}, .order_from_network = ""}};
+  const Proposal proposal = Propose(spec);
+  ASSERT_GT(proposal.networks.size(), 3u);
+  EXPECT_EQ(proposal.networks[0].name, "resnet18@8");
+  EXPECT_EQ(proposal.networks[0].role, CandidateRole::kTeacher);
+  EXPECT_THAT(proposal.networks[0].budgets, IsEmpty());
+  for (size_t i = 1; i < proposal.networks.size(); ++i) {
+    const ProposedNetwork& network = proposal.networks[i];
+    EXPECT_EQ(network.role, CandidateRole::kWhole);
+    EXPECT_EQ(network.teacher, 0);
+    EXPECT_THAT(network.budgets, ElementsAre(network.counts.relus));
+    EXPECT_LT(network.counts.relus, proposal.networks[0].counts.relus);
+    EXPECT_EQ(network.origin, "deepreduce, order 3,2,4,1 (published default)");
+  }
+  // C100_57K of deepreshape.md, section 6.1, at an eighth of its width.
+  EXPECT_THAT(proposal.networks, testing::Contains(testing::Field(
+                                     &ProposedNetwork::hash,
+                                     NetworkHash(*BuildNetwork(*ParseArchitecture(
+                                         "resnet18@8+culled:1+thinned+scale:0.5", 32, 100))))));
+}
+
+TEST(ProposeDeepReduceTest, ABackboneThatIsSearchedToIsTheTeacherAsItIs) {
+  JobSpec spec = Job({"resnet18@4", "resnet18@8"});
+  spec.candidates.deepreduce = {{.backbone = "resnet18@8", .order = {}, .order_from_network = ""}};
+  const Proposal proposal = Propose(spec);
+  EXPECT_EQ(proposal.networks[1].role, CandidateRole::kSearch);
+  EXPECT_THAT(proposal.networks[1].budgets, ElementsAre(1000));
+  EXPECT_EQ(proposal.networks[2].role, CandidateRole::kWhole);
+  EXPECT_EQ(proposal.networks[2].teacher, 1);
+  EXPECT_EQ(proposal.networks[2].name, "resnet18@8+culled:1");
+}
+
+TEST(ProposeDeepReduceTest, WrongSettingsAreNamed) {
+  JobSpec spec = Job({});
+  spec.budgets = {};
+  spec.candidates.deepreduce = {
+      {.backbone = "resnet99", .order = {}, .order_from_network = ""},
+      {.backbone = "resnet18@8", .order = {3, 2, 4}, .order_from_network = ""},
+      {.backbone = "resnet18@8",
+       .order = {},
+       .max_culled = 4,
+       .channel_scales = {0.5, 7},
+       .order_from_network = ""}};
+  const std::string errors = ErrorsOf(spec);
+  for (const char* expected :
+       {"candidates.deepreduce[0].backbone: found \"resnet99\"", "candidates.deepreduce[1].order",
+        "candidates.deepreduce[2].max_culled: found 4",
+        "candidates.deepreduce[2].channel_scales[1]: found 7"}) {
+    EXPECT_THAT(errors, HasSubstr(expected));
+  }
 }
 
 }  // namespace

@@ -85,12 +85,10 @@ struct Band {
   std::optional<double> high = 0.0;
 };
 
-// What storing pre-computed inferences and a rate of requests make of it.
+// What a rate of requests makes of it.
 struct ServiceView {
   double request_gap_s = 0;
-  std::optional<int64_t> stored =
-      {};  // inferences that fit on both sides; empty: no storage stated
-  double none_stored_probability = 1;
+  double none_stored_probability = 1;  // that a request finds no pre-computed inference
   double mean_latency_s = 0;
 };
 
@@ -110,6 +108,9 @@ struct Estimate {
   Traffic set_up_bytes = {};
   int64_t client_storage_bytes = 0;  // per stored inference
   int64_t server_storage_bytes = 0;
+  // Inferences that the stated storage of client and server holds; empty where none is stated or
+  // the protocol stores nothing.
+  std::optional<int64_t> stored_inferences = {};
   std::optional<ServiceView> service = {};  // with Service::request_gap_s
   std::vector<LayerEstimate> layers = {};   // network order
   std::vector<Extra> extras = {};

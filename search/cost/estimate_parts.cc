@@ -137,19 +137,18 @@ double NoneStoredProbability(int64_t stored, double refill) {
 }  // namespace
 
 void SetServiceView(const Setting& setting, Estimate& estimate) {
+  const bool one_phase = estimate.offline.terms.empty();
+  if (!one_phase) estimate.stored_inferences = StoredInferences(setting, estimate);
   if (!setting.service.request_gap_s) return;
-  ServiceView view = {.request_gap_s = *setting.service.request_gap_s,
-                      .stored = StoredInferences(setting, estimate)};
+  ServiceView view = {.request_gap_s = *setting.service.request_gap_s};
   const double offline = OfflineSeconds(estimate);
   const double online = OnlineSeconds(estimate);
-  const bool one_phase = estimate.offline.terms.empty();
-  if (one_phase) view.stored.reset();
-  if (one_phase || view.stored.value_or(0) == 0) {
+  const int64_t stored = estimate.stored_inferences.value_or(0);
+  if (one_phase || stored == 0) {
     view.none_stored_probability = one_phase ? 0 : 1;
     view.mean_latency_s = offline + online;
   } else {
-    view.none_stored_probability =
-        NoneStoredProbability(*view.stored, view.request_gap_s / offline);
+    view.none_stored_probability = NoneStoredProbability(stored, view.request_gap_s / offline);
     view.mean_latency_s =
         online + view.none_stored_probability * std::max(0.0, offline - view.request_gap_s);
   }

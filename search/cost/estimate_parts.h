@@ -62,8 +62,8 @@ struct BandFactors {
 void SetBands(const BandFactors& offline, const BandFactors& online, std::string reason,
               Estimate& estimate);
 
-// Fills Estimate::service from the request gap and the storage of setting and profiles; nothing
-// without a gap. Call when both phases and the storage per inference stand.
+// Fills Estimate::stored_inferences from the storage of setting and profiles, and with a request
+// gap Estimate::service. Call when both phases and the storage per inference stand.
 //
 // stored = what fits on both sides. Mean latency = online + P(none stored) * max(0, offline - gap);
 // offline + online where nothing fits. P is that of a birth-death chain: requests at random

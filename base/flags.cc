@@ -23,4 +23,21 @@ int ParseFlags(CLI::App& app, int argc, char** argv) {
   }
 }
 
+absl::StatusOr<std::map<std::string, std::string>> ParseNamedPaths(
+    const std::string& option, const std::vector<std::string>& values) {
+  std::map<std::string, std::string> paths;
+  for (const std::string& value : values) {
+    const size_t equals = value.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == value.size()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          option, ": found ", value, "; allowed: NAME=PATH, as in cifar10=/data/cifar"));
+    }
+    if (!paths.emplace(value.substr(0, equals), value.substr(equals + 1)).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(option, ": found ", value, "; allowed: each name once"));
+    }
+  }
+  return paths;
+}
+
 }  // namespace reluscape

@@ -33,5 +33,18 @@ TEST(FlagsTest, AFlagWinsOverTheFileAndAnUnknownKeyIsAnError) {
   EXPECT_EQ(Parse(app, {"x", "--port", "many"}), 2);
 }
 
+TEST(FlagsTest, NamedPathsAreSplitAtTheirFirstEqualsSign) {
+  const auto paths = ParseNamedPaths("--data", {"a=/x=y", "b=z"});
+  ASSERT_TRUE(paths.ok());
+  EXPECT_EQ(paths->at("a"), "/x=y");
+  EXPECT_EQ(paths->at("b"), "z");
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"a"}, {"=x"}, {"a="}, {"a=x", "a=y"}}) {
+    const auto refused = ParseNamedPaths("--data", wrong);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(refused.status().message().substr(0, 14), "--data: found ");
+  }
+}
+
 }  // namespace
 }  // namespace reluscape

@@ -2,9 +2,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/file_lock.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
-#include "storage/file_lock.h"
 #include "storage/sqlite_db.h"
 #include "storage/sqlite_transaction.h"
 #include "storage/store.h"
@@ -42,7 +42,10 @@ class SqliteStore final : public Store {
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& database) {
   std::unique_ptr<FileLock> lock;
   if (database != ":memory:") {
-    ASSIGN_OR_RETURN(lock, FileLock::Take(database.string() + ".lock"));
+    ASSIGN_OR_RETURN(
+        lock, FileLock::Take(database.string() + ".lock",
+                             "another coordinator uses this database; stop it or choose another "
+                             "folder"));
   }
   try {
     auto db = std::make_unique<SqliteDb>(database, SqliteDb::Mode::kReadWrite);

@@ -4,13 +4,11 @@
 #include <cmath>
 #include <cstdint>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
+#include "absl/status/status.h"
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/signals.h"
@@ -55,29 +53,13 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--log-level", options.log_level, "debug, info, warning or error");
 }
 
-absl::StatusOr<std::map<std::string, std::string>> DataSets(const std::vector<std::string>& data) {
-  std::map<std::string, std::string> sets;
-  for (const std::string& entry : data) {
-    const size_t equals = entry.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == entry.size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--data: found ", entry, "; allowed: NAME=PATH, as in cifar10=/data/cifar"));
-    }
-    if (!sets.emplace(entry.substr(0, equals), entry.substr(equals + 1)).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--data: found ", entry, "; allowed: each name once"));
-    }
-  }
-  return sets;
-}
-
 absl::Status Work(const Options& options, const std::stop_token& stop) {
   TorchTrainerOptions trainer_options;
   trainer_options.device = options.device;
   trainer_options.threads = options.threads;
   trainer_options.checkpoint_interval =
       Milliseconds(static_cast<int64_t>(std::llround(options.checkpoint_seconds * 1000)));
-  ASSIGN_OR_RETURN(trainer_options.data_sets, DataSets(options.data));
+  ASSIGN_OR_RETURN(trainer_options.data_sets, ParseNamedPaths("--data", options.data));
   const ArtifactFolder artifacts(options.artifact_dir);
   ASSIGN_OR_RETURN(const std::unique_ptr<Trainer> trainer,
                    MakeTorchTrainer(trainer_options, artifacts));

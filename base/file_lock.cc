@@ -1,4 +1,4 @@
-#include "storage/file_lock.h"
+#include "base/file_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -15,7 +15,8 @@
 
 namespace reluscape {
 
-absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::filesystem::path& path) {
+absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::filesystem::path& path,
+                                                         const std::string& advice) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) {
     return absl::FailedPreconditionError(
@@ -31,7 +32,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::filesystem::
     return absl::FailedPreconditionError(absl::StrCat(
         path.string(), " is locked by process ",
         holder.ok() && !holder->empty() ? std::string(absl::StripAsciiWhitespace(*holder)) : "?",
-        ": another coordinator uses this database; stop it or choose another folder"));
+        ": ", advice));
   }
   const std::string number = absl::StrCat(::getpid(), "\n");
   // The number only serves the message above: the lock holds without it.

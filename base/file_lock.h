@@ -1,9 +1,10 @@
 #pragma once
 
-// Keeps two coordinators from writing one database.
+// Keeps two processes of a machine from using one file or folder at the same time.
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 
@@ -14,8 +15,10 @@ namespace reluscape {
 class FileLock {
  public:
   // Creates `path` if missing and writes this process's number into it. FAILED_PRECONDITION with
-  // the number of the holder where the lock is taken.
-  static absl::StatusOr<std::unique_ptr<FileLock>> Take(const std::filesystem::path& path);
+  // the number of the holder and `advice`, what it means and what can be done, where the lock is
+  // taken.
+  static absl::StatusOr<std::unique_ptr<FileLock>> Take(const std::filesystem::path& path,
+                                                        const std::string& advice);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;

@@ -42,6 +42,10 @@ const candidate = obj({
   parameters: num,
   budgets: list(num),
   tasks: list(task),
+  role: str,
+  measured_stage: nullable(num),
+  teacher: nullable(num),
+  origin: str,
 });
 
 const job = obj({
@@ -58,6 +62,29 @@ const job = obj({
   tasks: map(num),
   message: str,
   objectives: list(str),
+  kind: str,
+});
+
+const criticality = obj({
+  candidate: num,
+  name: str,
+  network: str,
+  network_hash: str,
+  order: list(num),
+  exponent: num,
+  baseline: str,
+  stages: list(
+    obj({
+      stage: num,
+      relus: num,
+      accuracy: num,
+      accuracy_lowest: num,
+      accuracy_highest: num,
+      replicates: num,
+      score: num,
+      rank: num,
+    }),
+  ),
 });
 
 const result = obj({
@@ -78,7 +105,7 @@ const result = obj({
   accuracy_test: nullable(num),
   latency: map(num),
   on_front: bool,
-  seeds: obj({ pretrain: num, linearize: num, fine_tune: num, split: num }),
+  seeds: obj({ pretrain: num, linearize: nullable(num), fine_tune: nullable(num), split: num }),
   recipe: str,
   measurement: obj({
     build_commit: str,
@@ -99,6 +126,7 @@ const result = obj({
   layers: list(obj({ layer: str, units: num, kept: num })),
   artifact_sha256: str,
   artifact_bytes: num,
+  origin: str,
 });
 
 const curvePoint = obj({
@@ -124,7 +152,12 @@ const worker = obj({
 });
 
 export const jobList = obj({ jobs: list(job) });
-export const jobDetail = obj({ job, spec_json: str, candidates: list(candidate) });
+export const jobDetail = obj({
+  job,
+  spec_json: str,
+  candidates: list(candidate),
+  criticality: list(criticality),
+});
 export const front = obj({ job: num, objectives: list(str), results: list(result) });
 export const candidateDetail = obj({
   candidate,
@@ -146,6 +179,7 @@ export const serverEvent = obj({
 
 export type Task = Infer<typeof task>;
 export type Candidate = Infer<typeof candidate>;
+export type Criticality = Infer<typeof criticality>;
 export type Job = Infer<typeof job>;
 export type JobDetail = Infer<typeof jobDetail>;
 export type Result = Infer<typeof result>;

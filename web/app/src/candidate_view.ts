@@ -195,9 +195,14 @@ function provenance(result: Result): HTMLElement {
     ],
     [
       "Seeds",
-      `pretrain ${seeds.pretrain}, linearize ${seeds.linearize}, fine-tune ${seeds.fine_tune}, ` +
+      [
+        `pretrain ${seeds.pretrain}`,
+        ...(seeds.linearize === null ? [] : [`linearize ${seeds.linearize}`]),
+        ...(seeds.fine_tune === null ? [] : [`fine-tune ${seeds.fine_tune}`]),
         `split ${seeds.split}`,
+      ].join(", "),
     ],
+    ...(result.origin === "" ? [] : [["Origin", result.origin] as [string, string]]),
     [
       "Images",
       `${count(m.train_images)} training, ${count(m.validation_images)} validation, ` +

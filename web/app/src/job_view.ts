@@ -15,6 +15,7 @@ import { axisTitle, count, duration, short, shortHash, time } from "./format";
 import { FrontChart } from "./front_chart";
 import { resultsTable } from "./results_table";
 import { running } from "./running";
+import { criticalityTables } from "./criticality_table";
 import { dataSet, stageTitle, stateBadge, taskStates } from "./states";
 import type { View } from "./view";
 import { workersTable } from "./workers_table";
@@ -25,6 +26,8 @@ export class JobView implements View {
   private readonly chart = new FrontChart();
   private readonly states = h("div", {});
   private readonly runningBody = h("div", {});
+  private readonly criticalityBody = h("div", { class: "scroll" });
+  private readonly criticality = section("Criticality", this.criticalityBody);
   private readonly resultsBody = h("div", { class: "scroll" });
   private readonly candidatesBody = h("div", { class: "scroll" });
   private readonly workersBody = h("div", { class: "scroll" });
@@ -52,6 +55,7 @@ export class JobView implements View {
       { class: "page" },
       this.head,
       this.columns,
+      this.criticality,
       section("Results", this.resultsBody),
       section("Candidates", this.candidatesBody),
       section("Workers", this.workersBody),
@@ -80,6 +84,8 @@ export class JobView implements View {
     // A job that has ended leases nothing: the front takes the place of what would run.
     this.columns.classList.toggle("ended", job.state !== "RUNNING");
     replace(this.runningBody, running(candidates));
+    this.criticality.hidden = job.kind !== "criticality";
+    replace(this.criticalityBody, ...criticalityTables(detail.criticality));
     this.drawResults();
     replace(this.candidatesBody, candidatesTable(candidates));
     const titles = new Map(
@@ -168,6 +174,7 @@ function candidatesTable(candidates: Candidate[]): HTMLElement {
       { title: "ReLUs", number: true, cell: (candidate) => count(candidate.relus) },
       { title: "MACs", number: true, cell: (candidate) => short(candidate.macs) },
       { title: "Parameters", number: true, cell: (candidate) => short(candidate.parameters) },
+      { title: "Origin", cell: (candidate) => candidate.origin },
       { title: "Stages", narrow: "line", cell: (candidate) => stages(candidate.tasks) },
     ],
     candidates,

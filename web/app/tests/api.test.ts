@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { errorMessage, front, jobList, serverEvent } from "../src/api";
+import { errorMessage, front, jobDetail, jobList, serverEvent } from "../src/api";
 import { parseRoute } from "../src/routes";
 import { resultJson } from "./documents";
 
@@ -15,6 +15,63 @@ test("a front is read with its maps and nulls", () => {
   assert.equal(result?.latency.get("delphi_online"), 0.02);
   assert.equal(result?.accuracy_test, null);
   assert.equal(result?.measurement.threads, 2);
+});
+
+test("a network that was trained whole has no seeds of stages that it did not go through", () => {
+  const whole = resultJson({ seeds: { pretrain: 1, linearize: null, fine_tune: null, split: 4 } });
+  const [result] = front(document(whole), "").results;
+  assert.deepEqual(result?.seeds, { pretrain: 1, linearize: null, fine_tune: null, split: 4 });
+});
+
+test("a job that measured a network says its order", () => {
+  const detail = jobDetail(
+    {
+      job: {
+        job: 1,
+        name: "measure",
+        state: "FINISHED",
+        created_at_ms: 1,
+        finished_at_ms: 2,
+        unsealed_at_ms: null,
+        data_set: "synthetic",
+        recipe: "r",
+        candidates: 5,
+        results: 0,
+        tasks: { SUCCEEDED: 5 },
+        message: "",
+        objectives: [],
+        kind: "criticality",
+      },
+      spec_json: "{}",
+      candidates: [],
+      criticality: [
+        {
+          candidate: 1,
+          name: "resnet18@2",
+          network: "n",
+          network_hash: "h",
+          order: [2, 1],
+          exponent: 0.07,
+          baseline: "minimum",
+          stages: [
+            {
+              stage: 1,
+              relus: 8192,
+              accuracy: 0.5,
+              accuracy_lowest: 0.5,
+              accuracy_highest: 0.5,
+              replicates: 1,
+              score: 0,
+              rank: 2,
+            },
+          ],
+        },
+      ],
+    },
+    "",
+  );
+  assert.equal(detail.job.kind, "criticality");
+  assert.deepEqual(detail.criticality[0]?.order, [2, 1]);
 });
 
 test("a missing or wrong field is named with its path", () => {

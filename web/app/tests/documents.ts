@@ -41,6 +41,7 @@ export function resultJson(changes: Record<string, unknown> = {}): Record<string
     layers: [{ layer: "stage1.block1.relu1", units: 2048, kept: 17 }],
     artifact_sha256: "f".repeat(64),
     artifact_bytes: 4096,
+    origin: "named",
     ...changes,
   };
 }
@@ -74,6 +75,10 @@ export function curvePoints(
         parameters: 1,
         budgets: [1000],
         tasks: [],
+        role: "search",
+        measured_stage: null,
+        teacher: null,
+        origin: "named",
       },
       curves: points.map((point) => ({
         task: 1,

@@ -129,16 +129,19 @@ TEST(FrontTableTest, CsvCarriesEveryNumberUnrounded) {
   v1::Result& result = AddResult(front, 12, 4096, 0.8123456789);
   result.set_on_front(true);
   result.set_name("a,b");
+  result.set_origin("deepreshape, order 3,2,4,1 (given)");
   const std::string csv = FrontCsv(front);
   const std::vector<std::string> records = absl::StrSplit(csv, "\r\n");
   ASSERT_EQ(records.size(), 3);
   EXPECT_EQ(records[0],
             "rank,result,candidate,name,network,budget,relus,relus_with_stem,macs,parameters,"
             "accuracy_validation,accuracy_soft,accuracy_trimmed,latency_delphi_online_s,on_front,"
-            "seed_pretrain,seed_linearize,seed_fine_tune,seed_split,recipe,data_hash,split_hash");
+            "seed_pretrain,seed_linearize,seed_fine_tune,seed_split,recipe,data_hash,split_hash,"
+            "origin");
   EXPECT_EQ(records[1],
             "1,12,7,\"a,b\",basic:side=32,4096,4096,8192,2345678,46000,0.8123456789,0.75,0.125,"
-            "0.033024,true,0,0,0,9007199254740991,aaaabbbbcccc,d1d1d1d1d1d1d1d1,5555555555555555");
+            "0.033024,true,0,,,9007199254740991,aaaabbbbcccc,d1d1d1d1d1d1d1d1,5555555555555555,"
+            "\"deepreshape, order 3,2,4,1 (given)\"");
   EXPECT_EQ(records[2], "");
 }
 

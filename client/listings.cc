@@ -1,9 +1,11 @@
 #include "client/listings.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/format.h"
 #include "client/text_table.h"
@@ -22,6 +24,32 @@ std::string BudgetList(const google::protobuf::RepeatedField<int64_t>& budgets) 
     texts.push_back(WithSeparators(budget));
   }
   return absl::StrJoin(texts, " ");
+}
+
+// How much accuracy the ReLUs of each stage are worth, most critical first.
+std::string CriticalityText(const v1::Criticality& network) {
+  std::vector<const v1::StageCriticality*> stages;
+  for (const v1::StageCriticality& stage : network.stages()) stages.push_back(&stage);
+  std::sort(stages.begin(), stages.end(),
+            [](const auto* a, const auto* b) { return a->rank() < b->rank(); });
+  TextTable table({{"rank", true},
+                   {"stage", true},
+                   {"ReLUs", true},
+                   {"validation %", true},
+                   {"lowest %", true},
+                   {"highest %", true},
+                   {"replicates", true},
+                   {"score", true}});
+  for (const v1::StageCriticality* stage : stages) {
+    table.AddRow({absl::StrCat(stage->rank()), absl::StrCat(stage->stage()),
+                  WithSeparators(stage->relus()), Percent(stage->accuracy(), 2),
+                  Percent(stage->accuracy_lowest(), 2), Percent(stage->accuracy_highest(), 2),
+                  absl::StrCat(stage->replicates()), absl::StrFormat("%.4f", stage->score())});
+  }
+  return absl::StrCat("criticality of ", Printable(network.name()), ": order ",
+                      absl::StrJoin(network.order(), ","), " (exponent ",
+                      ExactNumber(network.exponent()), ", baseline ", network.baseline(), ")\n",
+                      table.ToString());
 }
 
 std::string Epochs(const v1::Task& task) {
@@ -111,7 +139,8 @@ std::string JobText(const v1::JobDetail& detail) {
                       {"ReLUs", true},
                       {"MACs", true},
                       {"parameters", true},
-                      {"budgets"}});
+                      {"budgets"},
+                      {"origin"}});
   TextTable tasks({{"task", true},
                    {"network"},
                    {"stage"},
@@ -126,7 +155,7 @@ std::string JobText(const v1::JobDetail& detail) {
     networks.AddRow({absl::StrCat(candidate.candidate()), candidate.name(),
                      absl::StrCat(candidate.replicate()), WithSeparators(candidate.relus()),
                      WithSeparators(candidate.macs()), WithSeparators(candidate.parameters()),
-                     BudgetList(candidate.budgets())});
+                     BudgetList(candidate.budgets()), candidate.origin()});
     for (const v1::Task& task : candidate.tasks()) {
       tasks.AddRow({absl::StrCat(task.task()), candidate.name(), TaskName(task), task.state(),
                     Epochs(task),
@@ -135,6 +164,9 @@ std::string JobText(const v1::JobDetail& detail) {
                     absl::StrCat(task.attempt()), task.worker().empty() ? "-" : task.worker(),
                     task.message()});
     }
+  }
+  for (const v1::Criticality& network : detail.criticality()) {
+    absl::StrAppend(&text, "\n", CriticalityText(network));
   }
   absl::StrAppend(&text, "\n", networks.ToString(), "\n", tasks.ToString());
   return text;
@@ -170,11 +202,13 @@ std::string PreviewText(const v1::Preview& preview) {
                    {"ReLUs", true},
                    {"MACs", true},
                    {"parameters", true},
-                   {"budgets"}});
+                   {"budgets"},
+                   {"origin"}});
   for (const v1::Preview::Network& network : preview.networks()) {
     table.AddRow({network.name(), WithSeparators(network.replicates()),
                   WithSeparators(network.relus()), WithSeparators(network.macs()),
-                  WithSeparators(network.parameters()), BudgetList(network.budgets())});
+                  WithSeparators(network.parameters()), BudgetList(network.budgets()),
+                  network.origin()});
   }
   std::string text = table.ToString();
   std::vector<std::string> stages;

@@ -15,7 +15,7 @@ target_sources(reluscape_search_cost PRIVATE
   ckks_preset.cc ckks_program.cc ckks_seconds.cc ckks_single_shot.cc
   ${CMAKE_BINARY_DIR}/generated/search/cost/ckks_data.cc)
 
-foreach(name ckks_activation ckks_levels ckks_packing)
+foreach(name ckks ckks_activation ckks_invariants ckks_levels ckks_model ckks_packing ckks_program)
   reluscape_test(${name}_test LABEL fast DEPS reluscape_search_cost)
 endforeach()
 reluscape_test(ckks_preset_test LABEL fast DEPS reluscape_search_cost nlohmann_json::nlohmann_json)

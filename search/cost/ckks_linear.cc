@@ -41,7 +41,9 @@ class Packer {
       NoteExtrapolation(i, layer);
       result_.layers.push_back(layer);
     }
-    result_.extrapolated.assign(notes_.begin(), notes_.end());
+    if (!packing_.CountsTheOperationItself()) {
+      result_.extrapolated.assign(notes_.begin(), notes_.end());
+    }
     if (!projections_.empty()) {
       result_.notes.push_back(absl::StrCat(
           absl::StrJoin(projections_, ", "),
@@ -92,10 +94,13 @@ class Packer {
     return absl::InvalidArgumentError("unknown operation");
   }
 
-  static absl::Status CheckStride(int64_t stride) {
-    if (stride == 1 || stride == 2) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat("found stride ", stride, "; allowed by the packing: 1 or 2"));
+  absl::Status CheckStride(int64_t stride) {
+    if (stride < 1 || !IsPowerOfTwo(stride)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("found stride ", stride, "; allowed by the packing: powers of two"));
+    }
+    if (stride > 2) notes_.insert("strides above 2");
+    return absl::OkStatus();
   }
 
   absl::Status PackConvolution(const Op& op, CkksLayer& layer) {

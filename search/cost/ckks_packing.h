@@ -11,9 +11,10 @@
 //     rotations                 (f^2 - 1) + q (2 log2 k + lt) + c_out + (p_out - 1)
 //     plaintext multiplications q f^2 + c_out                rescales  q + 1
 // the f^2 - 1 rotations, q f^2 multiplications and q rescales before its first level, the rest
-// before its second. Batch norm is in the selection masks. A tensor that needs several ciphertexts
-// is split into groups of channels, and every pair of an input and an output group is charged as a
-// convolution of its own (not validated against an implementation).
+// before its second. The code has strides 1 and 2; larger ones are extrapolated. Batch norm is in
+// the selection masks. A tensor that needs several ciphertexts is split into groups of channels,
+// and every pair of an input and an output group is charged as a convolution of its own (not
+// validated against an implementation).
 //
 // Single-shot packing (Orion, public code): the convolution as a matrix over the slots, of which
 // every generalized diagonal that is not zero costs a plaintext multiplication; rotations by baby
@@ -77,10 +78,14 @@ class CkksPacking {
  public:
   virtual ~CkksPacking() = default;
 
-  // Of odd kernel and padding kernel / 2; stride 1 or 2. One or two levels, as the preset says.
+  // Whether counts are those of the very operation, for any shape; else closed forms that some
+  // shapes extrapolate.
+  virtual bool CountsTheOperationItself() const = 0;
+  // Of odd kernel and padding kernel / 2; the stride is a power of two. One or two levels, as the
+  // preset says.
   virtual absl::StatusOr<LinearOps> Convolution(const CkksLayout& in, int64_t out_channels,
                                                 int64_t kernel, int64_t stride) const = 0;
-  // Stride 1 or 2. One level unless projected.
+  // The stride is a power of two. One level unless projected.
   virtual absl::StatusOr<CkksDownsample> Downsample(const CkksLayout& in, int64_t out_channels,
                                                     int64_t stride) const = 0;
   // Average over windows. One level.

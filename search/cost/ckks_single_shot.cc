@@ -77,6 +77,8 @@ class SingleShot final : public CkksPacking {
  public:
   explicit SingleShot(int64_t slots) : slots_(slots) {}
 
+  bool CountsTheOperationItself() const override { return true; }
+
   absl::StatusOr<LinearOps> Convolution(const CkksLayout& in, int64_t out_channels, int64_t kernel,
                                         int64_t stride) const override {
     ASSIGN_OR_RETURN(const CkksLayout out, StridedLayout(in, out_channels, stride));

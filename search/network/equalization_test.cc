@@ -7,8 +7,7 @@
 #include <map>
 
 #include "base/random.h"
-#include "search/network/accounting.h"
-#include "search/network/names.h"
+#include "search/network/network_test_util.h"
 
 namespace reluscape {
 namespace {
@@ -151,6 +150,85 @@ TEST(EqualizationTest, SolutionsOrderTheExactCountsOfTheNetworks) {
             << CanonicalText(architecture);
       }
     }
+  }
+}
+
+// What the weights say is what is counted, for random backbones of every family and any widths.
+TEST(EqualizationTest, WeightsAreTheExactStageCountsOfEveryFamily) {
+  Random random(31);
+  bool reads_previous = false;
+  for (int i = 0; i < 300; ++i) {
+    Architecture backbone = RandomArchitecture(random);
+    const auto weights = StageWeights(backbone);
+    ASSERT_TRUE(weights.ok()) << CanonicalText(backbone) << ": " << weights.status();
+    backbone.culled.clear();
+    backbone.reuse = 1;
+    backbone.channel_scale = 1;
+    backbone.base_channels = static_cast<int64_t>(1 + random.Below(4));
+    std::vector<int64_t> widths = {1};
+    for (double& multiplier : backbone.multipliers) {
+      widths.push_back(widths.back() * static_cast<int64_t>(1 + random.Below(3)));
+      multiplier = static_cast<double>(widths[widths.size() - 1] / widths[widths.size() - 2]);
+    }
+    const std::vector<StageCounts> stages = Counted(backbone).stages;
+    for (size_t s = 0; s < stages.size(); ++s) {
+      const auto [own, previous] = (*weights)[s];
+      ASSERT_EQ(stages[s].relus,
+                backbone.base_channels * (own * widths[s] + (s > 0 ? previous * widths[s - 1] : 0)))
+          << CanonicalText(backbone) << " stage " << s + 1;
+      reads_previous |= previous > 0;
+    }
+  }
+  EXPECT_TRUE(reads_previous);
+}
+
+// By hand, per channel of a stage's width at 32x32. ResNet-50: with the stride in the 3x3, the
+// first ReLU of stages 2 to 4 has the side before; 2 inner ReLUs and one of four times the width
+// per block. WRN-22-8: the first ReLU of a group reads the channels and the side before.
+TEST(EqualizationTest, WeightsOfTheOtherFamiliesAreTheirLayouts) {
+  EXPECT_EQ(*StageWeights(Parsed("resnet50")),
+            (std::vector<StageWeight>{{3 * 6 * 1024, 0},
+                                      {1024 + (4 * 6 - 1) * 256, 0},
+                                      {256 + (6 * 6 - 1) * 64, 0},
+                                      {64 + (3 * 6 - 1) * 16, 0}}));
+  EXPECT_EQ(*StageWeights(Parsed("wrn-22-8")),
+            (std::vector<StageWeight>{
+                {1024 + 5 * 8 * 1024, 0}, {5 * 8 * 256, 8 * 1024}, {5 * 8 * 64, 8 * 256}}));
+  EXPECT_EQ(*StageWeights(Parsed("vgg16")),
+            (std::vector<StageWeight>{
+                {2 * 1024, 0}, {2 * 256, 0}, {3 * 64, 0}, {3 * 16, 0}, {3 * 4, 0}}));
+}
+
+// For every family the solutions are those of trying out, on the counts of built networks.
+TEST(EqualizationTest, EveryFamilysSolutionsAreThoseOfTryingOut) {
+  const std::vector<std::pair<std::string, std::vector<int64_t>>> cases = {
+      {"resnet20@1", {2, 3, 1}},
+      {"wrn-10-1@1", {2, 3, 1}},
+      {"wrn-10-1@1", {3, 1, 2}},
+      {"wrn-10-2@1+thinned", {3, 2, 1}}};
+  for (const auto& [name, order] : cases) {
+    const Architecture backbone = Parsed(name);
+    constexpr int64_t kBound = 12;
+    std::map<int64_t, int64_t> smallest;  // first multiplier by the second
+    for (int64_t first = kBound; first >= 2; --first) {
+      for (int64_t second = 2; second <= kBound; ++second) {
+        Architecture candidate = backbone;
+        candidate.multipliers = {static_cast<double>(first), static_cast<double>(second)};
+        const std::vector<StageCounts> stages = Counted(candidate).stages;
+        bool follows = true;
+        for (size_t i = 1; i < order.size(); ++i) {
+          follows = follows && stages[static_cast<size_t>(order[i - 1]) - 1].relus >
+                                   stages[static_cast<size_t>(order[i]) - 1].relus;
+        }
+        if (follows) smallest[second] = first;
+      }
+    }
+    std::vector<Multipliers> expected;
+    for (const auto& [second, first] : smallest) expected.push_back({first, second});
+    EXPECT_EQ(*SolveEqualization(
+                  {.stage_weights = *StageWeights(backbone), .order = order, .bound = kBound}),
+              expected)
+        << name;
   }
 }
 

@@ -1,34 +1,13 @@
-#include "search/network/names.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <limits>
-#include <set>
-
-#include "absl/strings/str_cat.h"
-#include "base/random.h"
-#include "search/network/accounting.h"
+#include "search/network/network_test_util.h"
 
 namespace reluscape {
 namespace {
 
 using testing::AllOf;
-using testing::ElementsAre;
 using testing::HasSubstr;
-
-Architecture Parsed(const std::string& text, int64_t side = 32, int64_t classes = 100) {
-  const auto architecture = ParseArchitecture(text, side, classes);
-  EXPECT_TRUE(architecture.ok()) << text << ": " << architecture.status();
-  return architecture.ok() ? *architecture : Architecture{};
-}
-
-std::string ErrorOf(const std::string& text, int64_t side = 32, int64_t classes = 100) {
-  const auto architecture = ParseArchitecture(text, side, classes);
-  if (architecture.ok()) return "";
-  EXPECT_EQ(architecture.status().code(), absl::StatusCode::kInvalidArgument) << text;
-  return std::string(architecture.status().message());
-}
 
 TEST(NamesTest, EveryNameStandsForItsArchitecture) {
   struct Case {
@@ -141,271 +120,171 @@ TEST(NamesTest, SideAndClassesHaveTheirLimits) {
               AllOf(HasSubstr("side: found 0"), HasSubstr("classes: found 100001")));
 }
 
-TEST(CanonicalTextTest, IsOneReadableLine) {
-  EXPECT_EQ(CanonicalText(Parsed("hrn-5x1.5x0.25x@8:resnet34+stem-relu", 64, 200)),
-            "basic:side=64:classes=200:m=8:blocks=3x4x6x3:multipliers=5x1.5x0.25:stem-relu=yes");
-}
-
-// Always one within the limits: at most 32 * 4^4 channels.
-Architecture RandomArchitecture(Random& random) {
-  Architecture architecture;
-  const size_t stages = 3 + random.Below(3);
-  architecture.side = static_cast<int64_t>(16 + random.Below(241));
-  architecture.classes = static_cast<int64_t>(2 + random.Below(1000));
-  architecture.base_channels = static_cast<int64_t>(1 + random.Below(32));
-  for (size_t i = 0; i < stages; ++i) {
-    architecture.blocks.push_back(static_cast<int64_t>(1 + random.Below(4)));
-    if (i > 0) {
-      architecture.multipliers.push_back(static_cast<double>(1 + random.Below(4000)) / 1000);
-    }
-  }
-  architecture.stem_relu = random.Below(2) == 1;
-  return architecture;
-}
-
-TEST(CanonicalTextTest, IsReadBackByEveryParser) {
-  Random random(5);
-  for (int i = 0; i < 2000; ++i) {
-    const Architecture architecture = RandomArchitecture(random);
-    const std::string text = CanonicalText(architecture);
-    const auto parsed = ParseCanonicalText(text);
-    ASSERT_TRUE(parsed.ok()) << text << ": " << parsed.status();
-    ASSERT_EQ(*parsed, architecture) << text;
-    ASSERT_EQ(Parsed(text, architecture.side, architecture.classes), architecture) << text;
-    ASSERT_EQ(CanonicalText(*parsed), text);
-  }
-}
-
-TEST(CanonicalTextTest, WhatIsWrongIsNamed) {
-  const std::string good = "side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3:stem-relu=no";
-  ASSERT_TRUE(ParseCanonicalText("basic:" + good).ok());
-  // The order of the parts does not matter.
-  EXPECT_EQ(*ParseCanonicalText(
-                "basic:stem-relu=no:m=16:side=32:multipliers=5x5x3:blocks=2x2x2x2:classes=100"),
-            *ParseCanonicalText("basic:" + good));
-  struct Case {
-    std::string text;
-    std::string message;
+TEST(NamesTest, EveryModifierSetsItsField) {
+  const Architecture plain = Parsed("resnet18");
+  using Change = void (*)(Architecture&);
+  const std::vector<std::pair<std::string, Change>> cases = {
+      {"+thinned", [](Architecture& a) { a.thinned = true; }},
+      {"+culled:1", [](Architecture& a) { a.culled = {1}; }},
+      {"+culled:4,1", [](Architecture& a) { a.culled = {1, 4}; }},
+      {"+reuse:4", [](Architecture& a) { a.reuse = 4; }},
+      {"+skip:none", [](Architecture& a) { a.skip = Skip::kNone; }},
+      {"+skip:dirac", [](Architecture& a) { a.skip = Skip::kDirac; }},
+      {"+skip:dirac-ss", [](Architecture& a) { a.skip = Skip::kDiracShared; }},
+      {"+skip:dirac-ss:joins=stage:source=stem:merge=scaled:downsampling=average-pool",
+       [](Architecture& a) {
+         a.skip = Skip::kDiracShared;
+         a.joins = kJoinsAtStageEnd;
+         a.source = SharedSource::kStem;
+         a.merge = Merge::kScaled;
+         a.downsampling = Downsampling::kAveragePool;
+       }},
+      {"+skip:dirac-ss+joins:2",
+       [](Architecture& a) {
+         a.skip = Skip::kDiracShared;
+         a.joins = 2;
+       }},
+      {"+skip:none+downsampling:average-pool",
+       [](Architecture& a) {
+         a.skip = Skip::kNone;
+         a.downsampling = Downsampling::kAveragePool;
+       }},
+      {"+shortcut:downsample", [](Architecture& a) { a.shortcut = Shortcut::kDownsample; }},
+      {"+stem-relu", [](Architecture& a) { a.stem_relu = true; }},
+      {"+no-stem-relu", [](Architecture&) {}},
+      {"+stem-kernel:7", [](Architecture& a) { a.stem_kernel = 7; }},
+      {"+stem-stride:2", [](Architecture& a) { a.stem_stride = 2; }},
+      {"+stem-pool", [](Architecture& a) { a.stem_pool = true; }},
+      {"+imagenet-stem",
+       [](Architecture& a) {
+         a.stem_kernel = 7;
+         a.stem_stride = 2;
+         a.stem_pool = true;
+       }},
+      {"+last-map:2", [](Architecture& a) { a.last_map = 2; }},
+      {"+scale:0.5", [](Architecture& a) { a.channel_scale = 0.5; }},
+      {"+channel-scale:0.25", [](Architecture& a) { a.channel_scale = 0.25; }},
+      {"+resolution:0.5", [](Architecture& a) { a.stem_stride = 2; }},
+      {"+resolution:0.3", [](Architecture& a) { a.stem_stride = 3; }},  // int(1 / 0.3)
+      {"+stem-stride:2+resolution:0.5", [](Architecture& a) { a.stem_stride = 4; }},
   };
-  const Case cases[] = {
-      {"resnet18", "canonical text: found \"resnet18\"; allowed: a family and its fields"},
-      {"basic:", "canonical text: found \"\""},
-      {"basic:" + good + ":", "canonical text: found \"\""},
-      {"basic:" + good + ":m=16", "canonical text: found \"m=16\""},
-      {"basic:" + good + ":width=3", "canonical text: found \"width=3\""},
-      {"basic:side:classes=100", "canonical text: found \"side\""},
-      {"basic:side=32", "classes: found nothing; allowed: a value"},
-      {"basic:side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3:stem-relu=maybe",
-       "stem_relu: found \"maybe\"; allowed: no, yes"},
-      {"basic:side=-32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3:stem-relu=no",
-       "side: found \"-32\"; allowed: an integer"},
-      {"basic:side=1000:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3:stem-relu=no",
-       "side: found 1000; allowed: 8 to 256"},
-      {"basic:side=32:classes=100:m=16:blocks=2x0x2x201:multipliers=5x5x3:stem-relu=no",
-       "blocks[1]: found 0; allowed: 1 to 200"},
-      {"basic:side=32:classes=100:m=16:blocks=2x2:multipliers=5:stem-relu=no",
-       "blocks: found 2 stages; allowed: 3 to 5 stages"},
-      {"basic:side=32:classes=100:m=16:blocks=1x1x1x1x1x1:multipliers=2x2x2x2x2:stem-relu=no",
-       "blocks: found 6 stages; allowed: 3 to 5 stages"},
-      {"basic:side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5:stem-relu=no",
-       "multipliers: found 2 multipliers; allowed: 3 for 4 stages"},
-      {"basic:side=32:classes=100:m=16:blocks=2xbx2x2:multipliers=5x5x3:stem-relu=no",
-       "blocks[1]: found \"b\"; allowed: an integer"},
-      {"basic:" + std::string(2000, ':'), "name: found 2006 characters; allowed: at most 1000"},
-  };
-  for (const Case& c : cases) {
-    const auto parsed = ParseCanonicalText(c.text);
-    ASSERT_FALSE(parsed.ok()) << c.text;
-    EXPECT_THAT(std::string(parsed.status().message()), HasSubstr(c.message)) << c.text;
-  }
-  EXPECT_THAT(ErrorOf("basic:" + good, 64, 10),
-              AllOf(HasSubstr("side: found 32 in the canonical text; allowed: 64"),
-                    HasSubstr("classes: found 100 in the canonical text; allowed: 10")));
-}
-
-TEST(CanonicalTextTest, NoChangedTextCrashesTheParser) {
-  Random random(9);
-  const std::string seeds[] = {
-      "basic:side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3:stem-relu=no",
-      "hrn-4.5x6x3x@16:resnet34+stem-relu", "resnet18@8"};
-  const std::string alphabet = "0123456789x.:=@+-abr";
-  int accepted = 0;
-  for (int i = 0; i < 20'000; ++i) {
-    std::string text = seeds[random.Below(3)];
-    for (uint64_t changes = 1 + random.Below(3); changes > 0 && !text.empty(); --changes) {
-      const size_t at = random.Below(text.size());
-      switch (random.Below(3)) {
-        case 0:
-          text[at] = alphabet[random.Below(alphabet.size())];
-          break;
-        case 1:
-          text.erase(at, 1);
-          break;
-        default:
-          text.insert(at, 1, alphabet[random.Below(alphabet.size())]);
-      }
-    }
-    const auto parsed = ParseArchitecture(text, 32, 100);
-    if (!parsed.ok()) {
-      EXPECT_FALSE(parsed.status().message().empty());
-      continue;
-    }
-    ++accepted;
-    // What the parser lets pass can be built, and its canonical text stands for it.
-    FieldErrors errors;
-    ASSERT_FALSE(StageShapes(*parsed, errors).empty()) << text;
-    ASSERT_EQ(*ParseCanonicalText(CanonicalText(*parsed)), *parsed) << text;
-  }
-  EXPECT_GT(accepted, 100);
-}
-
-TEST(StageShapesTest, WidthsAreExactProductsRoundedHalfUpAtTheEnd) {
-  struct Case {
-    std::string name;
-    std::vector<int64_t> widths;
-  };
-  const Case cases[] = {
-      {"hrn-5x5x3x@16", {16, 80, 400, 1200}},
-      {"hrn-1.5x1.5x1.5x@1", {1, 2, 2, 3}},                 // 1.5, 2.25, 3.375
-      {"hrn-0.5x0.5x0.5x@4", {4, 2, 1, 1}},                 // 2, 1, 0.5
-      {"hrn-0.001x0.001x0.001x@4", {4, 1, 1, 1}},           // never below 1
-      {"hrn-1.1x1.1x1.1x@1000", {1000, 1100, 1210, 1331}},  // 1.1 has no exact double
-      {"hrn-1.005x1x1x@100", {100, 101, 101, 101}},         // 100.5, where doubles say 100.49999
-      {"hrn-0.333x3x1x@3", {3, 1, 3, 3}},                   // 0.999, 2.997: not from the rounded 1
-  };
-  for (const Case& c : cases) {
-    FieldErrors errors;
-    std::vector<int64_t> widths;
-    for (const StageShape& stage : StageShapes(Parsed(c.name), errors)) {
-      widths.push_back(stage.width);
-    }
-    EXPECT_EQ(widths, c.widths) << c.name;
+  for (const auto& [modifiers, change] : cases) {
+    Architecture expected = plain;
+    change(expected);
+    EXPECT_EQ(Parsed("resnet18" + modifiers), expected) << modifiers;
   }
 }
 
-TEST(StageShapesTest, OddSidesAreHalvedUpwards) {
-  Architecture architecture = Parsed("resnet20", 9, 10);
-  architecture.blocks = {1, 1, 1, 1, 1};
-  architecture.multipliers = {1, 1, 1, 1};
-  FieldErrors errors;
-  std::vector<int64_t> sides;
-  for (const StageShape& stage : StageShapes(architecture, errors)) sides.push_back(stage.side);
-  EXPECT_THAT(sides, ElementsAre(9, 5, 3, 2, 1));
+TEST(NamesTest, EveryFamilyHasItsName) {
+  const Architecture resnet50 = Parsed("resnet50");
+  EXPECT_EQ(resnet50.family, Family::kBottleneck);
+  EXPECT_EQ(resnet50.blocks, (std::vector<int64_t>{3, 4, 6, 3}));
+  const Architecture wide = Parsed("wrn-40-4");
+  EXPECT_EQ(wide.family, Family::kWide);
+  EXPECT_EQ(wide.blocks, (std::vector<int64_t>{6, 6, 6}));
+  EXPECT_EQ(wide.base_channels, 16);
+  EXPECT_EQ(wide.widen, 4);
+  const Architecture vgg = Parsed("vgg16@32");
+  EXPECT_EQ(vgg.family, Family::kVgg);
+  EXPECT_EQ(vgg.base_channels, 32);
+  EXPECT_EQ(vgg.skip, Skip::kNone);
+  EXPECT_EQ(Parsed("hrn-3x2x@8:wrn-22-8").multipliers, (std::vector<double>{3, 2}));
+  EXPECT_EQ(Parsed("hrn-3x2x2x1x:vgg16").family, Family::kVgg);
+  EXPECT_EQ(Parsed("hrn-2x2x@16:mpcnn-resnet20"), Parsed("mpcnn-resnet20"));
 }
 
-TEST(StageShapesTest, AStageThatWouldShrinkBelowOnePixelIsRefused) {
-  Architecture architecture = Parsed("resnet20", 8, 10);
-  architecture.blocks = {1, 1, 1, 1, 1};
-  architecture.multipliers = {1, 1, 1, 1};
-  const auto network = BuildNetwork(architecture);
-  EXPECT_EQ(
-      network.status().message(),
-      "side: found 8; allowed: a side that stage 5 can halve: its input is already 1 pixel wide");
-  architecture.side = 9;
-  EXPECT_TRUE(BuildNetwork(architecture).ok());
-}
-
-TEST(BuildNetworkTest, RefusesWhatNoParserWouldReturn) {
-  const double kNan = std::numeric_limits<double>::quiet_NaN();
-  const double kInfinity = std::numeric_limits<double>::infinity();
-  for (const double bad : {0.0, -1.0, 1e-9, 1e18, 1.0 / 3, kNan, kInfinity, -kInfinity}) {
-    Architecture architecture = Parsed("resnet18");
-    architecture.multipliers[1] = bad;
-    EXPECT_THAT(std::string(BuildNetwork(architecture).status().message()),
-                HasSubstr("multipliers[1]: found "));
-    EXPECT_NE(CanonicalText(architecture), "");  // no crash for messages about it
-  }
-  for (const int64_t bad : {int64_t{0}, int64_t{-5}, std::numeric_limits<int64_t>::max(),
-                            std::numeric_limits<int64_t>::min(), int64_t{1'000'000'000}}) {
-    Architecture architecture = Parsed("resnet18");
-    architecture.base_channels = bad;
-    architecture.blocks[2] = bad;
-    architecture.side = bad;
-    architecture.classes = bad;
-    EXPECT_THAT(std::string(BuildNetwork(architecture).status().message()),
-                AllOf(HasSubstr("base_channels: found "), HasSubstr("blocks[2]: found "),
-                      HasSubstr("side: found "), HasSubstr("classes: found ")));
-  }
-  Architecture no_stages = Parsed("resnet18");
-  no_stages.blocks.clear();
-  EXPECT_FALSE(BuildNetwork(no_stages).ok());
-  no_stages.blocks.assign(100'000, 1);
-  no_stages.multipliers.assign(99'999, 1);
-  EXPECT_FALSE(BuildNetwork(no_stages).ok());
-}
-
-TEST(BuildNetworkTest, OperationsHaveTheirReadableNames) {
-  const Network network = *BuildNetwork(Parsed("resnet20+stem-relu"));
-  std::vector<std::string> names;
-  for (const Op& op : network.ops) names.push_back(op.name);
-  EXPECT_THAT(std::vector<std::string>(names.begin(), names.begin() + 11),
-              ElementsAre("input", "stem.conv", "stem.bn", "stem.relu", "stage1.block1.conv1",
-                          "stage1.block1.bn1", "stage1.block1.relu1", "stage1.block1.conv2",
-                          "stage1.block1.bn2", "stage1.block1.add", "stage1.block1.relu2"));
-  for (const char* name : {"stage2.block1.shortcut.conv", "stage2.block1.shortcut.bn",
-                           "stage3.block3.relu2", "pool", "classifier"}) {
-    EXPECT_THAT(names, testing::Contains(name));
-  }
-  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
-}
-
-TEST(BuildNetworkTest, AShortcutIsProjectedWhereStrideOrWidthChanges) {
-  const auto projections = [](const std::string& name) {
-    std::vector<std::string> found;
-    const Network network = *BuildNetwork(Parsed(name));
-    for (const Op& op : network.ops) {
-      if (op.shortcut && op.kind == OpKind::kConv) {
-        EXPECT_EQ(op.kernel, 1);
-        EXPECT_EQ(op.padding, 0);
-        EXPECT_EQ(op.stride, 2);
-        found.push_back(op.name);
-      }
-    }
-    return found;
+// What a name stands for, spelled out.
+TEST(NamesTest, PresetsAreOtherNamesOfTheirNetworks) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"drd-c100-230k", "resnet18+culled:1"},
+      {"drd-c100-57k", "resnet18@64+culled:1+thinned+scale:0.5"},
+      {"drd-c100-57k+stem-relu", "resnet18+culled:1+thinned+scale:0.5+stem-relu"},
+      {"drd-c100-12k", "resnet18+thinned+culled:1,4+scale:0.5+stem-stride:2"},
+      {"delphi-resnet18", "resnet18+stem-relu+shortcut:none+last-map:2"},
+      {"delphi-resnet32", "resnet32+stem-relu+shortcut:none+last-map:4"},
+      {"delphi-vgg16", "vgg16"},
+      {"mpcnn-resnet110", "resnet110+stem-relu+shortcut:downsample"},
+      {"mpcnn-resnet20+no-stem-relu", "resnet20+shortcut:downsample"},
   };
-  EXPECT_THAT(projections("resnet18"),
-              ElementsAre("stage2.block1.shortcut.conv", "stage3.block1.shortcut.conv",
-                          "stage4.block1.shortcut.conv"));
-  // Equal widths: the stride alone asks for it.
-  EXPECT_THAT(projections("hrn-1x1x1x"),
-              ElementsAre("stage2.block1.shortcut.conv", "stage3.block1.shortcut.conv",
-                          "stage4.block1.shortcut.conv"));
+  for (const auto& [name, meaning] : cases) EXPECT_EQ(Parsed(name), Parsed(meaning)) << name;
 }
 
-TEST(BuildNetworkTest, ABlockIsWiredAsSnlsPublicCodeHasIt) {
-  const Network network = *BuildNetwork(Parsed("resnet18"));
-  const auto op = [&](const std::string& name) -> const Op& {
-    for (const Op& candidate : network.ops) {
-      if (candidate.name == name) return candidate;
-    }
-    ADD_FAILURE() << name;
-    return network.ops[0];
+TEST(NamesTest, APresetFixesItsSide) {
+  EXPECT_EQ(ErrorOf("drd-tiny-115k", 64, 200), "");
+  EXPECT_EQ(ErrorOf("drd-tiny-115k", 32, 200), "side: found 32; allowed: 64 for drd-tiny-115k");
+  EXPECT_EQ(UsualSide("drd-tiny-115k+stem-relu"), 64);
+  EXPECT_EQ(UsualSide("resnet18"), 32);
+}
+
+TEST(NamesTest, FieldsWithoutMeaningAreRefusedByName) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"resnet18+widen:2", "widen: found 2; allowed: 1: only wide residual networks (wrn) have it"},
+      {"resnet18+final-relu", "final_relu: found yes; allowed: no"},
+      {"resnet18+pool:max", "pool: found max; allowed: average: only vgg has it"},
+      {"resnet18+classifier:linear", "classifier: found linear; allowed: hidden"},
+      {"resnet18+joins:2", "joins: found 2; allowed: block: only networks with skip dirac-ss"},
+      {"resnet18+skip:dirac:source=stem", "source: found stem; allowed: stage"},
+      {"resnet18+skip:dirac:merge=scaled", "merge: found scaled; allowed: add"},
+      {"resnet18+downsampling:average-pool", "downsampling: found average-pool; allowed: conv"},
+      {"resnet18+skip:none+shortcut:none", "shortcut: found none; allowed: projection"},
+      {"wrn-22-8+stem-relu", "stem_relu: found yes; allowed: no"},
+      {"vgg16+stem-kernel:7",
+       "stem_kernel: found 7; allowed: 3: only networks with a stem have it"},
+      {"vgg16+resolution:0.5", "stem_stride: found 2; allowed: 1"},
+      {"vgg16+stem-pool", "stem_pool: found yes; allowed: no"},
+      {"vgg16+stem-relu", "stem_relu: found yes; allowed: no"},
+      {"vgg16+thinned", "thinned: found yes; allowed: no: only networks of residual blocks"},
+      {"vgg16+skip:residual", "skip: found residual; allowed: none or dirac"},
+      {"vgg16+skip:dirac-ss", "skip: found dirac-ss; allowed: none or dirac"},
+      {"vgg16+shortcut:none", "shortcut: found none; allowed: projection"},
   };
-  const auto input_names = [&](const std::string& name) {
-    std::vector<std::string> names;
-    for (const int input : op(name).inputs) {
-      names.push_back(network.ops[static_cast<size_t>(input)].name);
-    }
-    return names;
+  for (const auto& [text, message] : cases) {
+    EXPECT_THAT(ErrorOf(text), HasSubstr(message)) << text;
+  }
+}
+
+TEST(NamesTest, BadValuesOfModifiersAreNamed) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"resnet18+culled:5", "culled[0]: found 5; allowed: a stage from 1 to 4"},
+      {"resnet18+culled:0", "culled[0]: found 0; allowed: a stage from 1 to 4"},
+      {"resnet18+culled:1,1", "culled[1]: found 1; allowed: a stage from 1 to 4, ascending"},
+      {"resnet18+culled:1,2,3,4", "culled: found all 4 stages; allowed: at least one stage"},
+      {"resnet18+culled:one", "culled[0]: found \"one\"; allowed: an integer"},
+      {"resnet18+reuse:3", "reuse: found 3; allowed: 1, 2, 4, 8 or 16"},
+      {"resnet18+reuse:32", "reuse: found 32"},
+      {"resnet18+scale:0", "channel_scale: found 0; allowed: 0.001 to 1"},
+      {"resnet18+scale:1.5", "channel_scale: found 1.5"},
+      {"resnet18+resolution:0", "resolution: found \"0\"; allowed: 0.001 to 1"},
+      {"resnet18+resolution:2", "resolution: found \"2\""},
+      {"resnet18+resolution:0.05", "stem_stride: found 20; allowed: 1 to 16"},
+      {"resnet18+stem-stride:9223372036854775807+resolution:0.5", "stem_stride: found 922337"},
+      {"resnet18+stem-kernel:5", "stem_kernel: found 5; allowed: 3 or 7"},
+      {"resnet18+last-map:3", "last_map: found 3; allowed: a divisor of 4"},
+      {"resnet18+last-map:8", "last_map: found 8; allowed: a divisor of 4"},
+      {"resnet18+skip:mix", "skip: found \"mix\"; allowed: residual, none, dirac, dirac-ss"},
+      {"resnet18+skip:dirac-ss:joins=0", "joins: found \"0\"; allowed: block, stage, or N"},
+      {"resnet18+skip:dirac-ss:when=now", "skip: found \"when=now\"; allowed: source=, joins="},
+      {"resnet18+skip:dirac-ss:merge=add:merge=add", "skip: found \"merge=add\""},
+      {"resnet18+skip", "skip: found \"yes\""},
+      {"resnet18+stem-relu:perhaps", "stem_relu: found \"perhaps\"; allowed: no, yes"},
+      {"resnet18+m:8", "modifier: found \"+m:8\""},
+      {"resnet18+imagenet-stem:2", "modifier: found \"+imagenet-stem:2\""},
+      {"hrn-0.5x1x:resnet20+shortcut:downsample",
+       "shortcut: found downsample where stage 2 has 8 channels behind 16"},
+      {"wrn-21-8", "name: found \"wrn-21-8\"; allowed: resnet18"},
+      {"wrn-22-0", "name: found \"wrn-22-0\""},
+      {"wrn-22-65", "name: found \"wrn-22-65\""},
+      {"wrn-1210-1", "name: found \"wrn-1210-1\""},
+      {"wrn-22", "name: found \"wrn-22\""},
+      {"hrn-5x5x3x:drd-c100-57k", "backbone: found \"drd-c100-57k\""},
+      {"drd-c100-58k", "drd-c100-230k, drd-c100-57k"},
   };
-  EXPECT_THAT(input_names("stage1.block1.conv1"), ElementsAre("stem.bn"));
-  EXPECT_THAT(input_names("stage1.block1.add"), ElementsAre("stage1.block1.bn2", "stem.bn"));
-  EXPECT_THAT(input_names("stage2.block1.conv1"), ElementsAre("stage1.block2.relu2"));
-  EXPECT_THAT(input_names("stage2.block1.relu1"), ElementsAre("stage2.block1.bn1"));
-  EXPECT_THAT(input_names("stage2.block1.conv2"), ElementsAre("stage2.block1.relu1"));
-  EXPECT_THAT(input_names("stage2.block1.shortcut.conv"), ElementsAre("stage1.block2.relu2"));
-  EXPECT_THAT(input_names("stage2.block1.add"),
-              ElementsAre("stage2.block1.bn2", "stage2.block1.shortcut.bn"));
-  EXPECT_THAT(input_names("stage2.block1.relu2"), ElementsAre("stage2.block1.add"));
-  EXPECT_THAT(input_names("stage2.block2.add"),
-              ElementsAre("stage2.block2.bn2", "stage2.block1.relu2"));
-  EXPECT_THAT(input_names("pool"), ElementsAre("stage4.block2.relu2"));
-  EXPECT_EQ(op("stage2.block1.conv1").stride, 2);
-  EXPECT_EQ(op("stage2.block1.conv2").stride, 1);
-  EXPECT_EQ(op("stage2.block2.conv1").stride, 1);
-  EXPECT_EQ(op("stem.conv").stride, 1);
-  EXPECT_EQ(op("pool").kernel, 4);
-  EXPECT_EQ(op("pool").stage, 5);
+  for (const auto& [text, message] : cases) {
+    EXPECT_THAT(ErrorOf(text), HasSubstr(message)) << text;
+  }
+  EXPECT_THAT(ErrorOf("vgg16", 16), HasSubstr("side: found 16; allowed: a side that the pool"));
+  EXPECT_THAT(ErrorOf("resnet20+skip:dirac-ss:source=stem:downsampling=average-pool", 35),
+              HasSubstr("source: found stem, of side 35, where stage 2 has side 17"));
 }
 
 }  // namespace

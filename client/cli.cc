@@ -34,6 +34,7 @@ struct Arguments {
   SubmitOptions submit;
   std::string out_folder;
   bool force = false;
+  bool folded = false;
   std::string example_data;
   int64_t example_classes = 0;
   int64_t example_side = 0;
@@ -132,6 +133,8 @@ void AddJobCommands(CLI::App& app, Arguments& arguments) {
       ->required()
       ->check(IsId());
   save->add_option("--out", arguments.out_folder, "folder to write into; is created")->required();
+  save->add_flag("--folded", arguments.folded,
+                 "fold batch norms and Dirac convolutions into plain convolutions with a bias");
   save->add_flag("--force", arguments.force, "replace the files of a folder that is not empty");
 }
 
@@ -273,7 +276,8 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
     return code_of(Workers(connection, arguments.json, out));
   }
   const absl::Status saved = ExportResult(connection, arguments.job, arguments.result,
-                                          arguments.out_folder, arguments.force);
+                                          arguments.out_folder,
+                                          {.overwrite = arguments.force, .folded = arguments.folded});
   if (saved.ok()) {
     out << "result " << arguments.result << " is in " << arguments.out_folder
         << ": weights.safetensors, architecture.json, result.json\n";

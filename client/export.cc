@@ -4,45 +4,18 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
-#include "search/network/accounting.h"
-#include "search/network/names.h"
+#include "search/export/architecture_json.h"
+#include "search/export/folded_file.h"
 #include "search/wire/json.h"
 
 namespace reluscape {
 namespace {
-
-const char* OpName(OpKind kind) {
-  switch (kind) {
-    case OpKind::kInput:
-      return "input";
-    case OpKind::kConv:
-      return "conv";
-    case OpKind::kBatchNorm:
-      return "batch_norm";
-    case OpKind::kRelu:
-      return "relu";
-    case OpKind::kAveragePool:
-      return "average_pool";
-    case OpKind::kMaxPool:
-      return "max_pool";
-    case OpKind::kDownsample:
-      return "downsample";
-    case OpKind::kScale:
-      return "scale";
-    case OpKind::kAdd:
-      return "add";
-    case OpKind::kLinear:
-      return "linear";
-  }
-  return "";
-}
 
 absl::Status PrepareFolder(const std::filesystem::path& folder, bool overwrite) {
   std::error_code error;
@@ -119,67 +92,19 @@ absl::Status Download(Connection& connection, const v1::Result& result,
   return status;
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> ArchitectureJson(const std::string& name,
-                                             const std::string& canonical_text) {
-  ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(canonical_text));
-  ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
-  ASSIGN_OR_RETURN(const NetworkCounts counts, CountNetwork(network));
-  nlohmann::ordered_json document = {{"name", name},
-                                     {"network", CanonicalText(architecture)},
-                                     {"hash", NetworkHash(network)},
-                                     {"side", architecture.side},
-                                     {"classes", architecture.classes},
-                                     {"base_channels", architecture.base_channels},
-                                     {"blocks", architecture.blocks},
-                                     {"multipliers", architecture.multipliers},
-                                     {"stem_relu", architecture.stem_relu}};
-  auto widths = nlohmann::ordered_json::array();
-  for (const StageCounts& stage : counts.stages) {
-    widths.push_back(stage.width);
-  }
-  document["widths"] = std::move(widths);
-  document["relus"] = counts.relus;
-  document["relus_with_stem"] = counts.relus_with_stem;
-  document["macs"] = counts.macs;
-  document["parameters"] = counts.parameters;
-  auto operations = nlohmann::ordered_json::array();
-  for (const Op& op : network.ops) {
-    nlohmann::ordered_json entry = {
-        {"name", op.name},     {"kind", OpName(op.kind)},
-        {"inputs", op.inputs}, {"output", {op.output.channels, op.output.height, op.output.width}},
-        {"stage", op.stage},   {"shortcut", op.shortcut}};
-    if (op.block > 0) {
-      entry["block"] = op.block;
-    }
-    if (op.kind == OpKind::kConv || op.kind == OpKind::kAveragePool ||
-        op.kind == OpKind::kMaxPool) {
-      entry["kernel"] = op.kernel;
-      entry["stride"] = op.stride;
-      entry["padding"] = op.padding;
-    }
-    if (op.kind == OpKind::kDownsample) {
-      entry["stride"] = op.stride;
-    }
-    if (op.kind == OpKind::kConv) {
-      entry["dirac"] = op.dirac;
-    }
-    if (op.kind == OpKind::kRelu) {
-      entry["relu_channels"] = op.relu_channels;
-    }
-    if (op.kind == OpKind::kAdd) {
-      entry["join"] = op.join == Join::kShared ? "shared" : "residual";
-    }
-    operations.push_back(std::move(entry));
-  }
-  document["operations"] = std::move(operations);
-  return absl::StrCat(
-      document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace), "\n");
+// Folds the file at `path` in place; returns what has been folded.
+absl::StatusOr<FoldedNetwork> FoldInPlace(const std::string& network, int64_t bytes,
+                                          const std::filesystem::path& path) {
+  ASSIGN_OR_RETURN(const std::string weights, ReadFile(path, bytes));
+  ASSIGN_OR_RETURN(FoldedFile folded, FoldFile(network, weights));
+  RETURN_IF_ERROR(WriteFileAtomically(path, folded.bytes));
+  return std::move(folded.network);
 }
 
+}  // namespace
+
 absl::Status ExportResult(Connection& connection, int64_t job, int64_t result,
-                          const std::filesystem::path& folder, bool overwrite) {
+                          const std::filesystem::path& folder, ExportOptions options) {
   ASSIGN_OR_RETURN(const v1::Front front, connection.GetFront(job));
   const auto found =
       std::find_if(front.results().begin(), front.results().end(),
@@ -188,10 +113,28 @@ absl::Status ExportResult(Connection& connection, int64_t job, int64_t result,
     return absl::NotFoundError(absl::StrCat("job ", job, " has no result ", result,
                                             "; `reluscape front ", job, "` lists them"));
   }
-  ASSIGN_OR_RETURN(const std::string architecture,
-                   ArchitectureJson(found->name(), found->network()));
-  RETURN_IF_ERROR(PrepareFolder(folder, overwrite));
-  RETURN_IF_ERROR(Download(connection, *found, folder / "weights.safetensors"));
+  // Before anything is downloaded: an architecture that cannot be written ends here.
+  ASSIGN_OR_RETURN(std::string architecture, ArchitectureJson(found->name(), found->network()));
+  RETURN_IF_ERROR(PrepareFolder(folder, options.overwrite));
+  const std::filesystem::path weights = folder / "weights.safetensors";
+  if (options.folded) {
+    const std::filesystem::path unfolded = folder / "weights.unfolded";
+    RETURN_IF_ERROR(Download(connection, *found, unfolded));
+    const absl::StatusOr<FoldedNetwork> folded =
+        FoldInPlace(found->network(), found->artifact_bytes(), unfolded);
+    std::error_code error;
+    if (folded.ok()) std::filesystem::rename(unfolded, weights, error);
+    if (!folded.ok() || error) {
+      std::error_code ignored;
+      std::filesystem::remove(unfolded, ignored);
+      RETURN_IF_ERROR(folded.status());
+      return absl::ResourceExhaustedError(
+          absl::StrCat("cannot write ", weights.string(), ": ", error.message()));
+    }
+    ASSIGN_OR_RETURN(architecture, ArchitectureJson(found->name(), found->network(), &*folded));
+  } else {
+    RETURN_IF_ERROR(Download(connection, *found, weights));
+  }
   RETURN_IF_ERROR(WriteFileAtomically(folder / "architecture.json", architecture));
   return WriteFileAtomically(folder / "result.json", absl::StrCat(MessageToJson(*found), "\n"));
 }

@@ -5,7 +5,9 @@
 // text), "seed", "split_seed", "data_set", "data_hash" and "split_hash". The kinds:
 //   weights     a pretrained network
 //   snapshot    the soft network that a fine-tune starts from; also "relus", "epoch", "threshold"
-//   result      a fine-tuned network with 0/1 masks (uint8); also "budget", "relus"
+//   result      a fine-tuned network with 0/1 masks (uint8); also "budget", "relus" and
+//               "accuracy_per_class" (of the validation images, class 0 first, with commas; empty
+//               for a class without images)
 //   checkpoint  what a stage resumes from; also "epochs_done" and what the stage adds
 // A network's tensors are named after its operations: "<op>.weight", "<op>.bias",
 // "<op>.running_mean", "<op>.running_var", "<op>.mask" (C x H x W). Thread-safe.

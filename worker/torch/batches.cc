@@ -93,8 +93,18 @@ void TrainingImages::StartEpoch(uint64_t seed, int64_t epoch) {
     columns[i] = static_cast<int64_t>(augmentation.Below(shifts));
     flips[i] = settings_.flip ? static_cast<int64_t>(augmentation.Below(2)) : 0;
   }
+  const std::vector<int64_t> chosen = order.Permutation(count());
+  if (settings_.flip && settings_.alternating_flip) {
+    // Drawn once per image for the whole stage, then turned over from epoch to epoch.
+    Random draw(DeriveSeed(seed, "flip"));
+    std::vector<int64_t> first(images);
+    for (int64_t& flip : first) flip = static_cast<int64_t>(draw.Below(2));
+    for (size_t i = 0; i < images; ++i) {
+      flips[i] = (first[static_cast<size_t>(chosen[i])] + epoch) % 2;
+    }
+  }
   const at::Device device = labels_.device();
-  order_ = ToDevice(order.Permutation(count()), device);
+  order_ = ToDevice(chosen, device);
   rows_ = ToDevice(rows, device);
   columns_ = ToDevice(columns, device);
   flips_ = ToDevice(flips, device);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <stop_token>
+#include <vector>
 
 #include "worker/torch/batches.h"
 #include "worker/torch/graph_network.h"
@@ -13,5 +15,10 @@ namespace reluscape {
 // requested, which is looked at after every batch.
 std::optional<double> Evaluate(GraphNetwork& network, const EvaluationImages& images,
                                const std::stop_token& stop);
+
+// The same for the images of each of `classes` classes; not a number for a class without images.
+std::optional<std::vector<double>> EvaluatePerClass(GraphNetwork& network,
+                                                    const EvaluationImages& images, int64_t classes,
+                                                    const std::stop_token& stop);
 
 }  // namespace reluscape

@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
-#include "worker/torch/evaluate.h"
+#include "worker/torch/result.h"
 #include "worker/torch/sgd_training.h"
 #include "worker/torch/trim.h"
 
@@ -20,49 +21,78 @@ std::vector<at::Tensor> MasksOf(const GraphNetwork& network) {
   return masks;
 }
 
-std::vector<NamedTensor> LearnedOf(const GraphNetwork& network) {
-  std::vector<NamedTensor> learned = network.weights();
-  learned.insert(learned.end(), network.statistics().begin(), network.statistics().end());
-  return learned;
-}
+// The masks of a Snapshot as they are stored: per unit, or per channel (C x 1 x 1).
+struct StoredMasks {
+  std::vector<at::Tensor> values;
+  std::vector<int64_t> units_per_value;
+};
 
-// The soft network of the Task's Snapshot.
-absl::Status LoadSnapshot(const StageContext& context, GraphNetwork& network) {
-  const TaskDescription& task = context.task;
-  ASSIGN_OR_RETURN(const SafetensorsFile file,
-                   LoadArtifact(context.artifacts, task.snapshot,
-                                {{"format", "reluscape-1"},
-                                 {"kind", "snapshot"},
-                                 {"network", task.network},
-                                 {"data_hash", context.data.data_hash},
-                                 {"split_hash", context.data.split_hash}}));
-  std::vector<NamedTensor> into = LearnedOf(network);
-  into.insert(into.end(), network.masks().begin(), network.masks().end());
-  absl::Status restored = RestoreTensors(file.tensors, into);
-  if (restored.ok()) return restored;
-  return absl::Status(restored.code(), absl::StrCat("artifact ", task.snapshot.sha256, ": ",
-                                                    std::string(restored.message())));
-}
-
-absl::StatusOr<double> Accuracy(const StageContext& context, GraphNetwork& network,
-                                const ImageSet& images) {
-  const std::optional<double> accuracy =
-      Evaluate(network, context.MakeEvaluationImages(images), context.stop);
-  if (!accuracy) return StoppedError();
-  return *accuracy;
-}
-
-absl::StatusOr<ArtifactRef> StoreResult(const StageContext& context, const GraphNetwork& network,
-                                        int64_t budget) {
-  SafetensorsFile file;
-  AddTensors(LearnedOf(network), file.tensors);
+// Takes the masks out of `tensors`.
+absl::StatusOr<StoredMasks> TakeMasks(const GraphNetwork& network, MaskShape shape,
+                                      TensorMap& tensors) {
+  StoredMasks masks;
   for (const NamedTensor& mask : network.masks()) {
-    file.tensors[mask.name] = mask.tensor.to(at::kByte);
+    const int64_t channels = mask.tensor.size(0);
+    const std::vector<int64_t> sizes = shape == MaskShape::kPixel
+                                           ? mask.tensor.sizes().vec()
+                                           : std::vector<int64_t>{channels, 1, 1};
+    const auto found = tensors.find(mask.name);
+    if (found == tensors.end() || found->second.sizes() != at::IntArrayRef(sizes) ||
+        found->second.scalar_type() != at::kFloat) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("tensor ", mask.name, " is missing or not ", absl::StrJoin(sizes, "x"),
+                       " of Float, as the job's mask_shape wants it"));
+    }
+    masks.values.push_back(found->second);
+    masks.units_per_value.push_back(mask.tensor.numel() / found->second.numel());
+    tensors.erase(found);
   }
-  file.metadata = DescribeOrigin("result", context.task, context.data);
-  file.metadata["budget"] = absl::StrCat(budget);
-  file.metadata["relus"] = absl::StrCat(budget);
-  return StoreArtifact(context.artifacts, file);
+  return masks;
+}
+
+void SetMasks(const std::vector<at::Tensor>& values, const GraphNetwork& network) {
+  const c10::NoGradGuard no_grad;
+  for (size_t i = 0; i < values.size(); ++i) network.masks()[i].tensor.copy_(values[i]);
+}
+
+// The network of the Task's Snapshot, soft where the method leaves it so; a mask per channel is
+// spread over the channel's units.
+absl::StatusOr<StoredMasks> LoadSnapshot(const StageContext& context, GraphNetwork& network) {
+  const TaskDescription& task = context.task;
+  ASSIGN_OR_RETURN(SafetensorsFile file, LoadArtifact(context.artifacts, task.snapshot,
+                                                      {{"format", "reluscape-1"},
+                                                       {"kind", "snapshot"},
+                                                       {"network", task.network},
+                                                       {"data_hash", context.data.data_hash},
+                                                       {"split_hash", context.data.split_hash}}));
+  absl::StatusOr<StoredMasks> masks =
+      TakeMasks(network, task.settings.linearize.mask_shape, file.tensors);
+  absl::Status status = masks.status();
+  if (status.ok()) status = RestoreTensors(file.tensors, LearnedOf(network));
+  if (!status.ok()) {
+    return absl::Status(status.code(), absl::StrCat("artifact ", task.snapshot.sha256, ": ",
+                                                    std::string(status.message())));
+  }
+  SetMasks(masks->values, network);
+  return masks;
+}
+
+// The masks that the fine-tune freezes. Only SNL's are still soft.
+absl::StatusOr<std::vector<at::Tensor>> FinalMasks(const StageContext& context,
+                                                   const StoredMasks& masks, int64_t budget) {
+  const LinearizeSettings& settings = context.task.settings.linearize;
+  const bool soft = settings.method == LinearizeMethod::kSnl;
+  const double threshold = soft ? settings.threshold : 0.5;
+  const int64_t count = CountAbove(masks.values, threshold, masks.units_per_value);
+  const bool whole = soft || settings.mask_shape == MaskShape::kPixel;
+  if ((whole && count < budget) || (!soft && count > budget)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "snapshot ", context.task.snapshot.sha256, " has ", count, " ReLUs; the budget needs ",
+        soft ? "at least " : "", budget, soft ? "" : " exactly, or less with masks per channel"));
+  }
+  if (soft) return TrimMasks(masks.values, budget, masks.units_per_value, threshold);
+  RETURN_IF_ERROR(CheckBinary(masks.values, count, masks.units_per_value));
+  return masks.values;
 }
 
 }  // namespace
@@ -79,20 +109,13 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
 
   GraphNetwork teacher(context.network, MaskMode::kNone, context.device);
   RETURN_IF_ERROR(LoadPretrained(context.artifacts, task, context.data, teacher));
-  teacher.SetTraining(false);
-  teacher.SetRequiresGrad(false);
+  teacher.Fold();
 
   GraphNetwork network(context.network, MaskMode::kFrozen, context.device);
-  RETURN_IF_ERROR(LoadSnapshot(context, network));
+  ASSIGN_OR_RETURN(const StoredMasks stored, LoadSnapshot(context, network));
+  ASSIGN_OR_RETURN(const std::vector<at::Tensor> final_masks, FinalMasks(context, stored, budget));
+  const int64_t relus = CountAbove(final_masks, /*threshold=*/0.5, stored.units_per_value);
   const std::vector<at::Tensor> masks = MasksOf(network);
-  ASSIGN_OR_RETURN(const std::vector<at::Tensor> trimmed, TrimMasks(masks, budget));
-  const int64_t soft_count = CountAbove(masks, task.settings.linearize.threshold);
-  if (soft_count < budget) {
-    return FailedOutcome(FailureKind::kBadInput,
-                         absl::StrCat("snapshot ", task.snapshot.sha256, " has ", soft_count,
-                                      " ReLUs; the budget needs at least ", budget),
-                         /*epoch=*/-1);
-  }
 
   SgdOptimizer optimizer(network.weights(), settings);
   std::vector<NamedTensor> state = LearnedOf(network);
@@ -113,11 +136,8 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   if (!resumed) {
     ASSIGN_OR_RETURN(result.accuracy_soft, Accuracy(context, network, context.data.validation));
   }
-  {
-    const c10::NoGradGuard no_grad;
-    for (size_t i = 0; i < masks.size(); ++i) masks[i].copy_(trimmed[i]);
-  }
-  RETURN_IF_ERROR(CheckBinary(masks, budget));
+  SetMasks(final_masks, network);
+  RETURN_IF_ERROR(CheckBinary(masks, relus));
   if (!resumed) {
     ASSIGN_OR_RETURN(result.accuracy_trimmed, Accuracy(context, network, context.data.validation));
   }
@@ -125,7 +145,7 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   ASSIGN_OR_RETURN(
       const SgdOutcome trained,
       TrainBySgd(context,
-                 {.network = network, .teacher = &teacher, .settings = settings, .relus = budget},
+                 {.network = network, .teacher = &teacher, .settings = settings, .relus = relus},
                  optimizer, resumed ? resumed->epochs_done : 0, checkpoints,
                  {{"budget", absl::StrCat(budget)},
                   {"accuracy_soft", NumberText(result.accuracy_soft)},
@@ -133,19 +153,19 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   if (trained.failure) return *trained.failure;
 
   // What is handed over is exactly what was trimmed: no update may have touched a mask.
-  RETURN_IF_ERROR(CheckBinary(masks, budget));
+  RETURN_IF_ERROR(CheckBinary(masks, relus));
   for (size_t i = 0; i < masks.size(); ++i) {
     const int64_t kept = (masks[i] == 1).sum().item<int64_t>();
-    if (!at::equal(masks[i].cpu(), trimmed[i])) {
+    if (!at::equal(masks[i].cpu(), final_masks[i].cpu().expand_as(masks[i]))) {
       return absl::InternalError("fine-tune changed the mask " + network.masks()[i].name);
     }
     result.layers.push_back(
         {.layer = network.relu_names()[i], .units = network.relu_units()[i], .kept = kept});
   }
   result.budget = budget;
-  result.relus = budget;
+  result.relus = relus;
   result.accuracy_validation = trained.validation_accuracy;
-  ASSIGN_OR_RETURN(result.artifact, StoreResult(context, network, budget));
+  ASSIGN_OR_RETURN(result.artifact, StoreResult(context, network, result));
   ASSIGN_OR_RETURN(result.accuracy_test, Accuracy(context, network, context.data.test));
 
   TaskOutcome outcome;

@@ -231,12 +231,19 @@ at::Tensor GraphNetwork::Apply(const Layer& layer, std::vector<at::Tensor>& valu
   return x;
 }
 
-at::Tensor GraphNetwork::Forward(const at::Tensor& images) const {
+at::Tensor GraphNetwork::Forward(const at::Tensor& images,
+                                 const OperationObserver& observer) const {
   std::vector<at::Tensor> values(layers_.size());
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     values[i] =
         layer.op.kind == OpKind::kInput ? images.contiguous(memory_format_) : Apply(layer, values);
+    if (observer) {
+      observer(
+          layer.op,
+          layer.op.inputs.empty() ? at::Tensor() : values[static_cast<size_t>(layer.op.inputs[0])],
+          values[i]);
+    }
     for (const int value : layer.release) values[static_cast<size_t>(value)].reset();
   }
   return values.back().flatten(1);

@@ -5,7 +5,9 @@
 
 #include <ATen/ATen.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,11 @@ enum class MaskMode {
   kSoft,    // a gated ReLU whose mask is trained; starts at 1
   kFrozen,  // a gated ReLU whose mask holds exactly 0 or 1 and is not trained; starts at 1
 };
+
+// Looks at an operation that has been carried out: its first input (undefined for kInput) and its
+// output, both N x C x H x W.
+using OperationObserver =
+    std::function<void(const Op& op, const at::Tensor& input, const at::Tensor& output)>;
 
 // Not thread-safe. Not an nn::Module, whose parameter names may hold no dot: here they are
 // "<op name>.weight", the same in memory and in files.
@@ -55,7 +62,10 @@ class GraphNetwork {
 
   // Logits of `images` (N x channels x height x width, float32). An activation is released as soon
   // as its last consumer has run, unless its gradient needs it.
-  at::Tensor Forward(const at::Tensor& images) const;
+  at::Tensor Forward(const at::Tensor& images) const { return Forward(images, nullptr); }
+  // The same, with a look at every operation in order. With MaskMode::kNone what an observer sees
+  // as input may have been overwritten by the output.
+  at::Tensor Forward(const at::Tensor& images, const OperationObserver& observer) const;
 
   // In the order of the operations. The tensors are the network's own: writing into them changes
   // it.

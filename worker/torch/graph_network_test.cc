@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/generated/variable_factories.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -57,7 +58,7 @@ TEST_P(EveryNetworkTest, HasTheCountsOfTheAccounting) {
   for (const Op& op : network.ops) {
     if (op.kind != OpKind::kRelu) continue;
     const at::IntArrayRef sizes = graph.masks()[relu].tensor.sizes();
-    EXPECT_EQ(sizes, (at::IntArrayRef{op.output.channels, op.output.height, op.output.width}));
+    EXPECT_EQ(sizes, (at::IntArrayRef{op.relu_channels, op.output.height, op.output.width}));
     EXPECT_EQ(graph.masks()[relu].name, op.name + ".mask");
     EXPECT_EQ(graph.relu_names()[relu], op.name);
     ++relu;
@@ -81,9 +82,51 @@ TEST_P(EveryNetworkTest, GivesOneLogitPerClassAndAGradientPerParameter) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Names, EveryNetworkTest,
-                         testing::Values("resnet18@4", "resnet18@4+stem-relu", "hrn-5x5x3x@4",
-                                         "resnet20@4", "hrn-2x3x@5:resnet20"));
+TEST_P(EveryNetworkTest, EveryOperationHasTheShapeOfTheList) {
+  const Network network = Build(GetParam());
+  for (const MaskMode mode : {MaskMode::kNone, MaskMode::kFrozen}) {
+    GraphNetwork graph(network, mode, at::kCPU);
+    const c10::NoGradGuard no_grad;
+    size_t index = 0;
+    graph.Forward(Images(2), [&](const Op& op, const at::Tensor&, const at::Tensor& output) {
+      EXPECT_EQ(op, network.ops[index]);
+      EXPECT_EQ(output.sizes(),
+                (at::IntArrayRef{2, op.output.channels, op.output.height, op.output.width}))
+          << op.name;
+      ++index;
+    });
+    EXPECT_EQ(index, network.ops.size());
+  }
+}
+
+TEST_P(EveryNetworkTest, FoldedItGivesTheSameLogits) {
+  GraphNetwork graph(Build(GetParam()), MaskMode::kNone, at::kCPU);
+  graph.Initialize(1);
+  const c10::NoGradGuard no_grad;
+  at::manual_seed(8);
+  for (const NamedTensor& one : graph.statistics()) {
+    one.tensor.add_(torch::rand(one.tensor.sizes()), 0.2);
+  }
+  graph.SetTraining(false);
+  const at::Tensor before = graph.Forward(Images(2));
+  graph.Fold();
+  const at::Tensor after = graph.Forward(Images(2));
+  const double scale = std::max(before.abs().max().item<double>(), 1.0);
+  EXPECT_LE((before - after).abs().max().item<double>(), 1e-5 * scale);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Names, EveryNetworkTest,
+    testing::Values("resnet18@4+stem-relu", "hrn-5x5x3x@4", "hrn-2x3x@5:resnet20",
+                    "resnet20@4+shortcut:downsample", "resnet20@4+shortcut:none", "resnet50@2",
+                    "resnet50@2+imagenet-stem", "wrn-10-2@4", "wrn-10-2@4+final-relu",
+                    "wrn-10-1@4+skip:dirac-ss", "vgg16@2+skip:dirac",
+                    "vgg16@2+classifier:linear+pool:max", "resnet20@4+thinned",
+                    "resnet20@4+culled:1", "resnet20@4+reuse:2", "resnet20@4+last-map:2",
+                    "resnet18@4+scale:0.5+resolution:0.5", "resnet20@4+skip:none",
+                    "resnet20@4+skip:dirac", "resnet20@4+skip:dirac+downsampling:average-pool",
+                    "resnet20@4+skip:dirac-ss",
+                    "resnet20@4+skip:dirac-ss:joins=stage:source=stem:merge=scaled"));
 
 TEST(GraphNetworkTest, PlainReluEqualsMasksOfOneBitByBit) {
   // The plain network works in place where it may, the other never: a wrong reuse of memory would

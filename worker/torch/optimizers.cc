@@ -55,8 +55,9 @@ void SgdOptimizer::Step(double learning_rate) {
   }
 }
 
-AdamOptimizer::AdamOptimizer(const std::vector<NamedTensor>& parameters, double learning_rate)
-    : learning_rate_(learning_rate) {
+AdamOptimizer::AdamOptimizer(const std::vector<NamedTensor>& parameters, double learning_rate,
+                             double beta1, double beta2)
+    : learning_rate_(learning_rate), beta1_(beta1), beta2_(beta2) {
   const c10::NoGradGuard no_grad;
   for (const NamedTensor& parameter : parameters) {
     const at::Tensor& tensor = parameter.tensor;
@@ -75,7 +76,7 @@ void AdamOptimizer::Step() {
   const std::vector<at::Tensor> gradients = TakeGradients(parameters_);
   at::_foreach_add_(steps_, 1);  // the operator reads the steps but does not advance them
   at::_fused_adam_(parameters_, gradients, means_, squares_, /*max_exp_avg_sqs=*/{}, steps_,
-                   learning_rate_, /*beta1=*/0.9, /*beta2=*/0.999, /*weight_decay=*/0,
+                   learning_rate_, beta1_, beta2_, /*weight_decay=*/0,
                    /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
 }
 

@@ -38,11 +38,11 @@ class SgdOptimizer {
   std::vector<NamedTensor> state_;
 };
 
-// Adam without weight decay (Kingma and Ba, ICLR 2015; betas 0.9 and 0.999, epsilon 1e-8), as
-// torch::optim::Adam.
+// Adam without weight decay (Kingma and Ba, ICLR 2015; epsilon 1e-8), as torch::optim::Adam.
 class AdamOptimizer {
  public:
-  AdamOptimizer(const std::vector<NamedTensor>& parameters, double learning_rate);
+  AdamOptimizer(const std::vector<NamedTensor>& parameters, double learning_rate,
+                double beta1 = 0.9, double beta2 = 0.999);
 
   void Step();
 
@@ -51,6 +51,8 @@ class AdamOptimizer {
 
  private:
   double learning_rate_;
+  double beta1_;
+  double beta2_;
   std::vector<at::Tensor> parameters_;
   std::vector<at::Tensor> means_;
   std::vector<at::Tensor> squares_;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "worker/torch/result.h"
 #include "worker/torch/sgd_training.h"
 #include "worker/torch/whole_network.h"
 
@@ -27,8 +28,7 @@ absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
   network.Initialize(DeriveSeed(task.seed, "weights"));
   SgdOptimizer optimizer(network.weights(), settings);
 
-  std::vector<NamedTensor> learned = network.weights();
-  learned.insert(learned.end(), network.statistics().begin(), network.statistics().end());
+  const std::vector<NamedTensor> learned = LearnedOf(network);
   std::vector<NamedTensor> state = learned;
   state.insert(state.end(), optimizer.state().begin(), optimizer.state().end());
   Checkpoints checkpoints(context, state, settings.epochs);

@@ -41,7 +41,7 @@ absl::StatusOr<SgdOutcome> TrainBySgd(const StageContext& context, const SgdTrai
           return result;
         }));
     if (!std::isfinite(totals.loss)) {
-      outcome.failure = DivergedOutcome(context, epoch, totals.loss);
+      outcome.failure = DivergedOutcome(context, epoch, totals.loss, checkpoints);
       return outcome;
     }
     const std::optional<double> accuracy = Evaluate(training.network, validation, context.stop);

@@ -2,6 +2,7 @@
 
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,13 @@ namespace {
 
 Normalization NormalizationOfData(const DataSet& data) {
   return {.mean = data.mean, .deviation = data.deviation};
+}
+
+bool AllFinite(const std::vector<NamedTensor>& tensors) {
+  const c10::NoGradGuard no_grad;
+  return std::all_of(tensors.begin(), tensors.end(), [](const NamedTensor& named) {
+    return at::isfinite(named.tensor).all().item<bool>();
+  });
 }
 
 }  // namespace
@@ -32,14 +40,6 @@ TaskOutcome FailedOutcome(FailureKind kind, const std::string& message, int64_t 
   TaskOutcome outcome;
   outcome.failure = Failure{.kind = kind, .message = message, .epoch = epoch};
   return outcome;
-}
-
-TaskOutcome DivergedOutcome(const StageContext& context, int64_t epoch, double loss) {
-  return FailedOutcome(
-      FailureKind::kDiverged,
-      absl::StrCat(StageName(context.task.stage), " diverged: the mean loss of epoch ", epoch,
-                   " is ", loss, "; a smaller learning rate may help"),
-      epoch);
 }
 
 absl::StatusOr<EpochTotals> RunEpoch(
@@ -90,6 +90,8 @@ std::optional<Checkpoints::Resumed> Checkpoints::Restore(
     if (accept) RETURN_IF_ERROR(accept(file.metadata));
     RETURN_IF_ERROR(RestoreTensors(file.tensors, state_));
     earlier_seconds_ = seconds;
+    newest_ = artifact;
+    newest_epochs_ = epochs_done;
     return Resumed{.epochs_done = epochs_done, .metadata = std::move(file.metadata)};
   };
   absl::StatusOr<Resumed> resumed = restore();
@@ -104,6 +106,7 @@ absl::Status Checkpoints::SaveIfDue(int64_t epochs_done,
   if (since_last_.Seconds() * 1000 < static_cast<double>(context_.checkpoint_interval.count())) {
     return absl::OkStatus();
   }
+  if (!AllFinite(state_)) return absl::OkStatus();
   SafetensorsFile file;
   for (const NamedTensor& named : state_) file.tensors[named.name] = named.tensor;
   file.metadata = origin_;
@@ -113,8 +116,24 @@ absl::Status Checkpoints::SaveIfDue(int64_t epochs_done,
   file.metadata["device_seconds"] = NumberText(seconds);
   ASSIGN_OR_RETURN(const ArtifactRef artifact, StoreArtifact(context_.artifacts, file));
   context_.listener.OnCheckpoint(artifact, seconds);
+  newest_ = artifact;
+  newest_epochs_ = epochs_done;
   since_last_ = Stopwatch();
   return absl::OkStatus();
+}
+
+TaskOutcome DivergedOutcome(const StageContext& context, int64_t epoch, double loss,
+                            const Checkpoints& checkpoints) {
+  const std::string last_good =
+      checkpoints.newest() ? absl::StrCat("the last good checkpoint, of the state after ",
+                                          checkpoints.newest_epochs(), " epochs, is artifact ",
+                                          checkpoints.newest().sha256)
+                           : std::string("no checkpoint was due before");
+  return FailedOutcome(
+      FailureKind::kDiverged,
+      absl::StrCat(StageName(context.task.stage), " diverged: the mean loss of epoch ", epoch,
+                   " is ", loss, "; a smaller learning rate may help; ", last_good),
+      epoch);
 }
 
 }  // namespace reluscape

@@ -43,9 +43,6 @@ absl::Status StoppedError();
 
 TaskOutcome FailedOutcome(FailureKind kind, const std::string& message, int64_t epoch);
 
-// The failure of an epoch whose loss was not finite.
-TaskOutcome DivergedOutcome(const StageContext& context, int64_t epoch, double loss);
-
 // What one step of training found.
 struct StepResult {
   at::Tensor loss;    // scalar
@@ -94,8 +91,13 @@ class Checkpoints {
       const std::function<absl::Status(const Metadata& metadata)>& accept = nullptr);
 
   // Saves a checkpoint where the last one is at least the interval old, and tells the listener.
-  // `stage_metadata` is called only then.
+  // `stage_metadata` is called only then. A state that is not finite is not saved: the epoch after
+  // it will say so.
   absl::Status SaveIfDue(int64_t epochs_done, const std::function<Metadata()>& stage_metadata);
+
+  // The newest one that this Task has, restored or saved; empty where there is none.
+  const ArtifactRef& newest() const { return newest_; }
+  int64_t newest_epochs() const { return newest_epochs_; }
 
   // Spent in this Attempt and in those before it that the restored checkpoint came from.
   double DeviceSeconds() const { return earlier_seconds_ + total_.Seconds(); }
@@ -105,9 +107,15 @@ class Checkpoints {
   std::vector<NamedTensor> state_;
   int64_t epochs_;
   Metadata origin_;
+  ArtifactRef newest_;
+  int64_t newest_epochs_ = 0;
   double earlier_seconds_ = 0;
   Stopwatch total_;
   Stopwatch since_last_;
 };
+
+// The failure of an epoch whose loss was not finite; the message names the last good checkpoint.
+TaskOutcome DivergedOutcome(const StageContext& context, int64_t epoch, double loss,
+                            const Checkpoints& checkpoints);
 
 }  // namespace reluscape

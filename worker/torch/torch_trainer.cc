@@ -130,9 +130,11 @@ class TorchTrainer final : public Trainer {
     }
 
     const StageSettings& settings = task.settings;
-    const int64_t epochs = task.stage == Stage::kPretrain    ? settings.pretrain.epochs
-                           : task.stage == Stage::kLinearize ? settings.linearize.max_epochs
-                                                             : settings.fine_tune.epochs;
+    const int64_t epochs =
+        task.stage == Stage::kPretrain ? settings.pretrain.epochs
+        : task.stage == Stage::kLinearize
+            ? LinearizeEpochs(settings.linearize, static_cast<int64_t>(task.budgets.size()))
+            : settings.fine_tune.epochs;
     listener.OnMeasurement({.build_commit = BuildCommit(),
                             .torch_version = TORCH_VERSION,
                             .device = DeviceName(device_),

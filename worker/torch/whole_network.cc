@@ -1,26 +1,14 @@
 #include "worker/torch/whole_network.h"
 
-#include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/network/names.h"
 #include "worker/torch/artifacts.h"
-#include "worker/torch/evaluate.h"
+#include "worker/torch/result.h"
 
 namespace reluscape {
-namespace {
-
-std::vector<NamedTensor> LearnedOf(const GraphNetwork& network) {
-  std::vector<NamedTensor> learned = network.weights();
-  learned.insert(learned.end(), network.statistics().begin(), network.statistics().end());
-  return learned;
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<GraphNetwork>> LoadTeacher(const StageContext& context) {
   const TaskDescription& task = context.task;
@@ -58,25 +46,13 @@ absl::StatusOr<ResultReport> WholeResult(const StageContext& context, GraphNetwo
   result.accuracy_trimmed = accuracy_validation;
   result.accuracy_validation = accuracy_validation;
 
-  SafetensorsFile file;
-  AddTensors(LearnedOf(network), file.tensors);
-  // Only its masks are wanted, which start at 1.
-  const GraphNetwork masked(context.network, MaskMode::kFrozen, context.device);
-  for (size_t i = 0; i < masked.masks().size(); ++i) {
-    const NamedTensor& mask = masked.masks()[i];
-    file.tensors[mask.name] = mask.tensor.to(at::kByte);
-    result.layers.push_back({.layer = masked.relu_names()[i],
-                             .units = masked.relu_units()[i],
-                             .kept = masked.relu_units()[i]});
+  for (size_t i = 0; i < network.relu_names().size(); ++i) {
+    result.layers.push_back({.layer = network.relu_names()[i],
+                             .units = network.relu_units()[i],
+                             .kept = network.relu_units()[i]});
   }
-  file.metadata = DescribeOrigin("result", context.task, context.data);
-  file.metadata["budget"] = absl::StrCat(result.budget);
-  file.metadata["relus"] = absl::StrCat(result.relus);
-  ASSIGN_OR_RETURN(result.artifact, StoreArtifact(context.artifacts, file));
-  const std::optional<double> test =
-      Evaluate(network, context.MakeEvaluationImages(context.data.test), context.stop);
-  if (!test) return StoppedError();
-  result.accuracy_test = *test;
+  ASSIGN_OR_RETURN(result.artifact, StoreResult(context, network, result));
+  ASSIGN_OR_RETURN(result.accuracy_test, Accuracy(context, network, context.data.test));
   return result;
 }
 

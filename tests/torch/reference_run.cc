@@ -1,0 +1,241 @@
+// Runs every stage of a small job through the Trainer and writes what a second implementation needs
+// to do the same: the batches that each epoch trained on, the weights that each stage began with,
+// and what it came to. reference_run FOLDER; tests/torch/reference/reference_test.py reads it.
+
+#include <ATen/Parallel.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/files.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "search/artifact_folder.h"
+#include "search/network/names.h"
+#include "search/presets.h"
+#include "worker/data/data_set.h"
+#include "worker/torch/artifacts.h"
+#include "worker/torch/batches.h"
+#include "worker/torch/torch_trainer.h"
+
+namespace reluscape {
+namespace {
+
+using Json = nlohmann::json;
+
+// Deep enough for every kind of block, small enough for a minute on one core.
+constexpr char kNetworkName[] = "resnet20@2";
+constexpr int64_t kImages = 40;
+
+// Keeps what a Task reports.
+class Reports final : public TaskListener {
+ public:
+  void OnMeasurement(const Measurement& found, int64_t /*epochs_planned*/) override {
+    measurement = found;
+  }
+  void OnEpoch(const EpochReport& epoch) override { epochs.push_back(epoch); }
+  void OnCheckpoint(const ArtifactRef& /*artifact*/, double /*device_seconds*/) override {}
+  void OnSnapshot(const SnapshotReport& snapshot) override { snapshots.push_back(snapshot); }
+
+  Measurement measurement;
+  std::vector<EpochReport> epochs;
+  std::vector<SnapshotReport> snapshots;
+};
+
+class ReferenceRun {
+ public:
+  explicit ReferenceRun(std::filesystem::path folder)
+      : folder_(std::move(folder)), artifacts_(folder_ / "artifacts") {}
+
+  absl::Status Run();
+
+ private:
+  TaskDescription Task() const;
+  // Runs `task`, writes its batches and records under `name`.
+  absl::StatusOr<TaskOutcome> Stage(const std::string& name, const TaskDescription& task,
+                                    int64_t batch, Reports& reports);
+  absl::Status WriteBatches(const std::string& name, const TaskDescription& task, int64_t batch,
+                            size_t epochs);
+  absl::Status Copy(const ArtifactRef& artifact, const std::string& name);
+  absl::Status WriteInitialWeights(const TaskDescription& task);
+
+  const std::filesystem::path folder_;
+  ArtifactFolder artifacts_;
+  std::unique_ptr<Trainer> trainer_;
+  Json document_;
+};
+
+TaskDescription ReferenceRun::Task() const {
+  TaskDescription task;
+  task.task = TaskId{1};
+  task.attempt = 1;
+  task.data = {.set = "synthetic",
+               .classes = 10,
+               .side = 32,
+               .train_images = kImages,
+               .validation_images = 10,
+               .test_images = 10};
+  task.network = CanonicalText(*ParseArchitecture(kNetworkName, 32, 10));
+  task.settings = *PresetSettings("snl-2022");
+  // All images are one batch: an epoch is a step, whose loss, count and lambda are reported.
+  task.settings.pretrain.batch = kImages;
+  task.settings.pretrain.epochs = 20;
+  task.settings.pretrain.step_epochs = {8, 14};
+  task.settings.linearize.batch = kImages;
+  task.settings.linearize.max_epochs = 20;
+  task.settings.fine_tune.batch = kImages;
+  task.settings.fine_tune.epochs = 20;
+  task.split_seed = 3;
+  return task;
+}
+
+absl::Status ReferenceRun::WriteBatches(const std::string& name, const TaskDescription& task,
+                                        int64_t batch, size_t epochs) {
+  ASSIGN_OR_RETURN(const DataSet data, LoadDataSet(task.data, task.split_seed, "", {}));
+  TrainingImages images(data.train, {.mean = data.mean, .deviation = data.deviation},
+                        task.settings.augmentation, at::kCPU);
+  SafetensorsFile file;
+  for (size_t epoch = 0; epoch < epochs; ++epoch) {
+    images.StartEpoch(task.seed, static_cast<int64_t>(epoch));
+    for (int64_t step = 0; step < images.StepsPerEpoch(batch); ++step) {
+      const Batch part = images.Get(step, batch);
+      file.tensors[absl::StrCat("images/", epoch, "/", step)] = part.images.contiguous();
+      file.tensors[absl::StrCat("labels/", epoch, "/", step)] = part.labels;
+    }
+  }
+  return WriteFileAtomically(folder_ / (name + "_batches.safetensors"), WriteSafetensors(file));
+}
+
+absl::Status ReferenceRun::Copy(const ArtifactRef& artifact, const std::string& name) {
+  ASSIGN_OR_RETURN(const std::string bytes, artifacts_.Get(artifact));
+  return WriteFileAtomically(folder_ / (name + ".safetensors"), bytes);
+}
+
+absl::Status ReferenceRun::WriteInitialWeights(const TaskDescription& task) {
+  ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(task.network));
+  ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
+  GraphNetwork graph(network, MaskMode::kNone, at::kCPU);
+  graph.Initialize(DeriveSeed(task.seed, "weights"));
+  SafetensorsFile file;
+  AddTensors(graph.weights(), file.tensors);
+  AddTensors(graph.statistics(), file.tensors);
+  return WriteFileAtomically(folder_ / "initial.safetensors", WriteSafetensors(file));
+}
+
+absl::StatusOr<TaskOutcome> ReferenceRun::Stage(const std::string& name,
+                                                const TaskDescription& task, int64_t batch,
+                                                Reports& reports) {
+  TaskOutcome outcome = trainer_->Run(task, reports, {});
+  if (outcome.failure && outcome.failure->kind != FailureKind::kInfeasible) {
+    return absl::InternalError(absl::StrCat(name, ": ", outcome.failure->message));
+  }
+  RETURN_IF_ERROR(WriteBatches(name, task, batch, reports.epochs.size()));
+  Json records = Json::array();
+  for (const EpochReport& epoch : reports.epochs) {
+    records.push_back({{"loss", epoch.loss},
+                       {"relus", epoch.relus},
+                       {"lambda", epoch.lambda.value_or(0)},
+                       {"learning_rate", epoch.learning_rate}});
+  }
+  document_[name] = {{"records", records}, {"steps", kImages / batch}};
+  return outcome;
+}
+
+Json ToJson(const SgdSettings& settings) {
+  return {{"epochs", settings.epochs},           {"learning_rate", settings.learning_rate},
+          {"momentum", settings.momentum},       {"weight_decay", settings.weight_decay},
+          {"step_epochs", settings.step_epochs}, {"step_factor", settings.step_factor}};
+}
+
+Json ToJson(const LinearizeSettings& settings) {
+  return {{"weight_learning_rate", settings.weight_learning_rate},
+          {"mask_learning_rate", settings.mask_learning_rate},
+          {"lambda", settings.lambda},
+          {"lambda_growth", settings.lambda_growth},
+          {"lambda_patience", settings.lambda_patience},
+          {"threshold", settings.threshold}};
+}
+
+absl::Status ReferenceRun::Run() {
+  RETURN_IF_ERROR(artifacts_.CreateOrReadId().status());
+  TorchTrainerOptions options;
+  options.device = "cpu";
+  options.threads = 1;
+  ASSIGN_OR_RETURN(trainer_, MakeTorchTrainer(options, artifacts_));
+
+  TaskDescription task = Task();
+  task.stage = Stage::kPretrain;
+  task.seed = 11;
+  RETURN_IF_ERROR(WriteInitialWeights(task));
+  Reports pretrain;
+  ASSIGN_OR_RETURN(const TaskOutcome pretrained, Stage("pretrain", task, kImages, pretrain));
+  RETURN_IF_ERROR(Copy(pretrained.weights, "pretrained"));
+  document_["pretrain"]["settings"] = ToJson(task.settings.pretrain);
+
+  // The descent's first steps, with the published constants.
+  task.stage = Stage::kLinearize;
+  task.seed = 12;
+  task.weights = pretrained.weights;
+  task.data_hash = pretrain.measurement.data_hash;
+  task.split_hash = pretrain.measurement.split_hash;
+  task.budgets = {100};
+  Reports first;
+  RETURN_IF_ERROR(Stage("first_steps", task, kImages, first).status());
+  document_["first_steps"]["settings"] = ToJson(task.settings.linearize);
+
+  // A descent in miniature: five steps per epoch, masks fifty times as fast, and a patience of 0:
+  // lambda rises in the first epochs, in which no mask can reach the threshold yet.
+  LinearizeSettings& linearize = task.settings.linearize;
+  linearize.batch = kImages / 5;
+  linearize.mask_learning_rate *= 50;
+  linearize.lambda = 1e-4;
+  linearize.lambda_patience = 0;
+  linearize.max_epochs = 40;
+  task.seed = 13;
+  task.budgets = {20000, 17000};
+  Reports descent;
+  RETURN_IF_ERROR(Stage("descent", task, linearize.batch, descent).status());
+  document_["descent"]["settings"] = ToJson(linearize);
+  document_["descent"]["budgets"] = task.budgets;
+  if (descent.snapshots.size() != task.budgets.size()) {
+    return absl::InternalError("the descent did not cross both budgets");
+  }
+  for (const SnapshotReport& snapshot : descent.snapshots) {
+    RETURN_IF_ERROR(Copy(snapshot.artifact, absl::StrCat("snapshot_", snapshot.budget)));
+  }
+
+  for (const SnapshotReport& snapshot : descent.snapshots) {
+    const std::string name = absl::StrCat("fine_tune_", snapshot.budget);
+    task.stage = Stage::kFineTune;
+    task.seed = 14;
+    task.budgets = {snapshot.budget};
+    task.snapshot = snapshot.artifact;
+    Reports tuning;
+    ASSIGN_OR_RETURN(const TaskOutcome tuned, Stage(name, task, kImages, tuning));
+    RETURN_IF_ERROR(Copy(tuned.result->artifact, absl::StrCat("result_", snapshot.budget)));
+    document_[name]["settings"] = ToJson(task.settings.fine_tune);
+  }
+  document_["distillation"] = {
+      {"temperature", task.settings.distillation.temperature},
+      {"weight", task.settings.distillation.weight},
+      {"cross_entropy_weight", task.settings.distillation.cross_entropy_weight}};
+  return WriteFileAtomically(folder_ / "runs.json", document_.dump(1));
+}
+
+}  // namespace
+}  // namespace reluscape
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: reference_run FOLDER\n");
+    return 2;
+  }
+  const absl::Status status = reluscape::ReferenceRun(argv[1]).Run();
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "error: %s\n", std::string(status.message()).c_str());
+  return 1;
+}

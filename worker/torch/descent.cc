@@ -1,0 +1,276 @@
+#include "worker/torch/descent.h"
+
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "worker/torch/evaluate.h"
+#include "worker/torch/lambda_controller.h"
+#include "worker/torch/losses.h"
+#include "worker/torch/mask_rules.h"
+#include "worker/torch/optimizers.h"
+#include "worker/torch/snapshots.h"
+#include "worker/torch/trim.h"
+
+namespace reluscape {
+namespace {
+
+void Append(const std::vector<NamedTensor>& tensors, std::vector<NamedTensor>& list) {
+  list.insert(list.end(), tensors.begin(), tensors.end());
+}
+
+// The descent's state and what it decides at comparisons and ends of epochs.
+class Descent {
+ public:
+  Descent(const StageContext& context, const std::vector<int64_t>& budgets)
+      : context_(context),
+        settings_(context.task.settings.linearize),
+        open_budgets_(budgets),
+        images_(context.MakeTrainingImages()),
+        steps_per_epoch_(images_.StepsPerEpoch(settings_.batch)),
+        teacher_(context.network, MaskMode::kNone, context.device),
+        student_(context.network, MaskMode::kSoft, context.device, settings_.mask_shape),
+        weight_adam_(student_.weights(), settings_.weight_learning_rate, settings_.adam_beta1,
+                     settings_.adam_beta2),
+        rule_(MakeRule(context, student_, budgets.back())),
+        checkpoints_(context, State(), settings_.max_epochs),
+        lambda_(settings_, student_.units(), budgets.back(), steps_per_epoch_),
+        count_(student_.units()) {
+    for (const NamedTensor& mask : student_.masks()) masks_.push_back(mask.tensor);
+  }
+
+  absl::StatusOr<TaskOutcome> Run();
+
+ private:
+  static std::unique_ptr<MaskRule> MakeRule(const StageContext& context,
+                                            const GraphNetwork& student, int64_t smallest) {
+    const LinearizeSettings& settings = context.task.settings.linearize;
+    if (settings.method != LinearizeMethod::kAutorep) return MakeSoftMasks(student, settings);
+    // One below the smallest Budget, so that the pull does not end before that one is passed.
+    return MakeHysteresisMasks(student, settings, std::max<int64_t>(smallest - 1, 0),
+                               DeriveSeed(context.task.seed, "scores"));
+  }
+
+  std::vector<NamedTensor> Network() const {
+    std::vector<NamedTensor> tensors = student_.weights();
+    Append(student_.statistics(), tensors);
+    Append(student_.masks(), tensors);
+    return tensors;
+  }
+  std::vector<NamedTensor> State() const {
+    std::vector<NamedTensor> tensors = Network();
+    Append(weight_adam_.state(), tensors);
+    Append(rule_->state(), tensors);
+    return tensors;
+  }
+  int64_t Count() const {
+    return CountAbove(masks_, settings_.threshold, student_.units_per_value());
+  }
+
+  absl::Status Start();
+  StepResult Step(const Batch& batch);
+  // What happens within an epoch after a step: comparisons and feedback where they are due.
+  absl::Status AfterStep(int64_t epoch, int64_t step, StepResult& result);
+  // Counts, stores a Snapshot for each open Budget that was passed, and keeps the current state.
+  absl::Status Compare(int64_t epoch);
+  void Keep();
+  absl::Status Report(int64_t epoch, ArtifactRef& shared);
+  TaskOutcome Outcome() const;
+
+  const StageContext& context_;
+  const LinearizeSettings& settings_;
+  std::vector<int64_t> open_budgets_;  // not yet met, largest first
+  TrainingImages images_;
+  const int64_t steps_per_epoch_;
+  GraphNetwork teacher_;
+  GraphNetwork student_;
+  AdamOptimizer weight_adam_;
+  std::unique_ptr<MaskRule> rule_;
+  std::vector<at::Tensor> masks_;
+  Checkpoints checkpoints_;
+  LambdaController lambda_;
+  int64_t count_;
+  int64_t first_epoch_ = 0;
+  std::vector<SnapshotReport> snapshots_;
+  // The network at the last comparison, and in which order its masks are kept. Its count is at or
+  // above every open Budget.
+  TensorMap kept_;
+  std::vector<at::Tensor> kept_ranking_;  // of binary masks
+  int64_t kept_count_ = 0;
+};
+
+absl::Status Descent::Start() {
+  RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, teacher_));
+  teacher_.Fold();
+  RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, student_));
+
+  double lambda = 0;
+  int64_t lowest = 0;
+  std::vector<SnapshotReport> snapshots;
+  const auto read = [&](const Metadata& metadata) -> absl::Status {
+    ASSIGN_OR_RETURN(lambda, NumberIn(metadata, "lambda"));
+    ASSIGN_OR_RETURN(lowest, IntegerIn(metadata, "lowest_count"));
+    ASSIGN_OR_RETURN(snapshots, SnapshotsIn(metadata));
+    return absl::OkStatus();
+  };
+  if (const auto resumed = checkpoints_.Restore(read)) {
+    first_epoch_ = resumed->epochs_done;
+    lambda_.Restore(lambda, lowest);
+    count_ = Count();
+    for (const SnapshotReport& snapshot : snapshots) {
+      std::erase(open_budgets_, snapshot.budget);
+      snapshots_.push_back(snapshot);
+      // The Worker of the Attempt before may have died before it could pass this on.
+      context_.listener.OnSnapshot(snapshot);
+    }
+  }
+  Keep();
+  return absl::OkStatus();
+}
+
+StepResult Descent::Step(const Batch& batch) {
+  at::Tensor target;
+  {
+    const c10::NoGradGuard no_grad;
+    target = teacher_.Forward(batch.images);
+  }
+  StepResult result;
+  result.logits = student_.Forward(batch.images);
+  result.loss =
+      DistillationLoss(result.logits, target, batch.labels, context_.task.settings.distillation);
+  result.loss.backward();
+  weight_adam_.Step();
+  result.loss = result.loss.detach() + rule_->Step(lambda_.lambda());
+  return result;
+}
+
+absl::Status Descent::AfterStep(int64_t epoch, int64_t step, StepResult& result) {
+  const int64_t steps = epoch * steps_per_epoch_ + step + 1;
+  if (lambda_.AfterStep(steps)) lambda_.Feedback(steps, Count());
+  const int64_t interval = settings_.check_interval_steps;
+  if (interval == 0 || (step + 1) % interval != 0) return absl::OkStatus();
+  // A state that is not finite is no Snapshot; the epoch's mean loss then ends the Task.
+  result.last = !std::isfinite(result.loss.item<double>());
+  if (result.last) return absl::OkStatus();
+  const absl::Status compared = Compare(epoch);
+  result.last = !compared.ok() || open_budgets_.empty();
+  return compared;
+}
+
+void Descent::Keep() {
+  kept_.clear();
+  AddTensors(Network(), kept_);
+  kept_count_ = count_;
+  if (rule_->binary()) kept_ranking_ = rule_->Ranking();
+}
+
+absl::Status Descent::Report(int64_t epoch, ArtifactRef& shared) {
+  const int64_t budget = open_budgets_.front();
+  if (rule_->binary()) {
+    ASSIGN_OR_RETURN(
+        const std::vector<at::Tensor> trimmed,
+        TrimMasks(kept_ranking_, budget, student_.units_per_value(), MaskRule::kRankOfLinear));
+    TensorMap network = kept_;
+    for (size_t i = 0; i < trimmed.size(); ++i) network[student_.masks()[i].name] = trimmed[i];
+    ASSIGN_OR_RETURN(shared, StoreSnapshot(context_, network, kept_count_, epoch));
+  } else if (!shared) {
+    ASSIGN_OR_RETURN(shared, StoreSnapshot(context_, kept_, kept_count_, epoch));
+  }
+  snapshots_.push_back({.budget = budget,
+                        .artifact = shared,
+                        .relus = kept_count_,
+                        .epoch = epoch,
+                        .device_seconds = checkpoints_.DeviceSeconds()});
+  context_.listener.OnSnapshot(snapshots_.back());
+  open_budgets_.erase(open_budgets_.begin());
+  return absl::OkStatus();
+}
+
+absl::Status Descent::Compare(int64_t epoch) {
+  count_ = Count();
+  ArtifactRef shared;
+  const auto passed = [&] {
+    return !open_budgets_.empty() &&
+           static_cast<double>(count_) <
+               settings_.early_cut * static_cast<double>(open_budgets_.front());
+  };
+  while (passed()) RETURN_IF_ERROR(Report(epoch, shared));
+  if (open_budgets_.empty()) return absl::OkStatus();
+  Keep();
+  shared = {};
+  if (count_ == 0) RETURN_IF_ERROR(Report(epoch, shared));  // a Budget of 0, the only one left
+  return absl::OkStatus();
+}
+
+TaskOutcome Descent::Outcome() const {
+  TaskOutcome outcome;
+  if (!open_budgets_.empty()) {
+    outcome = FailedOutcome(
+        FailureKind::kInfeasible,
+        absl::StrCat("linearize ended after max_epochs = ", settings_.max_epochs, " epochs with ",
+                     count_, " ReLUs, above the budgets ", absl::StrJoin(open_budgets_, ", "),
+                     "; more epochs or a larger lambda may help"),
+        settings_.max_epochs - 1);
+  }
+  outcome.device_seconds = checkpoints_.DeviceSeconds();
+  return outcome;
+}
+
+absl::StatusOr<TaskOutcome> Descent::Run() {
+  RETURN_IF_ERROR(Start());
+  const EvaluationImages validation = context_.MakeEvaluationImages(context_.data.validation);
+  for (int64_t epoch = first_epoch_; epoch < settings_.max_epochs && !open_budgets_.empty();
+       ++epoch) {
+    const Stopwatch stopwatch;
+    absl::Status compared;
+    double lambda = lambda_.lambda();
+    ASSIGN_OR_RETURN(const EpochTotals totals, RunEpoch(context_, images_, settings_.batch, epoch,
+                                                        [&](const Batch& batch, int64_t step) {
+                                                          lambda = lambda_.lambda();
+                                                          StepResult result = Step(batch);
+                                                          compared = AfterStep(epoch, step, result);
+                                                          return result;
+                                                        }));
+    RETURN_IF_ERROR(compared);
+    if (!std::isfinite(totals.loss)) {
+      return DivergedOutcome(context_, epoch, totals.loss, checkpoints_);
+    }
+    if (!open_budgets_.empty()) RETURN_IF_ERROR(Compare(epoch));
+
+    const std::optional<double> accuracy = Evaluate(student_, validation, context_.stop);
+    if (!accuracy) return StoppedError();
+    context_.listener.OnEpoch({.epoch = epoch,
+                               .loss = totals.loss,
+                               .train_accuracy = totals.accuracy,
+                               .validation_accuracy = *accuracy,
+                               .learning_rate = settings_.weight_learning_rate,
+                               .lambda = settings_.method == LinearizeMethod::kAutorep
+                                             ? settings_.density_weight
+                                             : lambda,
+                               .relus = count_,
+                               .seconds = stopwatch.Seconds()});
+    lambda_.AfterEpoch(epoch, count_);
+    if (open_budgets_.empty() || epoch + 1 == settings_.max_epochs) continue;
+    RETURN_IF_ERROR(checkpoints_.SaveIfDue(epoch + 1, [&] {
+      return Metadata{{"lambda", NumberText(lambda_.lambda())},
+                      {"lowest_count", absl::StrCat(lambda_.lowest_count())},
+                      {"snapshots", SnapshotsText(snapshots_)}};
+    }));
+  }
+  return Outcome();
+}
+
+}  // namespace
+
+absl::StatusOr<TaskOutcome> RunDescent(const StageContext& context,
+                                       const std::vector<int64_t>& budgets) {
+  return Descent(context, budgets).Run();
+}
+
+}  // namespace reluscape

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "worker/torch/stage_context.h"
+
+namespace reluscape {
+
+// One descent through all Budgets: from the pretrained network, Adam on the weights and a MaskRule
+// (SNL's, or AutoReP's for LinearizeMethod::kAutorep) lower the count of ReLUs under
+// CE + distillation + the rule's penalty.
+//
+// The count is compared with the Budgets at the end of each epoch and, where check_interval_steps
+// is set, every so many steps within it. A Budget is met by the state at the comparison before the
+// one whose count is below early_cut times the Budget: the last one at or above it. That state is
+// stored and reported; Budgets passed between the same two comparisons share it, but where masks
+// are binary: there each Budget's state is trimmed at once, by scores that a Snapshot does not
+// keep. A Budget of 0 is met by the first state without any ReLU.
+//
+// `budgets` are distinct, largest first, none above the network's units. Failures: kInfeasible
+// where max_epochs end above a Budget, kDiverged.
+absl::StatusOr<TaskOutcome> RunDescent(const StageContext& context,
+                                       const std::vector<int64_t>& budgets);
+
+}  // namespace reluscape

@@ -1,0 +1,45 @@
+#include "worker/torch/one_shot.h"
+
+#include <c10/core/GradMode.h>
+
+#include "base/status_macros.h"
+#include "worker/torch/layer_shares.h"
+#include "worker/torch/mask_scores.h"
+#include "worker/torch/snapshots.h"
+#include "worker/torch/trim.h"
+
+namespace reluscape {
+
+absl::StatusOr<TaskOutcome> RunOneShot(const StageContext& context,
+                                       const std::vector<int64_t>& budgets) {
+  const LinearizeSettings& settings = context.task.settings.linearize;
+  const Stopwatch stopwatch;
+  GraphNetwork network(context.network, MaskMode::kSoft, context.device, settings.mask_shape);
+  RETURN_IF_ERROR(LoadPretrained(context.artifacts, context.task, context.data, network));
+  ASSIGN_OR_RETURN(const std::vector<at::Tensor> scores,
+                   ScoreMasks(context, settings.method, network));
+  const std::vector<double> shares(network.relu_units().begin(), network.relu_units().end());
+  TensorMap tensors;
+  AddTensors(network.weights(), tensors);
+  AddTensors(network.statistics(), tensors);
+  for (const int64_t budget : budgets) {
+    ASSIGN_OR_RETURN(const std::vector<at::Tensor> masks,
+                     settings.method == LinearizeMethod::kLayerUniform
+                         ? KeepPerLayer(scores, DivideBudget(shares, network.relu_units(), budget),
+                                        network.units_per_value())
+                         : TrimMasks(scores, budget, network.units_per_value()));
+    for (size_t i = 0; i < masks.size(); ++i) tensors[network.masks()[i].name] = masks[i];
+    ASSIGN_OR_RETURN(const ArtifactRef artifact,
+                     StoreSnapshot(context, tensors, network.units(), /*epoch=*/0));
+    context.listener.OnSnapshot({.budget = budget,
+                                 .artifact = artifact,
+                                 .relus = network.units(),
+                                 .epoch = 0,
+                                 .device_seconds = stopwatch.Seconds()});
+  }
+  TaskOutcome outcome;
+  outcome.device_seconds = stopwatch.Seconds();
+  return outcome;
+}
+
+}  // namespace reluscape

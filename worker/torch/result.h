@@ -1,0 +1,26 @@
+#pragma once
+
+// What a Task that ends in a Result measures and leaves. Not thread-safe.
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "worker/data/data_set.h"
+#include "worker/torch/graph_network.h"
+#include "worker/torch/stage_context.h"
+
+namespace reluscape {
+
+// Weights and statistics: what training changes beside masks.
+std::vector<NamedTensor> LearnedOf(const GraphNetwork& network);
+
+// Of `images`. CANCELLED where a stop was requested.
+absl::StatusOr<double> Accuracy(const StageContext& context, GraphNetwork& network,
+                                const ImageSet& images);
+
+// Stores the Task's network as artifact of kind "result" with masks of 0 and 1: the network's own
+// or, for MaskMode::kNone, 1 everywhere. `result` tells budget and count.
+absl::StatusOr<ArtifactRef> StoreResult(const StageContext& context, GraphNetwork& network,
+                                        const ResultReport& result);
+
+}  // namespace reluscape

@@ -1,0 +1,72 @@
+#include "worker/torch/snapshots.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/sha256.h"
+
+namespace reluscape {
+namespace {
+
+using Json = nlohmann::json;
+
+}  // namespace
+
+absl::StatusOr<ArtifactRef> StoreSnapshot(const StageContext& context, const TensorMap& network,
+                                          int64_t relus, int64_t epoch) {
+  SafetensorsFile file;
+  file.tensors = network;
+  file.metadata = DescribeOrigin("snapshot", context.task, context.data);
+  file.metadata["relus"] = absl::StrCat(relus);
+  file.metadata["epoch"] = absl::StrCat(epoch);
+  file.metadata["threshold"] = NumberText(context.task.settings.linearize.threshold);
+  return StoreArtifact(context.artifacts, file);
+}
+
+std::string SnapshotsText(const std::vector<SnapshotReport>& snapshots) {
+  Json list = Json::array();
+  for (const SnapshotReport& snapshot : snapshots) {
+    list.push_back({{"budget", snapshot.budget},
+                    {"sha256", snapshot.artifact.sha256},
+                    {"bytes", snapshot.artifact.bytes},
+                    {"relus", snapshot.relus},
+                    {"epoch", snapshot.epoch},
+                    {"device_seconds", snapshot.device_seconds}});
+  }
+  return list.dump();
+}
+
+absl::StatusOr<std::vector<SnapshotReport>> SnapshotsIn(const Metadata& metadata) {
+  const auto found = metadata.find("snapshots");
+  if (found == metadata.end()) return absl::NotFoundError("metadata lack snapshots");
+  const Json list = Json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+  if (!list.is_array()) return absl::DataLossError("snapshots: no JSON list");
+  std::vector<SnapshotReport> snapshots;
+  for (const Json& one : list) {
+    const auto integer = [&](const char* key) {
+      return one.is_object() && one.contains(key) && one[key].is_number_integer()
+                 ? one[key].get<int64_t>()
+                 : -1;
+    };
+    SnapshotReport snapshot{.budget = integer("budget"),
+                            .artifact = {.sha256 = "", .bytes = integer("bytes")},
+                            .relus = integer("relus"),
+                            .epoch = integer("epoch"),
+                            .device_seconds = 0};
+    if (one.is_object() && one.contains("sha256") && one["sha256"].is_string()) {
+      snapshot.artifact.sha256 = one["sha256"].get<std::string>();
+    }
+    if (one.is_object() && one.contains("device_seconds") && one["device_seconds"].is_number()) {
+      snapshot.device_seconds = one["device_seconds"].get<double>();
+    }
+    if (snapshot.budget < 0 || snapshot.artifact.bytes < 0 || snapshot.relus < 0 ||
+        snapshot.epoch < 0 || !IsSha256Hex(snapshot.artifact.sha256)) {
+      return absl::DataLossError("snapshots: an entry is broken");
+    }
+    snapshots.push_back(std::move(snapshot));
+  }
+  return snapshots;
+}
+
+}  // namespace reluscape

@@ -1,0 +1,27 @@
+#pragma once
+
+// What linearize leaves for its fine-tunes. Thread-safe.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "worker/torch/artifacts.h"
+#include "worker/torch/stage_context.h"
+
+namespace reluscape {
+
+// Stores a network as artifact of kind "snapshot": its weights, statistics and masks. Those of
+// LinearizeMethod::kSnl are soft and trimmed by the fine-tune; those of every other method have
+// been trimmed to the Budget already and hold 0 and 1, since what decided is known to linearize
+// only. `relus` is the count before the trim, reached in `epoch`.
+absl::StatusOr<ArtifactRef> StoreSnapshot(const StageContext& context, const TensorMap& network,
+                                          int64_t relus, int64_t epoch);
+
+// The Snapshots made so far, as metadata of a checkpoint: text, and back. SnapshotsIn: NOT_FOUND
+// without an entry "snapshots", DATA_LOSS where it is broken.
+std::string SnapshotsText(const std::vector<SnapshotReport>& snapshots);
+absl::StatusOr<std::vector<SnapshotReport>> SnapshotsIn(const Metadata& metadata);
+
+}  // namespace reluscape

@@ -1,0 +1,130 @@
+// Pretrains that learn from a teacher, and networks that are Results as they stand.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "search/network/names.h"
+#include "worker/torch/trainer_test_util.h"
+
+namespace reluscape {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+// Stage 2 of kNetwork alone: 2 * 8 * 16^2 ReLUs.
+constexpr char kStage[] = "basic:side=32:classes=10:m=4:blocks=1x1x1:multipliers=2x2:culled=1,3";
+constexpr int64_t kStageUnits = 4096;
+
+class WholeNetworkTest : public TorchTrainerTest {
+ protected:
+  // As the coordinator describes it once the teacher is done.
+  TaskDescription Student() {
+    const TaskDescription lesson = Linearize({});  // makes the pretrained network
+    TaskDescription task = Pretrain();
+    task.task = TaskId{4};
+    task.network = CanonicalText(ParseCanonicalText(kStage).value());
+    task.seed = 17;
+    task.data_hash = lesson.data_hash;
+    task.split_hash = lesson.split_hash;
+    task.teacher_network = lesson.network;
+    task.teacher = lesson.weights;
+    return task;
+  }
+};
+
+TEST_F(WholeNetworkTest, APretrainLearnsFromItsTeacher) {
+  const TaskDescription task = Student();
+  Recorder taught;
+  const TaskOutcome outcome = Run(task, taught);
+  ASSERT_FALSE(outcome.failure) << outcome.failure->message;
+  EXPECT_TRUE(outcome.weights);
+  EXPECT_FALSE(outcome.result);
+  ASSERT_THAT(taught.epochs, SizeIs(3));
+  EXPECT_EQ(taught.epochs[0].relus, kStageUnits);
+
+  Recorder again;
+  EXPECT_EQ(Run(task, again).weights, outcome.weights) << "it repeats bit for bit";
+
+  TaskDescription alone = task;
+  alone.teacher_network.clear();
+  alone.teacher = {};
+  Recorder untaught;
+  const TaskOutcome other = Run(alone, untaught);
+  ASSERT_FALSE(other.failure) << other.failure->message;
+  EXPECT_NE(other.weights, outcome.weights);
+  // Both terms are in the loss, of which one is the cross-entropy.
+  EXPECT_GT(taught.epochs[0].loss, untaught.epochs[0].loss);
+
+  // With a distillation weight of 0 the teacher changes nothing but the scale of the loss: none.
+  TaskDescription deaf = task;
+  deaf.settings.distillation.weight = 0;
+  Recorder unheard;
+  const TaskOutcome same = Run(deaf, unheard);
+  EXPECT_EQ(unheard.epochs[0].loss, untaught.epochs[0].loss);
+  EXPECT_EQ(same.weights, other.weights);
+}
+
+TEST_F(WholeNetworkTest, ATaughtPretrainResumesBitByBit) {
+  const Resumed result = RunInPieces(Student(), 1);
+  ASSERT_FALSE(result.resumed.failure) << result.resumed.failure->message;
+  EXPECT_GT(result.attempts, 1);
+  EXPECT_EQ(result.resumed.weights, result.straight.weights);
+}
+
+TEST_F(WholeNetworkTest, ATeacherThatDoesNotFitIsBadInput) {
+  TaskDescription task = Student();
+  task.teacher_network = task.network;
+  ExpectFailure(task, FailureKind::kBadInput, "network: found");
+  task = Student();
+  task.teacher_network = "basic:side=32:classes=11:m=4:blocks=1x1x1:multipliers=2x2";
+  ExpectFailure(task, FailureKind::kBadInput, "made for 11 classes");
+  task = Student();
+  task.teacher_network = "nonsense";
+  ExpectFailure(task, FailureKind::kBadInput, "");
+  task = Student();
+  task.data_hash = std::string(64, 'a');
+  ExpectFailure(task, FailureKind::kBadInput, "data hash");
+}
+
+TEST_F(WholeNetworkTest, ANetworkWithABudgetOfAllItsRelusIsAResult) {
+  TaskDescription task = Student();
+  task.budgets = {kStageUnits};
+  Recorder recorder;
+  const TaskOutcome outcome = Run(task, recorder);
+  ASSERT_FALSE(outcome.failure) << outcome.failure->message;
+  EXPECT_FALSE(outcome.weights);
+  ASSERT_TRUE(outcome.result);
+  const ResultReport& result = *outcome.result;
+  EXPECT_EQ(result.budget, kStageUnits);
+  EXPECT_EQ(result.relus, kStageUnits);
+  EXPECT_EQ(result.accuracy_validation, recorder.epochs.back().validation_accuracy);
+  EXPECT_EQ(result.accuracy_soft, result.accuracy_validation);
+  EXPECT_EQ(result.accuracy_trimmed, result.accuracy_validation);
+  EXPECT_GE(result.accuracy_test, 0);
+  EXPECT_LE(result.accuracy_test, 1);
+  ASSERT_THAT(result.layers, SizeIs(2));
+  const SafetensorsHeader file = Read(result.artifact);
+  EXPECT_EQ(file.header.at("__metadata__").at("kind"), "result");
+  EXPECT_EQ(file.header.at("__metadata__").at("network"), task.network);
+  for (const LayerRelus& layer : result.layers) {
+    EXPECT_EQ(layer.kept, layer.units);
+    const nlohmann::json& mask = file.header.at(layer.layer + ".mask");
+    EXPECT_EQ(mask.at("dtype"), "U8");
+    const auto begin = mask.at("data_offsets")[0].get<size_t>();
+    const auto end = mask.at("data_offsets")[1].get<size_t>();
+    EXPECT_EQ(file.data.substr(begin, end - begin), std::string(end - begin, '\1'));
+    EXPECT_EQ(static_cast<int64_t>(end - begin), layer.units);
+  }
+
+  task.budgets = {kStageUnits - 1};
+  ExpectFailure(
+      task, FailureKind::kBadInput,
+      "budgets of a pretrain: found 4095; allowed: none, or 4096, the ReLUs of the network");
+}
+
+}  // namespace
+}  // namespace reluscape

@@ -460,6 +460,17 @@ TEST(ProposeDeepReduceTest, ABackboneThatIsSearchedToIsTheTeacherAsItIs) {
   EXPECT_EQ(proposal.networks[2].name, "resnet18@8+culled:1");
 }
 
+TEST(ProposeDeepReduceTest, AReducedNetworkTeachesNobody) {
+  JobSpec spec = Job({});
+  spec.budgets = {};
+  DeepReduceSpec vgg = {.backbone = "vgg16@8", .order = {5, 4, 3, 2, 1}, .order_from_network = ""};
+  spec.candidates.deepreduce = {vgg, vgg};
+  // Of a VGG, which has nothing to thin, a narrower one is among the reduced networks.
+  spec.candidates.deepreduce[1].backbone = "vgg16@8+scale:0.5";
+  EXPECT_THAT(ErrorsOf(spec), AllOf(HasSubstr("candidates.deepreduce[1].backbone: found"),
+                                    HasSubstr("not culled, thinned or scaled yet")));
+}
+
 TEST(ProposeDeepReduceTest, WrongSettingsAreNamed) {
   JobSpec spec = Job({});
   spec.budgets = {};

@@ -1,24 +1,16 @@
 #include "server/report_checks.h"
 
-#include <algorithm>
-#include <cmath>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/sha256.h"
-#include "base/status_macros.h"
+#include "search/report_checks.h"
 
 namespace reluscape {
 namespace {
 
-constexpr size_t kMaxIdLength = 200;      // of a Worker's id and incarnation
-constexpr size_t kMaxDataSets = 1000;     // of one Worker
-constexpr int64_t kMaxSlots = 1000;       // of one Worker
-constexpr int64_t kMaxEpoch = 1'000'000;  // an epoch number beyond it is a slip, not training
-
-// NaN fails it, too.
-bool IsFraction(double value) { return value >= 0 && value <= 1; }
+constexpr size_t kMaxIdLength = 200;   // of a Worker's id and incarnation
+constexpr size_t kMaxDataSets = 1000;  // of one Worker
+constexpr int64_t kMaxSlots = 1000;    // of one Worker
 
 absl::Status Wrong(const std::string& message) { return absl::InvalidArgumentError(message); }
 
@@ -43,27 +35,6 @@ absl::Status CheckWorker(const WorkerInfo& worker) {
   return absl::OkStatus();
 }
 
-absl::Status CheckEpoch(const EpochReport& epoch) {
-  if (epoch.epoch < 0 || epoch.epoch > kMaxEpoch) {
-    return Wrong(absl::StrCat("reported epoch ", epoch.epoch, "; allowed: 0 to ", kMaxEpoch));
-  }
-  const double lambda = epoch.lambda.value_or(0);
-  if (!std::isfinite(epoch.loss) || !std::isfinite(epoch.learning_rate) || !std::isfinite(lambda) ||
-      !std::isfinite(epoch.seconds)) {
-    return Wrong(absl::StrCat("epoch ", epoch.epoch, " reported a number that is not finite (loss ",
-                              epoch.loss, ", learning rate ", epoch.learning_rate, ", lambda ",
-                              lambda, ", seconds ", epoch.seconds, ")"));
-  }
-  if (!IsFraction(epoch.train_accuracy) || !IsFraction(epoch.validation_accuracy)) {
-    return Wrong(absl::StrCat("epoch ", epoch.epoch, " reported accuracies outside [0, 1]: train ",
-                              epoch.train_accuracy, ", validation ", epoch.validation_accuracy));
-  }
-  if (epoch.relus < 0) {
-    return Wrong(absl::StrCat("epoch ", epoch.epoch, " reported ", epoch.relus, " ReLUs"));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckMeasurement(const Measurement& m, const CandidateRow& candidate,
                               const std::string& data_set) {
   if (m.data_hash.empty() || m.split_hash.empty()) {
@@ -83,66 +54,16 @@ absl::Status CheckMeasurement(const Measurement& m, const CandidateRow& candidat
   return absl::OkStatus();
 }
 
-absl::Status CheckSnapshot(const SnapshotReport& s, const CandidateRow& candidate) {
-  if (std::find(candidate.budgets.begin(), candidate.budgets.end(), s.budget) ==
-      candidate.budgets.end()) {
-    return Wrong(absl::StrCat("reported a snapshot for budget ", s.budget,
-                              ", which the candidate does not have"));
-  }
-  if (s.relus < s.budget || s.relus > candidate.relus) {
-    return Wrong(absl::StrCat("reported a snapshot for budget ", s.budget, " with ", s.relus,
-                              " ReLUs; allowed: ", s.budget, " to ", candidate.relus));
-  }
-  if (s.epoch < 0 || !(s.device_seconds >= 0) || !std::isfinite(s.device_seconds)) {
-    return Wrong(absl::StrCat("reported a snapshot for budget ", s.budget, " in epoch ", s.epoch,
-                              " after ", s.device_seconds, " seconds"));
-  }
-  if (!IsSha256Hex(s.artifact.sha256)) {
-    return Wrong(absl::StrCat("reported a snapshot for budget ", s.budget, " without a file"));
-  }
-  return absl::OkStatus();
+absl::Status CheckEpoch(const EpochReport& epoch) { return CheckEpochReport(epoch); }
+
+absl::Status CheckSnapshot(const SnapshotReport& snapshot, const CandidateRow& candidate) {
+  return CheckSnapshotReport(snapshot, candidate.budgets, candidate.relus);
 }
 
-absl::Status CheckResult(const ResultReport& r, const TaskRow& task,
+absl::Status CheckResult(const ResultReport& result, const TaskRow& task,
                          const CandidateRow& candidate) {
   const bool whole = candidate.role == CandidateRole::kWhole;
-  const int64_t budget = whole ? candidate.relus : task.budget;
-  if (r.budget != budget) {
-    return Wrong(absl::StrCat("reported a result for budget ", r.budget, " instead of ", budget));
-  }
-  if (r.relus < (whole ? budget : 0) || r.relus > budget) {
-    return Wrong(absl::StrCat("reported a result with ", r.relus,
-                              " ReLUs; allowed: ", whole ? "" : "0 to ", budget));
-  }
-  const std::pair<const char*, double> accuracies[] = {
-      {"accuracy_soft", r.accuracy_soft},
-      {"accuracy_trimmed", r.accuracy_trimmed},
-      {"accuracy_validation", r.accuracy_validation},
-      {"accuracy_test", r.accuracy_test},
-  };
-  for (const auto& [name, value] : accuracies) {
-    // The value stays out of the message: that of the test set is sealed.
-    if (!IsFraction(value)) {
-      return Wrong(absl::StrCat("reported a result whose ", name, " is not in [0, 1]"));
-    }
-  }
-  int64_t kept = 0;
-  int64_t units = 0;
-  for (const LayerRelus& layer : r.layers) {
-    if (layer.kept < 0 || layer.units < layer.kept || layer.units > candidate.relus) {
-      return Wrong(absl::StrCat("reported a result that keeps ", layer.kept, " of ", layer.units,
-                                " ReLUs in layer ", layer.layer));
-    }
-    kept += layer.kept;
-    units += layer.units;
-    if (units > candidate.relus) break;
-  }
-  if (!r.layers.empty() && (kept != r.relus || units > candidate.relus)) {
-    return Wrong(absl::StrCat("reported a result of ", r.relus, " ReLUs whose layers keep ", kept,
-                              " of ", units, " (the network has ", candidate.relus, ")"));
-  }
-  if (!IsSha256Hex(r.artifact.sha256)) return Wrong("reported a result without a file");
-  return absl::OkStatus();
+  return CheckResultReport(result, whole ? candidate.relus : task.budget, candidate.relus, whole);
 }
 
 }  // namespace reluscape

@@ -65,6 +65,8 @@ void Collector::AddDeepReduce(size_t index) {
   const std::string origin = OriginText("deepreduce", *choice);
   if (!AddGenerated(field, first, CandidateRole::kTeacher, /*teacher=*/-1,
                     absl::StrCat("backbone of ", field))) {
+    proposal_.notes.push_back(absl::StrCat(
+        field, " gives no network: without its backbone there is nothing to learn ", "from."));
     return;
   }
   const std::string hash = NetworkHash(*BuildNetwork(first.architecture));

@@ -101,6 +101,24 @@ TEST_F(FakeTrainerTest, TheDescentLeavesASnapshotPerBudgetAndFineTuneAResult) {
   EXPECT_TRUE(artifacts_.Get(outcome.result->artifact).ok());
 }
 
+TEST_F(FakeTrainerTest, APretrainWithABudgetOfAllReLUsEndsInAResult) {
+  FakeTrainer trainer(options_, artifacts_);
+  constexpr int64_t kRelus = 172'032 / 8;  // resnet20 at an eighth of its width
+  task_.budgets = {kRelus};
+  task_.teacher_network = "resnet20@4";
+  task_.teacher = artifacts_.Put("teacher").value();
+  Recorder recorder;
+  const TaskOutcome outcome = trainer.Run(task_, recorder, {});
+  ASSERT_FALSE(outcome.failure.has_value()) << outcome.failure->message;
+  EXPECT_FALSE(outcome.weights);
+  ASSERT_TRUE(outcome.result.has_value());
+  EXPECT_EQ(outcome.result->relus, kRelus);
+  for (const LayerRelus& layer : outcome.result->layers) EXPECT_EQ(layer.kept, layer.units);
+
+  artifacts_.Remove(task_.teacher);
+  EXPECT_TRUE(trainer.Run(task_, recorder, {}).failure.has_value()) << "without its teacher";
+}
+
 TEST_F(FakeTrainerTest, FailsWhereItIsTold) {
   options_.fail_stage = Stage::kPretrain;
   options_.fail_epoch = 2;

@@ -9,10 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
 #include "base/flags.h"
+#include "client/calibrate_command.h"
 #include "client/commands.h"
 #include "client/connection.h"
 #include "client/describe.h"
 #include "client/equalize.h"
+#include "client/estimate.h"
+#include "client/estimate_flags.h"
 #include "client/example_job.h"
 #include "client/exit_codes.h"
 #include "client/export.h"
@@ -40,6 +43,8 @@ struct Arguments {
   int64_t example_side = 0;
   DescribeOptions describe;
   EqualizeOptions equalize;
+  EstimateOptions estimate;
+  CalibrateOptions calibrate;
   UpOptions up;
 };
 
@@ -201,6 +206,23 @@ void AddLocalCommands(CLI::App& app, Arguments& arguments) {
   AddJson(*equalize, arguments);
 }
 
+void AddCalibrate(CLI::App& app, CalibrateOptions& options) {
+  CLI::App* calibrate = app.add_subcommand(
+      "calibrate", "Measure this machine and write a hardware profile for estimate");
+  calibrate->add_option("--out", options.out, "file to write (default: standard output)");
+  calibrate->add_option("--name", options.name, "name of the profile")->capture_default_str();
+  calibrate->add_option("--seconds", options.budget_s, "per measurement, of which there are four")
+      ->check(CLI::Range(0.001, 600.0))
+      ->capture_default_str();
+  calibrate->add_option("--he-threads", options.he_threads, "that the profile states")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  calibrate
+      ->add_option("--gc-threads", options.gc_threads,
+                   "that the profile states (default: the machine's, at most 4)")
+      ->check(CLI::Range(1, 4096));
+}
+
 absl::StatusOr<int> Watch(Connection& connection, int64_t job, std::ostream& out,
                           std::ostream& err) {
   WatchOptions options;
@@ -235,6 +257,10 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
     arguments.equalize.json = arguments.json;
     return code_of(Equalize(arguments.equalize, out));
   }
+  if (chosen("estimate")) {
+    return code_of(EstimatePrivateInference(arguments.estimate, out));
+  }
+  if (chosen("calibrate")) return code_of(Calibrate(arguments.calibrate, out));
   const bool watch = arguments.watch || chosen("watch");
   if (watch) {
     HoldSignals();
@@ -304,6 +330,8 @@ int RunClient(int argc, char** argv, std::ostream& out, std::ostream& err) {
   AddSubmit(app, arguments);
   AddJobCommands(app, arguments);
   AddLocalCommands(app, arguments);
+  AddEstimate(app, arguments.estimate);
+  AddCalibrate(app, arguments.calibrate);
   if (const int status = ParseFlags(app, argc, argv); status >= 0) {
     return status;
   }

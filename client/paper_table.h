@@ -1,0 +1,20 @@
+#pragma once
+
+// One table in the forms that end up in papers. Not thread-safe.
+
+#include <string>
+#include <vector>
+
+#include "client/text_table.h"
+
+namespace reluscape {
+
+enum class TableFormat { kText, kMarkdown, kLatex, kCsv };
+
+// Rows of as many cells as there are columns. Text is TextTable's; Markdown is a pipe table; LaTeX
+// a booktabs tabular; CSV as in RFC 4180 with a header. Signs that a form gives a meaning to are
+// escaped.
+std::string RenderTable(const std::vector<TextTable::Column>& columns,
+                        const std::vector<std::vector<std::string>>& rows, TableFormat format);
+
+}  // namespace reluscape

@@ -78,7 +78,7 @@ class ReferenceTest(unittest.TestCase):
         self.expect_close(self.tensors("pretrained"), network, 1e-3)
 
     def descend(self, run, budgets):
-        return stages.descend(self.network("pretrained"), self.network("pretrained"),
+        return stages.descend(self.network("pretrained"), self.network("pretrained").as_teacher(),
                               self.batches(run), self.runs[run]["settings"],
                               self.runs["distillation"], budgets)
 
@@ -116,7 +116,8 @@ class ReferenceTest(unittest.TestCase):
                 part, binary = binary[:relu.mask.numel()], binary[relu.mask.numel():]
                 relu.freeze(part.reshape(relu.mask.shape))
                 self.assertTrue(torch.equal(relu.mask, result[name].float()), name)
-            records = stages.fine_tune(network, self.network("pretrained"), self.batches(run),
+            records = stages.fine_tune(network, self.network("pretrained").as_teacher(),
+                                       self.batches(run),
                                        self.runs[run]["settings"], self.runs["distillation"])
             self.expect_equal(run, records)
             self.expect_close(result, network, 1e-3)

@@ -6,18 +6,29 @@ from torch.nn import functional
 
 
 class MaskedRelu(nn.Module):
-    """a * relu(x) + (1 - a) * x with one a per unit, shared over the batch."""
+    """x where x > 0, else (1 - a) * x, with one a per unit, shared over the batch: which is
+    a * relu(x) + (1 - a) * x."""
 
     def __init__(self, shape):
         super().__init__()
         self.mask = nn.Parameter(torch.ones(shape))
 
     def forward(self, x):
-        return self.mask * functional.relu(x) + (1 - self.mask) * x
+        return torch.where(x > 0, x, x * (1 - self.mask))
 
     def freeze(self, kept):
         del self.mask
         self.register_buffer("mask", kept)
+
+
+def fold(conv, norm):
+    """The convolution with the batch norm behind it, for inference."""
+    gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+    folded = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,
+                       conv.padding)
+    folded.weight = nn.Parameter(conv.weight * gain[:, None, None, None])
+    folded.bias = nn.Parameter(norm.bias - norm.running_mean * gain)
+    return folded, nn.Identity()
 
 
 class Block(nn.Module):
@@ -61,7 +72,7 @@ class ResidualNetwork(nn.Module):
             self.stages[f"stage{number}"] = blocks
             width *= 2
         self.side = side
-        self.classifier = nn.Linear(inputs * 1, classes)
+        self.classifier = nn.Linear(inputs, classes)
 
     def forward(self, x):
         x = self.stem["bn"](self.stem["conv"](x))
@@ -69,6 +80,19 @@ class ResidualNetwork(nn.Module):
             for block in blocks.values():
                 x = block(x)
         return self.classifier(functional.avg_pool2d(x, self.side).flatten(1))
+
+    def as_teacher(self):
+        """In evaluation mode, without gradients, batch norms folded."""
+        with torch.no_grad():
+            self.stem["conv"], self.stem["bn"] = fold(self.stem["conv"], self.stem["bn"])
+            for blocks in self.stages.values():
+                for block in blocks.values():
+                    block.conv1, block.bn1 = fold(block.conv1, block.bn1)
+                    block.conv2, block.bn2 = fold(block.conv2, block.bn2)
+                    if block.shortcut is not None:
+                        block.shortcut["conv"], block.shortcut["bn"] = fold(
+                            block.shortcut["conv"], block.shortcut["bn"])
+        return self.eval().requires_grad_(False)
 
     def relus(self):
         return [module for module in self.modules() if isinstance(module, MaskedRelu)]

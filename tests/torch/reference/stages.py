@@ -1,6 +1,11 @@
 """Pretrain, SNL's descent and fine-tune with the published formulas (Cho et al., "Selective Network
 Linearization for Efficient Private Inference", ICML 2022, and its public code), in plain PyTorch.
 
+A descent is chaotic: two correct implementations whose roundings differ by 1e-7 are a percent apart
+after twenty epochs with fast masks. What could be rounded in several ways is therefore done as
+Reluscape does it: fused optimizers, a teacher with folded batch norms, logarithms of the teacher's
+probabilities.
+
 Each function trains in place on `batches`, a list of epochs of lists of (images, labels), and
 returns one record per epoch: mean loss, number of ReLUs, lambda, learning rate.
 """
@@ -12,20 +17,16 @@ from torch.nn import functional
 def distillation(student, teacher, labels, settings):
     t = settings["temperature"]
     divergence = functional.kl_div(functional.log_softmax(student / t, 1),
-                                   functional.softmax(teacher / t, 1), reduction="batchmean")
+                                   functional.log_softmax(teacher / t, 1), reduction="batchmean",
+                                   log_target=True)
     return (settings["cross_entropy_weight"] * functional.cross_entropy(student, labels)
             + settings["weight"] * t * t * divergence)
 
 
 def sgd(network, settings):
     return torch.optim.SGD(network.weights(), lr=settings["learning_rate"],
-                           momentum=settings["momentum"], weight_decay=settings["weight_decay"])
-
-
-def logits_of(teacher, images):
-    teacher.eval()
-    with torch.no_grad():
-        return teacher(images)
+                           momentum=settings["momentum"], weight_decay=settings["weight_decay"],
+                           fused=True)
 
 
 def train_by_sgd(network, teacher, batches, settings, distill, schedule):
@@ -39,7 +40,7 @@ def train_by_sgd(network, teacher, batches, settings, distill, schedule):
         for images, labels in epoch:
             logits = network(images)
             loss = (functional.cross_entropy(logits, labels) if teacher is None
-                    else distillation(logits, logits_of(teacher, images), labels, distill))
+                    else distillation(logits, teacher(images), labels, distill))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -78,7 +79,7 @@ def descend(network, teacher, batches, settings, distill, budgets):
     masks = [relu.mask for relu in network.relus()]
     optimizer = torch.optim.Adam([{"params": network.weights(),
                                    "lr": settings["weight_learning_rate"]},
-                                  {"params": masks, "lr": settings["mask_learning_rate"]}])
+                                  {"params": masks, "lr": settings["mask_learning_rate"]}], fused=True)
     penalty = settings["lambda"]
     lowest = count_relus(masks, settings["threshold"])
     state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
@@ -88,7 +89,7 @@ def descend(network, teacher, batches, settings, distill, budgets):
         losses = []
         for images, labels in epoch:
             logits = network(images)
-            loss = distillation(logits, logits_of(teacher, images), labels, distill)
+            loss = distillation(logits, teacher(images), labels, distill)
             loss = loss + penalty * sum(mask.abs().sum() for mask in masks)
             optimizer.zero_grad()
             loss.backward()

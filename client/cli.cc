@@ -301,9 +301,9 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
   if (chosen("workers")) {
     return code_of(Workers(connection, arguments.json, out));
   }
-  const absl::Status saved = ExportResult(connection, arguments.job, arguments.result,
-                                          arguments.out_folder,
-                                          {.overwrite = arguments.force, .folded = arguments.folded});
+  const absl::Status saved =
+      ExportResult(connection, arguments.job, arguments.result, arguments.out_folder,
+                   {.overwrite = arguments.force, .folded = arguments.folded});
   if (saved.ok()) {
     out << "result " << arguments.result << " is in " << arguments.out_folder
         << ": weights.safetensors, architecture.json, result.json\n";

@@ -71,6 +71,12 @@ std::optional<double> Against(const Estimate& estimate, const Row& residual) {
   return SecondsOf(estimate) / SecondsOf(*residual.estimate) - 1;
 }
 
+// "-7.3 %"; no sign where it rounds to 0.
+std::string PercentChange(double fraction) {
+  const std::string text = absl::StrFormat("%+.1f %%", 100 * fraction);
+  return text.substr(1) == "0.0 %" ? text.substr(1) : text;
+}
+
 std::vector<std::string> Cells(const Row& row, const Row& residual, bool exact) {
   std::vector<std::string> cells = {row.name, row.skip};
   if (!row.estimate.ok()) {
@@ -89,7 +95,7 @@ std::vector<std::string> Cells(const Row& row, const Row& residual, bool exact) 
   } else {
     cells.push_back(
         absl::StrCat(IsLowerBound(row.estimate->online) ? ">= " : "", Seconds(seconds)));
-    cells.push_back(against ? absl::StrFormat("%+.1f %%", 100 * *against) : "-");
+    cells.push_back(against ? PercentChange(*against) : "-");
   }
   return cells;
 }
@@ -104,14 +110,6 @@ std::vector<TextTable::Column> Columns(bool exact) {
   return columns;
 }
 
-std::string TextOutput(const Estimate& estimate, const std::string& name) {
-  for (const Extra& extra : estimate.extras) {
-    if (extra.name != name) continue;
-    if (const auto* text = std::get_if<std::string>(&extra.value)) return *text;
-  }
-  return "";
-}
-
 void PrintRemarks(const std::vector<Row>& rows, std::ostream& out) {
   std::set<std::string> said;
   const auto say = [&](const std::string& line) {
@@ -124,9 +122,6 @@ void PrintRemarks(const std::vector<Row>& rows, std::ostream& out) {
       continue;
     }
     const Estimate& estimate = *row.estimate;
-    say(absl::StrCat("model estimate: preset ", TextOutput(estimate, "preset"), ", ",
-                     TextOutput(estimate, "activation"), ", ", Count(estimate, "levels"),
-                     " levels after a bootstrap"));
     if (estimate.online_band.high) {
       say(absl::StrFormat("band: %s times to %s times the seconds; %s",
                           Seconds(estimate.online_band.low / TotalSeconds(estimate)),
@@ -136,7 +131,7 @@ void PrintRemarks(const std::vector<Row>& rows, std::ostream& out) {
     for (const TimeTerm& term : estimate.online.terms) {
       if (!term.seconds) say(absl::StrCat("seconds are a lower bound: ", term.reason));
     }
-    for (const std::string& note : estimate.notes) say(absl::StrCat(row.skip, ": ", note));
+    for (const std::string& note : estimate.notes) say(absl::StrCat("note: ", note));
   }
 }
 

@@ -85,7 +85,7 @@ TEST(EstimateSkipsTest, KeepsTheOtherFieldsOfTheNetwork) {
 
 TEST(EstimateSkipsTest, AVariantThatCannotBeIsALineWithTheReason) {
   const Printed printed =
-      Print({Subject("vgg16+linear-classifier")}, {}, TableFormat::kText, /*json=*/false);
+      Print({Subject("vgg16+classifier:linear")}, {}, TableFormat::kText, /*json=*/false);
   ASSERT_TRUE(printed.status.ok()) << printed.status;
   EXPECT_THAT(printed.text, AllOf(HasSubstr("residual: refused: "), HasSubstr("dirac ")));
 }
@@ -100,7 +100,7 @@ TEST(EstimateSkipsTest, TextSaysThatItIsAModelAndOfWhichPreset) {
   const Printed printed = Print({Subject("resnet20")}, *CkksOptionsOf("orion_cpu", {.degree = 3}),
                                 TableFormat::kText, /*json=*/false);
   EXPECT_THAT(printed.text,
-              AllOf(HasSubstr("model estimate: preset orion_cpu, polynomial_3, 10 levels"),
+              AllOf(HasSubstr("model estimate with preset orion_cpu, polynomial_3 and 10 levels"),
                     HasSubstr("seconds are a lower bound: activations"), HasSubstr(">= ")));
 }
 

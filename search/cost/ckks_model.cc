@@ -139,8 +139,9 @@ absl::StatusOr<Estimate> Ckks::Price(const PricedNetwork& network, const Setting
   AddCounts(*ckks, estimate);
   if (setting.with_layers) AddLayers(*ckks, estimate);
   estimate.notes = ckks->notes;
-  estimate.notes.push_back(absl::StrCat("model estimate with preset ", ckks->preset,
-                                        "; client, server and link have no part in it"));
+  estimate.notes.push_back(absl::StrCat(
+      "model estimate with preset ", ckks->preset, ", ", ckks->activation, " and ", ckks->levels,
+      " levels after a bootstrap; client, server and link have no part in it"));
   estimate.not_modelled = {"encryption and decryption of image and result", "their transfer",
                            "keys: their generation, transfer and memory",
                            "additions and plaintext additions (below 1 % of the seconds)"};

@@ -151,8 +151,8 @@ class ProgramBuilder {
     value_[index] = Append(Multiplication(index, CkksPart::kBatchNorm, /*depth=*/1));
   }
 
-  // Whether all that use it are linear operations with weights or masks of their own, perhaps
-  // behind ReLU layers that are gone and batch norms that fold too.
+  // Whether all that use it have weights, masks or coefficients of their own, perhaps behind ReLU
+  // layers that are gone and batch norms that fold too.
   bool FoldsForward(size_t index) const {
     for (const size_t user : users_[index]) {
       switch (OpAt(user).kind) {
@@ -162,7 +162,7 @@ class ProgramBuilder {
         case OpKind::kDownsample:
           break;
         case OpKind::kRelu:
-          if (active_[user] || !FoldsForward(user)) return false;
+          if (!active_[user] && !FoldsForward(user)) return false;
           break;
         case OpKind::kBatchNorm:
           if (!FoldsForward(user)) return false;

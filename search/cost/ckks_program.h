@@ -4,9 +4,10 @@
 // takes. Thread-safe.
 //
 // Beside the network's own operations:
-//  * batch norm is folded into the convolution before it, or where none stands there, into the
-//    linear operations behind it; where neither can take it, it is a plaintext multiplication of
-//    its own, one level;
+//  * batch norm is folded into the convolution before it, or where none stands there, into what is
+//    behind it: weights, masks, or the coefficients of an activation, which may differ by channel
+//    at no extra level (as HerPN's do, public code of AutoFHE). Where neither can take it, it is a
+//    plaintext multiplication of its own, one level;
 //  * a ReLU layer of which nothing is kept is gone; of one that keeps any ReLU the activation is
 //    that of the whole layer, since one operation works on all slots;
 //  * an identity skip is a plaintext multiplication that matches its scale, of the preset's depth;

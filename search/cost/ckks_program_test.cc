@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "search/cost/ckks_test_util.h"
@@ -52,14 +53,38 @@ TEST(CkksProgramTest, FoldsBatchNormIntoConvolutions) {
   EXPECT_EQ(parts[CkksPart::kFullyConnected], 1);
 }
 
-// A batch norm behind a sum has no convolution before it; behind it stands a ReLU, or at the end of
-// the network the pool, which takes it.
-TEST(CkksProgramTest, PreActivationBatchNormCostsALevelOnlyBehindSums) {
-  auto parts = PartsOf(ProgramOf(NetworkOf("wrn-16-2"), kRules));
-  EXPECT_EQ(parts[CkksPart::kBatchNorm], 5);  // six blocks, of which the first follows the stem
-  // Without residual connections every one of them follows a convolution.
-  parts = PartsOf(ProgramOf(WithSkips("wrn-16-2", kNoneMode), kRules));
-  EXPECT_EQ(parts[CkksPart::kBatchNorm], 0);
+// A batch norm behind a sum has no convolution before it; the ReLU or pool behind it takes it.
+TEST(CkksProgramTest, FoldsPreActivationBatchNormIntoWhatIsBehindIt) {
+  for (const SkipMode& mode : {kResidualMode, kNoneMode, kSharedBlockMode}) {
+    const Network network = WithSkips("wrn-16-2", mode);
+    EXPECT_EQ(PartsOf(ProgramOf(network, kRules))[CkksPart::kBatchNorm], 0) << mode.name;
+    // Behind ReLU layers that are gone stands a convolution.
+    const std::vector<bool> none(network.ops.size(), false);
+    EXPECT_EQ(PartsOf(ProgramOf(network, kRules, ActivationOfDepth(2), none))[CkksPart::kBatchNorm],
+              0)
+        << mode.name;
+  }
+}
+
+TEST(CkksProgramTest, BatchNormBetweenSumsCostsALevel) {
+  const auto op = [](OpKind kind, const char* name, std::vector<int> inputs) {
+    Op made = {.kind = kind, .name = name, .inputs = std::move(inputs), .output = {16, 8, 8}};
+    if (kind == OpKind::kConv) {
+      made.kernel = 3;
+      made.padding = 1;
+    }
+    if (kind == OpKind::kAdd) made.join = Join::kResidual;
+    return made;
+  };
+  Network network;
+  network.ops = {op(OpKind::kInput, "input", {}),   op(OpKind::kConv, "stem", {0}),
+                 op(OpKind::kConv, "conv1", {1}),   op(OpKind::kAdd, "add1", {2, 1}),
+                 op(OpKind::kBatchNorm, "bn", {3}), op(OpKind::kConv, "conv2", {3}),
+                 op(OpKind::kAdd, "add2", {5, 4}),  op(OpKind::kLinear, "classifier", {6})};
+  network.ops.back().output = {10, 1, 1};
+  const CkksProgram program = ProgramOf(network, kRules);
+  EXPECT_EQ(PartsOf(program)[CkksPart::kBatchNorm], 1);
+  EXPECT_EQ(PartsOf(program)[CkksPart::kPool], 1);  // the classifier's input is collected
 }
 
 TEST(CkksProgramTest, IdentitySkipsAreMultipliedAsDeepAsTheRuleSays) {

@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "client/equalize.h"
-#include "client/export.h"
+#include "search/export/architecture_json.h"
 
 namespace reluscape {
 namespace {

@@ -96,12 +96,12 @@ std::string Heading(const EqualizeOptions& options, const std::string& backbone,
 }  // namespace
 
 absl::Status Equalize(const EqualizeOptions& options, std::ostream& out) {
-  RETURN_IF_ERROR(CheckOptions(options));
   std::optional<Backbone> backbone = FindBackbone(options.backbone);
   if (!backbone) {
     return absl::InvalidArgumentError(
         absl::StrCat("--backbone: found ", options.backbone, "; allowed: ", BackboneNames()));
   }
+  RETURN_IF_ERROR(CheckOptions(options));
   backbone->architecture.side = options.side;
   backbone->architecture.classes = options.classes;
   ASSIGN_OR_RETURN(const std::vector<NamedArchitecture> networks, FamilyOf(options, *backbone));

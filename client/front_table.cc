@@ -63,15 +63,23 @@ std::string LatencySource(const std::string& model) {
   return "by the coordinator's model of that name";
 }
 
+std::string JobTitle(const v1::Job& job) {
+  return absl::StrCat("job ", job.job() == 0 ? "" : absl::StrCat(job.job(), " "), "\"",
+                      Printable(job.name()), "\"");
+}
+
+std::string HowToUnseal(const v1::Job& job) {
+  return job.job() == 0 ? "`--unseal`" : absl::StrCat("`reluscape unseal ", job.job(), "`");
+}
+
 std::string Heading(const v1::Job& job, const v1::Front& front, const Group& group) {
   const v1::Measurement& measurement = group.front()->measurement();
   const auto on_front = std::count_if(group.begin(), group.end(),
                                       [](const v1::Result* result) { return result->on_front(); });
-  std::string text =
-      absl::StrCat("job ", job.job(), " \"", Printable(job.name()), "\": ", group.size(),
-                   group.size() == 1 ? " result, " : " results, ", on_front,
-                   " on the front of validation accuracy against ",
-                   absl::StrJoin(front.objectives(), ", "), "\n");
+  std::string text = absl::StrCat(JobTitle(job), ": ", group.size(),
+                                  group.size() == 1 ? " result, " : " results, ", on_front,
+                                  " on the front of validation accuracy against ",
+                                  absl::StrJoin(front.objectives(), ", "), "\n");
   absl::StrAppend(&text, "data set: ", Printable(job.data_set()),
                   job.data_set() == "synthetic" ? " (synthetic images, drawn by a program)" : "",
                   ", ", WithSeparators(measurement.train_images()), " training, ",
@@ -86,7 +94,7 @@ std::string Heading(const v1::Job& job, const v1::Front& front, const Group& gro
   }
   absl::StrAppend(&text, "test accuracies: ",
                   Unsealed(group) ? absl::StrCat("unsealed ", LocalTime(job.unsealed_at_ms()))
-                                  : absl::StrCat("sealed until `reluscape unseal ", job.job(), "`"),
+                                  : absl::StrCat("sealed until ", HowToUnseal(job)),
                   "\n");
   return text;
 }
@@ -139,8 +147,7 @@ std::string FrontText(const v1::Job& job, const v1::Front& front) {
     parts.push_back(absl::StrCat(Heading(job, front, group), "\n", GroupTable(group)));
   }
   if (parts.empty()) {
-    return absl::StrCat("job ", job.job(), " \"", Printable(job.name()), "\" (", job.state(),
-                        ") has no result yet\n");
+    return absl::StrCat(JobTitle(job), " (", job.state(), ") has no result yet\n");
   }
   return absl::StrJoin(parts, "\n");
 }

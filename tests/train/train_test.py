@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""Runs reluscape-train on a tiny job: its folder, its refusals, and that a kill changes nothing.
+
+Usage: train_test.py PROGRAM [unittest arguments]
+"""
+
+import csv
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = ""
+ALWAYS = ("--checkpoint-seconds", "0", "--threads", "1")
+
+
+def tiny_job(**changes):
+    """Two seconds of one core or so: one small network, two budgets, synthetic images."""
+    job = {
+        "name": "tiny",
+        "data": {"set": "synthetic", "train_images": 60, "validation_images": 40,
+                 "test_images": 40},
+        "candidates": {"networks": ["resnet20@2"]},
+        "budgets": {"fractions": [0.6, 0.3]},
+        "stages": {
+            "pretrain": {"epochs": 2, "batch": 20, "learning_rate": 0.05},
+            "linearize": {"batch": 10, "max_epochs": 100, "mask_learning_rate": 0.02,
+                          "lambda": 0.02, "lambda_growth_per_epoch": 1.2},
+            "fine_tune": {"epochs": 2, "batch": 20},
+        },
+        "seed": 7,
+    }
+    job.update(changes)
+    return job
+
+
+class Folder:
+    """A job file and the folder that reluscape-train makes of it."""
+
+    def __init__(self, test, job=None):
+        self.root = pathlib.Path(test.enterContext(
+            tempfile.TemporaryDirectory(prefix="reluscape-train-")))
+        self.out = self.root / "out"
+        self.write(tiny_job() if job is None else job)
+
+    def write(self, job):
+        (self.root / "job.json").write_text(job if isinstance(job, str) else json.dumps(job))
+
+    def command(self, *flags):
+        return [PROGRAM, str(self.root / "job.json"), "--out", str(self.out), *flags]
+
+    def run(self, *flags, kill_at=""):
+        return subprocess.run(self.command(*flags), capture_output=True, text=True, timeout=300,
+                              env=dict(os.environ, RELUSCAPE_KILL_AT=kill_at))
+
+    def results(self):
+        return json.loads((self.out / "results.json").read_text())
+
+    def epochs(self):
+        with open(self.out / "epochs.csv", newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def essence(self):
+        """All that must not depend on interruptions: numbers, masks and weights by their hashes."""
+        results = []
+        for result in self.results()["results"]:
+            for key in ("seconds", "attempt", "created_at_ms"):
+                del result[key]
+            results.append(result)
+        epochs = [{key: value for key, value in row.items() if key not in ("attempt", "seconds")}
+                  for row in self.epochs()]
+        return results, epochs
+
+
+class TrainTest(unittest.TestCase):
+    reference = None  # what an undisturbed start comes to
+
+    def undisturbed(self):
+        if TrainTest.reference is None:
+            folder = Folder(self)
+            run = folder.run(*ALWAYS)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            TrainTest.reference = folder.essence()
+            self.check_folder(folder, run)
+        return TrainTest.reference
+
+    def check_folder(self, folder, run):
+        """Everything that the program says and leaves of a job that has finished."""
+        self.assertIn("2 results", run.stdout)
+        self.assertIn("sealed until `--unseal`", run.stdout)
+        self.assertNotIn("test %", run.stdout)
+        self.assertIn("epoch 2 of 2: loss", run.stderr)
+        document = folder.results()
+        self.assertEqual(document["summary"]["state"], "FINISHED")
+        self.assertEqual(len(document["results"]), 2)
+        self.assertTrue(any(result["on_front"] for result in document["results"]))
+        for result in document["results"]:
+            self.assertIsNone(result["accuracy_test"])
+            self.assertEqual(sum(layer["kept"] for layer in result["layers"]), result["relus"])
+            self.assertEqual(result["relus"], result["budget"])
+            self.assertEqual(result["measurement"]["threads"], 1)
+            own = next((folder.out / "results").glob(f"{result['result']:03d}-*"))
+            weights = (own / "weights.safetensors").read_bytes()
+            self.assertEqual(hashlib.sha256(weights).hexdigest(), result["artifact_sha256"])
+            self.assertEqual(json.loads((own / "result.json").read_text()), result)
+            architecture = json.loads((own / "architecture.json").read_text())
+            self.assertEqual(architecture["network"], result["network"])
+        job = json.loads((folder.out / "job.json").read_text())
+        self.assertEqual(job["stages"]["fine_tune"]["epochs"], 2)
+        self.assertIn("momentum", job["stages"]["pretrain"])  # a default, filled in
+        stages = [row["stage"] for row in folder.epochs()]
+        self.assertEqual(stages.count("pretrain"), 2)
+        self.assertEqual(stages.count("fine-tune"), 4)
+
+    def test_killed_at_many_moments_it_ends_with_the_same_results(self):
+        expected = self.undisturbed()
+        folder = Folder(self)
+        kills = 0
+        for moment in ("worker.mid_epoch@1", "train.before_save@1", "train.after_save@2",
+                       "worker.mid_epoch@2", "train.before_save@4", "worker.mid_epoch@3",
+                       "train.before_results@2", "train.after_save@6", "worker.mid_epoch@2",
+                       "train.before_results@3", "train.before_save@3"):
+            run = folder.run(*ALWAYS, kill_at=moment)
+            if run.returncode == 0:
+                break
+            self.assertEqual(run.returncode, -signal.SIGKILL, f"{moment}: {run.stderr}")
+            kills += 1
+        self.assertGreaterEqual(kills, 6)
+        run = folder.run(*ALWAYS)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(folder.essence(), expected)
+        leftovers = [path.name for path in folder.out.rglob("*.part*")]
+        self.assertEqual(leftovers, [])
+
+    def test_ctrl_c_ends_it_within_five_seconds_and_the_same_command_goes_on(self):
+        expected = self.undisturbed()
+        folder = Folder(self)
+        process = subprocess.Popen(folder.command(*ALWAYS), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while len(folder.epochs() if (folder.out / "epochs.csv").exists() else []) < 3:
+            self.assertLess(time.monotonic(), deadline)
+            self.assertIsNone(process.poll(), "ended before it could be stopped")
+            time.sleep(0.02)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, text = process.communicate(timeout=30)
+        self.assertLess(time.monotonic() - begin, 5)
+        self.assertEqual(process.returncode, 130, text)
+        self.assertIn("the same command goes on", text)
+        self.assertEqual(folder.results()["summary"]["state"], "RUNNING")
+        run = folder.run(*ALWAYS)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("goes on behind epoch", run.stderr)
+        self.assertEqual(folder.essence(), expected)
+
+    def test_another_job_or_other_settings_are_refused_with_what_differs(self):
+        folder = Folder(self)
+        folder.run(*ALWAYS, kill_at="worker.mid_epoch@1")
+        job = tiny_job(seed=8)
+        job["stages"]["pretrain"]["epochs"] = 3
+        folder.write(job)
+        run = folder.run(*ALWAYS)
+        self.assertEqual(run.returncode, 6, run.stderr)
+        self.assertIn("seed: the folder has 7, the job file 8", run.stderr)
+        self.assertIn("stages.pretrain.epochs: the folder has 2, the job file 3", run.stderr)
+        folder.write(tiny_job())
+        run = folder.run("--threads", "2")
+        self.assertEqual(run.returncode, 6, run.stderr)
+        self.assertIn("threads: the folder has 1, this start 2", run.stderr)
+
+    def test_wrong_input_is_refused_before_anything_is_written(self):
+        folder = Folder(self, tiny_job(budgets={"relus": [10**9]}, objectives=["beauty"]))
+        run = folder.run()
+        self.assertEqual(run.returncode, 3, run.stderr)
+        self.assertIn("objectives[0]: found \"beauty\"", run.stderr)
+        folder.write(tiny_job(budgets={"relus": [10**9]}))
+        self.assertIn("budgets.relus[0]: found 1000000000", folder.run().stderr)
+        folder.write({"kind": "criticality", "data": {"set": "synthetic"},
+                      "candidates": {"networks": ["resnet20@2"]}})
+        run = folder.run()
+        self.assertEqual(run.returncode, 3, run.stderr)
+        self.assertIn("kind: found \"criticality\"; allowed: \"search\" without a coordinator",
+                      run.stderr)
+        folder.write(tiny_job(data={"set": "cifar10"}))
+        run = folder.run()
+        self.assertEqual(run.returncode, 2, run.stderr)
+        self.assertIn("--data cifar10=PATH", run.stderr)
+        self.assertEqual(folder.run("--device", "abacus").returncode, 2)
+        self.assertEqual(folder.run("--data", "nonsense").returncode, 2)
+        self.assertFalse(folder.out.exists())
+        (folder.root / "job.json").unlink()
+        self.assertEqual(folder.run().returncode, 4)
+        folder.write(tiny_job())
+        folder.out.mkdir()
+        (folder.out / "thesis.tex").write_text("x")
+        run = folder.run()
+        self.assertEqual(run.returncode, 6, run.stderr)
+        self.assertEqual([path.name for path in folder.out.iterdir() if path.name != "lock"],
+                         ["thesis.tex"])
+
+    def test_a_descent_that_does_not_arrive_is_reported(self):
+        job = tiny_job()
+        job["stages"]["linearize"] = {"batch": 10, "max_epochs": 1, "lambda": 1e-9}
+        folder = Folder(self, job)
+        run = folder.run(*ALWAYS)
+        self.assertEqual(run.returncode, 7, run.stderr)
+        self.assertIn("INFEASIBLE", run.stderr)
+        document = folder.results()
+        self.assertEqual(document["summary"]["state"], "FAILED")
+        tasks = document["candidates"][0]["tasks"]
+        self.assertEqual([task["state"] for task in tasks],
+                         ["SUCCEEDED", "FAILED", "CANCELLED", "CANCELLED"])
+        self.assertIn("INFEASIBLE", tasks[1]["message"])
+        # Nothing is left to do, and nothing is tried again.
+        again = folder.run(*ALWAYS)
+        self.assertEqual(again.returncode, 7, again.stderr)
+        self.assertNotIn("attempt", again.stderr)
+
+    def test_unsealing_is_recorded_and_stays(self):
+        folder = Folder(self, tiny_job(budgets={"fractions": [0.6]}))
+        self.assertEqual(folder.run(*ALWAYS).returncode, 0)
+        self.assertIsNone(folder.results()["summary"]["unsealed_at_ms"])
+        run = folder.run("--unseal", *ALWAYS)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("test %", run.stdout)
+        document = folder.results()
+        since = document["summary"]["unsealed_at_ms"]
+        self.assertAlmostEqual(since / 1000, time.time(), delta=120)
+        self.assertGreaterEqual(document["results"][0]["accuracy_test"], 0)
+        self.assertEqual(folder.run(*ALWAYS).returncode, 0)
+        self.assertEqual(folder.results()["summary"]["unsealed_at_ms"], since)
+        self.assertEqual(folder.results()["results"], document["results"])
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv[1]
+    unittest.main(argv=sys.argv[:1] + sys.argv[2:], verbosity=2)

@@ -1,0 +1,58 @@
+#pragma once
+
+// What a Job without a coordinator comes to: the Candidates and Tasks that the coordinator would
+// make of it, with the same seeds. A function of its input alone. Thread-safe.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/ids.h"
+#include "search/job.h"
+
+namespace reluscape {
+
+struct PlannedTask {
+  TaskId id;             // from 1, in the order in which they are worked on
+  size_t candidate = 0;  // index into TrainPlan::candidates
+  Stage stage = Stage::kPretrain;
+  int64_t budget = 0;  // fine-tune only
+  ResultId result;     // fine-tune only: from 1, whichever Results there are in the end
+  uint64_t seed = 0;
+};
+
+struct PlannedCandidate {
+  CandidateId id;       // from 1
+  std::string name;     // as users know the network
+  std::string network;  // canonical text
+  std::string network_hash;
+  int64_t replicate = 0;
+  int64_t relus = 0;
+  int64_t relus_with_stem = 0;
+  int64_t macs = 0;
+  int64_t parameters = 0;
+  std::vector<int64_t> budgets;  // largest first
+  std::string origin;            // named, or by which generator
+  std::vector<size_t> tasks;     // indices into TrainPlan::tasks: pretrain, linearize, fine-tunes
+};
+
+struct TrainPlan {
+  JobSpec spec;
+  std::string job_json;  // the job file with every default filled in
+  std::string recipe;    // RecipeHash of its stages
+  uint64_t split_seed = 0;
+  std::vector<PlannedCandidate> candidates;
+  std::vector<PlannedTask> tasks;
+  std::vector<std::string> notes;  // what was left out or merged, and why
+
+  // SHA-256 of everything that gives Tasks their numbers and seeds.
+  std::string Digest() const;
+};
+
+// Of a job file's text. INVALID_ARGUMENT with one line per wrong field, as a coordinator would
+// answer; also for what only a coordinator can do.
+absl::StatusOr<TrainPlan> PlanTraining(const std::string& job_json);
+
+}  // namespace reluscape

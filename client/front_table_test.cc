@@ -145,5 +145,16 @@ TEST(FrontTableTest, CsvCarriesEveryNumberUnrounded) {
   EXPECT_EQ(records[2], "");
 }
 
+TEST(FrontTableTest, AJobWithoutACoordinatorHasNoNumber) {
+  v1::Job job = FinishedJob();
+  job.set_job(0);
+  v1::Front front;
+  EXPECT_EQ(FrontText(job, front), "job \"small\" (FINISHED) has no result yet\n");
+  AddResult(front, 1, 4096, 0.5);
+  const std::string text = FrontText(job, front);
+  EXPECT_THAT(text, HasSubstr("job \"small\": 1 result"));
+  EXPECT_THAT(text, HasSubstr("sealed until `--unseal`"));
+}
+
 }  // namespace
 }  // namespace reluscape

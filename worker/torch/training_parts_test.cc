@@ -295,6 +295,29 @@ TEST(TrainingImagesTest, CropsAndFlipsWholeImages) {
   EXPECT_GT(views.size(), 20U);  // of 50
 }
 
+TEST(TrainingImagesTest, AlternatingFlipTurnsEveryImageOverFromEpochToEpoch) {
+  TrainingImages images(Numbered(40), Plain(),
+                        {.crop_padding = 0, .flip = true, .alternating_flip = true}, at::kCPU);
+  std::vector<std::vector<bool>> flipped;  // per epoch, by image
+  for (const int64_t epoch : {0, 1, 2, 1}) {
+    images.StartEpoch(/*seed=*/3, epoch);
+    const Batch batch = images.Get(0, 40);
+    std::vector<bool> of_epoch(40);
+    for (int64_t i = 0; i < 40; ++i) {
+      // The columns of a mirrored image fall from left to right.
+      of_epoch[static_cast<size_t>(batch.labels[i].item<int64_t>())] =
+          batch.images[i][2][0][0].item<double>() > batch.images[i][2][0][3].item<double>();
+    }
+    flipped.push_back(of_epoch);
+  }
+  EXPECT_EQ(flipped[0], flipped[2]);
+  EXPECT_EQ(flipped[1], flipped[3]);
+  for (size_t i = 0; i < 40; ++i) EXPECT_NE(flipped[0][i], flipped[1][i]) << i;
+  const auto first = std::count(flipped[0].begin(), flipped[0].end(), true);
+  EXPECT_GT(first, 8);
+  EXPECT_LT(first, 32);
+}
+
 TEST(TrainingImagesTest, PaddingIsBlackBeforeNormalisation) {
   ImageSet white;
   white.side = 4;

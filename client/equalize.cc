@@ -1,6 +1,6 @@
 #include "client/equalize.h"
 
-#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -19,14 +19,17 @@ namespace reluscape {
 namespace {
 
 // The ranges that DeepReShape compares: base channels of BaseCh, multipliers of StageCh.
-const std::vector<int64_t> kBaseChannels = {16, 32, 64, 128, 256};
-const std::vector<int64_t> kStageMultipliers = {2, 3, 4, 5, 6, 7, 8};
+constexpr int64_t kBaseChannels[] = {16, 32, 64, 128, 256};
+constexpr int64_t kStageMultipliers[] = {2, 3, 4, 5, 6, 7, 8};
 
 absl::StatusOr<std::vector<NamedArchitecture>> FamilyOf(const EqualizeOptions& options,
                                                         const Backbone& backbone) {
-  if (options.family == "base") return BaseChannelFamily(backbone, kBaseChannels);
+  if (options.family == "base")
+    return BaseChannelFamily(backbone, {std::begin(kBaseChannels), std::end(kBaseChannels)});
   if (options.family == "stage") {
-    return StageChannelFamily(backbone, kStageMultipliers, options.base_channels);
+    return StageChannelFamily(backbone,
+                              {std::begin(kStageMultipliers), std::end(kStageMultipliers)},
+                              options.base_channels);
   }
   EqualizationProblem problem{.stage_weights = {}, .order = options.order, .bound = options.bound};
   ASSIGN_OR_RETURN(problem.stage_weights, StageWeights(backbone.architecture));

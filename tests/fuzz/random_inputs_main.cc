@@ -28,8 +28,7 @@ const std::vector<std::string>& Samples() {
       "delphi-resnet18+skip:none:downsampling=average-pool",
       "basic:side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3:stem-relu=yes",
       "bottleneck:side=64:classes=10:m=4:blocks=1x2x1:multipliers=2x1.5:shortcut=none:culled=1",
-      "wrn:side=32:classes=100:m=16:blocks=1x1x1:multipliers=2x2:widen=4:final-relu=yes:joins="
-      "stage",
+      "wrn:side=32:classes=100:m=16:blocks=1x1x1:multipliers=2x2:widen=4:final-relu=yes",
       "vgg:side=32:classes=10:m=8:blocks=1x1x1x1x1:multipliers=2x2x2x1:skip=dirac:last-map=1",
   };
   return *samples;

@@ -112,13 +112,14 @@ std::vector<TextTable::Column> Columns(bool exact) {
 
 void PrintRemarks(const std::vector<Row>& rows, std::ostream& out) {
   std::set<std::string> said;
-  const auto say = [&](const std::string& line) {
-    if (said.insert(line).second) out << line << '\n';
-  };
+  const bool several = rows.front().name != rows.back().name;
   for (const Row& row : rows) {
+    const auto say = [&](const std::string& remark) {
+      const std::string line = absl::StrCat(several ? row.name : "", several ? ": " : "", remark);
+      if (said.insert(line).second) out << line << '\n';
+    };
     if (!row.estimate.ok()) {
-      say(absl::StrCat(row.name, ", ", row.skip,
-                       ": refused: ", std::string(row.estimate.status().message())));
+      say(absl::StrCat(row.skip, ": refused: ", std::string(row.estimate.status().message())));
       continue;
     }
     const Estimate& estimate = *row.estimate;

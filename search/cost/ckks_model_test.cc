@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <set>
 #include <string>
 #include <thread>
@@ -120,16 +120,17 @@ TEST(CkksModelTest, MayBeAskedByManyThreads) {
   }
 }
 
-// Results of one network whose descents emptied different layers. 10 s is the requirement for
-// 100,000; the margin is for slow and busy machines.
+// Results of one network whose descents emptied different layers: 100,000 within 10 s of one core.
+// The time of the process, so that other work on the machine does not count.
 TEST(CkksModelTest, PricesManyResultsOfANetworkQuickly) {
   const Ckks model;
   const NetworkLayers layers = LayersOfName("resnet18@16");
   Setting setting;
   setting.with_layers = false;
-  const auto start = std::chrono::steady_clock::now();
+  constexpr int kResults = 100'000;
+  const std::clock_t start = std::clock();
   std::set<int64_t> bootstraps;
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < kResults; ++i) {
     PricedNetwork network = KeepAllRelus(layers);
     // Any number of ReLUs; the last layers run empty in 200 ways.
     for (size_t layer = 0; layer < network.kept.size(); ++layer) network.kept[layer] = 1 + i % 100;
@@ -141,10 +142,10 @@ TEST(CkksModelTest, PricesManyResultsOfANetworkQuickly) {
     ASSERT_TRUE(estimate.ok());
     bootstraps.insert(Whole(*estimate, "bootstraps"));
   }
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   EXPECT_GT(bootstraps.size(), 3u);
-  EXPECT_LT(seconds.count(), 10.0);
-  RecordProperty("microseconds_per_result", static_cast<int>(seconds.count() / 20'000 * 1e6));
+  EXPECT_LT(seconds, 10.0);
+  RecordProperty("nanoseconds_per_result", static_cast<int>(seconds / kResults * 1e9));
 }
 
 }  // namespace

@@ -99,6 +99,7 @@ struct JobView {
   std::map<std::string, int64_t> tasks;  // number by state name
   std::string message;                   // what it waits for, if nothing runs
   std::vector<std::string> objectives;
+  std::vector<CostLimit> cost_limits;
   JobKind kind = JobKind::kSearch;
 };
 
@@ -129,6 +130,14 @@ struct CriticalityView {
   std::vector<int64_t> Order() const;
 };
 
+// What private inference of a Result costs by one metric.
+struct CostView {
+  double value = 0;             // in the metric's unit: seconds, bytes or a count
+  bool is_lower_bound = false;  // a part of it is not known or known from below only
+
+  friend bool operator==(const CostView&, const CostView&) = default;
+};
+
 struct ResultView {
   ResultId id;
   JobId job;
@@ -146,7 +155,9 @@ struct ResultView {
   double accuracy_validation = 0;
   std::optional<double> accuracy_test;    // only after the Job was unsealed
   std::map<std::string, double> latency;  // seconds by cost model
+  std::map<std::string, CostView> costs;  // by metric; without those that have no value
   bool on_front = false;
+  std::string off_front;  // why not: "dominated", or what keeps it off whatever the others are
   uint64_t seed_pretrain = 0;
   std::optional<uint64_t> seed_linearize;  // nothing where nothing was linearized
   std::optional<uint64_t> seed_fine_tune;  // likewise
@@ -196,6 +207,7 @@ struct EventView {
 struct FrontView {
   JobId job;
   std::vector<std::string> objectives;
+  std::vector<CostLimit> cost_limits;
   std::vector<ResultView> results;  // by recipe, data hash, split hash, then ReLUs
 };
 

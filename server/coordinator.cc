@@ -95,13 +95,15 @@ Coordinator::Coordinator(const CoordinatorOptions& options, Store& store,
       store_(store),
       artifacts_(artifacts),
       clock_(clock),
-      folder_id_(std::move(folder_id)) {}
+      folder_id_(std::move(folder_id)),
+      metrics_(options.metrics == nullptr ? BuiltInMetrics() : *options.metrics) {}
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const CoordinatorOptions& options,
                                                                 Store& store,
                                                                 const ArtifactFolder& artifacts,
                                                                 const Clock& clock) {
   ASSIGN_OR_RETURN(std::string folder_id, artifacts.CreateOrReadId());
+  ResultPricer pricer(options.metrics == nullptr ? BuiltInMetrics() : *options.metrics);
   int64_t repriced = 0;
   const absl::Status prepared = store.Transact([&](Transaction& transaction) -> absl::Status {
     ASSIGN_OR_RETURN(const std::string stored, transaction.GetFact(kFolderFact));
@@ -115,11 +117,11 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
     }
     RETURN_IF_ERROR(transaction.PutFact(kFolderFact, folder_id));
     RETURN_IF_ERROR(transaction.ExtendLeases(clock.Now() + options.lease_time));
-    ASSIGN_OR_RETURN(repriced, RepriceResults(transaction));
+    ASSIGN_OR_RETURN(repriced, pricer.PriceStale(transaction));
     return absl::OkStatus();
   });
   RETURN_IF_ERROR(prepared);
-  if (repriced > 0) LogInfo("computed the latency of ", repriced, " results again");
+  if (repriced > 0) LogInfo("computed the costs of ", repriced, " results again");
   return std::unique_ptr<Coordinator>(
       new Coordinator(options, store, artifacts, clock, std::move(folder_id)));
 }
@@ -137,7 +139,7 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
       return absl::OkStatus();
     }));
   }
-  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(spec, spec_json, recipe, orders));
+  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(spec, spec_json, recipe, orders, metrics_));
   SubmitOutcome outcome;
   outcome.preview = std::move(plan.preview);
   if (validate_only) return outcome;
@@ -229,7 +231,8 @@ absl::StatusOr<SyncResponse> Coordinator::Synchronize(const SyncRequest& request
     const Time now = clock_.Now();
     TaskBook book(transaction, now);
     RETURN_IF_ERROR(Register(transaction, book, request.worker, now));
-    ReportIntake intake(transaction, book, artifacts_, *missing, now, options_.lease_time);
+    ReportIntake intake(transaction, book, artifacts_, *missing, now, options_.lease_time,
+                        metrics_);
     for (const TaskReport& report : request.reports) {
       RETURN_IF_ERROR(intake.Take(request.worker.id, report));
     }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "search/artifact_folder.h"
+#include "search/cost/metric.h"
 #include "search/job.h"
 #include "search/sync.h"
 #include "search/views.h"
@@ -26,6 +27,9 @@ struct CoordinatorOptions {
   Milliseconds lease_time{30'000};
   // Workers are told to call at least this often.
   Milliseconds sync_interval{1'000};
+  // What Jobs may name and Results are priced by; must outlive the coordinator. Null: the metrics
+  // of this program's own protocols.
+  const MetricCatalog* metrics = nullptr;
 };
 
 struct SubmitOutcome {
@@ -37,8 +41,8 @@ class Coordinator {
  public:
   // The references must outlive the coordinator. Writes the artifact folder's marker, gives every
   // Lease a fresh lease time (the Workers were not heard because nobody listened) and prices
-  // Results again whose cost model has changed. FAILED_PRECONDITION: the store belongs to another
-  // artifact folder.
+  // Results again whose cost model, profile or list of metrics has changed. FAILED_PRECONDITION:
+  // the store belongs to another artifact folder.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Start(const CoordinatorOptions& options,
                                                             Store& store,
                                                             const ArtifactFolder& artifacts,
@@ -82,6 +86,7 @@ class Coordinator {
   const ArtifactFolder& artifacts_;
   const Clock& clock_;
   const std::string folder_id_;
+  const MetricCatalog& metrics_;
   Mutex mutex_;  // one call at a time
   MissingFiles missing_ GUARDED_BY(mutex_);
   // Whether a checkpoint may have been replaced since the last look. True at first: a crash may

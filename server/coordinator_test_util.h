@@ -88,6 +88,7 @@ class CoordinatorTest : public ::testing::Test {
     store_ = Store::Open(folder_ / "reluscape.db").value();
     CoordinatorOptions options;
     options.lease_time = kLeaseTime;
+    options.metrics = metrics_;
     coordinator_ = Coordinator::Start(options, *store_, artifacts_, clock_).value();
     reader_ = ResultReader::Open(folder_ / "reluscape.db", clock_, kLeaseTime).value();
   }
@@ -166,7 +167,7 @@ class CoordinatorTest : public ::testing::Test {
     ResultReport result;
     result.budget = lease.description.budgets.at(0);
     result.relus = result.budget;
-    result.layers = {{"s1.b1.relu1", 4096, result.budget}};
+    result.layers = {{"stage1.block1.relu1", 4096, result.budget}};
     result.accuracy_soft = 0.7;
     result.accuracy_trimmed = 0.6;
     result.accuracy_validation = accuracy;
@@ -236,6 +237,7 @@ class CoordinatorTest : public ::testing::Test {
 
   const std::filesystem::path folder_;
   const ArtifactFolder artifacts_;
+  const MetricCatalog* metrics_ = nullptr;  // of the next Restart
   FakeClock clock_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Coordinator> coordinator_;

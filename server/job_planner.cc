@@ -9,8 +9,10 @@ namespace reluscape {
 std::string ShortRecipe(const std::string& recipe) { return recipe.substr(0, 12); }
 
 absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_json,
-                                const std::string& recipe, const OrderSources& orders) {
-  ASSIGN_OR_RETURN(const Proposal proposal, CheckedProposal(spec, orders.measured, orders.errors));
+                                const std::string& recipe, const OrderSources& orders,
+                                const MetricCatalog& metrics) {
+  ASSIGN_OR_RETURN(const Proposal proposal,
+                   CheckedProposal(spec, orders.measured, orders.errors, metrics));
 
   JobPlan plan;
   plan.job.name = spec.name;
@@ -18,6 +20,7 @@ absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_jso
   plan.job.data = spec.data;
   plan.job.stages = spec.stages;
   plan.job.objectives = spec.objectives;
+  plan.job.cost_limits = spec.limits.costs;
   plan.job.max_attempts = spec.limits.max_attempts;
   plan.job.seed = spec.seed;
   plan.job.split_seed = SplitSeed(spec.seed);

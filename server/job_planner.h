@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "search/cost/metric.h"
 #include "search/job.h"
 #include "search/views.h"
 #include "server/order_sources.h"
@@ -22,9 +23,10 @@ struct JobPlan {
 };
 
 // INVALID_ARGUMENT with one line per wrong field. Writes nothing. `orders`: what the order_from_job
-// of `spec` come to.
+// of `spec` come to. `metrics`: what objectives and limits may name.
 absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_json,
-                                const std::string& recipe, const OrderSources& orders = {});
+                                const std::string& recipe, const OrderSources& orders = {},
+                                const MetricCatalog& metrics = BuiltInMetrics());
 
 // The Preview's form of a recipe hash: its first 12 hexadecimal digits.
 std::string ShortRecipe(const std::string& recipe);

@@ -1,46 +1,145 @@
 #include "server/pricing.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/status_macros.h"
 #include "search/cost/cost_model.h"
 #include "search/network/names.h"
+#include "search/objective.h"
 
 namespace reluscape {
+namespace {
 
-absl::StatusOr<std::vector<LatencyRow>> PriceNetwork(const std::string& network, int64_t relus) {
-  ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(network));
-  ASSIGN_OR_RETURN(const Network built, BuildNetwork(architecture));
+// Seconds by every cost model. A model without an answer gives no row, and no place on a Front that
+// asks for it.
+std::vector<LatencyRow> Latencies(const Network& network, int64_t relus) {
   std::vector<LatencyRow> rows;
   for (const CostModel* model : CostModels()) {
-    const double seconds = model->Seconds(built, relus);
-    if (std::isnan(seconds)) continue;  // unknown: no row, and no place on a Front that asks for it
-    rows.push_back({model->Name(), model->Version(), seconds});
+    const double seconds = model->Seconds(network, relus);
+    if (!std::isnan(seconds)) rows.push_back({model->Name(), model->Version(), seconds});
   }
   return rows;
 }
 
-absl::StatusOr<int64_t> RepriceResults(Transaction& transaction) {
+bool HasAllVersions(const std::map<std::string, std::string>& versions) {
+  const std::vector<const CostModel*>& models = CostModels();
+  return std::all_of(models.begin(), models.end(), [&](const CostModel* model) {
+    const auto stored = versions.find(model->Name());
+    return stored != versions.end() && stored->second == model->Version();
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<const ResultPricer::PriceSet*> ResultPricer::PriceSetOf(const JobRow& job) {
+  const std::vector<CostMetric> named = NamedMetrics(job.objectives, job.cost_limits, metrics_);
+  std::string key;
+  for (const CostMetric& metric : named) absl::StrAppend(&key, metric.Text(), "\n");
+  const auto [place, added] = sets_.try_emplace(key);
+  PriceSet& set = place->second;
+  if (!added) return &set;
+  set.metrics = metrics_.Defaults();
+  for (const CostMetric& metric : named) {
+    if (std::find(set.metrics.begin(), set.metrics.end(), metric) == set.metrics.end()) {
+      set.metrics.push_back(metric);
+    }
+  }
+  std::string all;
+  for (const CostMetric& metric : set.metrics) {
+    ASSIGN_OR_RETURN(const MetricSource source, metrics_.SourceOf(metric));
+    CostRow row;
+    row.metric = metric.Text();
+    row.model_version = source.version;
+    row.profile = source.profile;
+    absl::StrAppend(&all, row.metric, "\n", row.model_version, "\n", row.profile, "\n");
+    set.rows.push_back(std::move(row));
+  }
+  set.hash = Sha256Hex(all);
+  return &set;
+}
+
+absl::StatusOr<const Network*> ResultPricer::NetworkOf(const std::string& text) {
+  if (text != text_ || !network_) {
+    pricers_.clear();
+    network_.reset();
+    text_ = text;
+    ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(text));
+    ASSIGN_OR_RETURN(network_, BuildNetwork(architecture));
+  }
+  return &*network_;
+}
+
+absl::StatusOr<MetricPricer*> ResultPricer::PricerOf(const PriceSet& set,
+                                                     const std::string& network) {
+  ASSIGN_OR_RETURN(const Network* const built, NetworkOf(network));
+  std::unique_ptr<MetricPricer>& pricer = pricers_[set.hash];
+  if (pricer == nullptr) {
+    ASSIGN_OR_RETURN(pricer, MetricPricer::Create(metrics_, set.metrics, *built));
+  }
+  return pricer.get();
+}
+
+absl::StatusOr<std::vector<CostRow>> ResultPricer::Costs(const PriceSet& set,
+                                                         const std::string& network, int64_t relus,
+                                                         const std::vector<LayerRelus>& layers) {
+  ASSIGN_OR_RETURN(MetricPricer* const pricer, PricerOf(set, network));
+  std::vector<KeptLayer> kept;
+  kept.reserve(layers.size());
+  for (const LayerRelus& layer : layers) kept.push_back({layer.layer, layer.kept});
+  ASSIGN_OR_RETURN(const PricedNetwork priced, pricer->Keep(kept, relus));
+  const std::vector<MetricPrice> prices = pricer->Price(priced);
+  std::vector<CostRow> rows = set.rows;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    rows[i].value = prices[i].value;
+    rows[i].is_lower_bound = prices[i].is_lower_bound;
+    rows[i].note = std::string(prices[i].note);
+  }
+  return rows;
+}
+
+absl::Status ResultPricer::Price(Transaction& transaction, const JobRow& job, ResultId result,
+                                 const std::string& network, int64_t relus,
+                                 const std::vector<LayerRelus>& layers) {
+  // Where it cannot be built the Result stands, without numbers that nobody can compute.
+  if (const absl::StatusOr<const Network*> built = NetworkOf(network); built.ok()) {
+    for (const LatencyRow& row : Latencies(**built, relus)) {
+      RETURN_IF_ERROR(transaction.PutLatency(result, row));
+    }
+  }
+  ASSIGN_OR_RETURN(const PriceSet* const set, PriceSetOf(job));
+  absl::StatusOr<std::vector<CostRow>> costs = Costs(*set, network, relus, layers);
+  if (!costs.ok()) {
+    const auto reason = std::string(costs.status().message());
+    if (reason != last_reason_) LogError("result ", result.value, " has no costs: ", reason);
+    last_reason_ = reason;
+    std::vector<CostRow> rows = set->rows;
+    for (CostRow& row : rows) row.note = reason;
+    costs = std::move(rows);
+  }
+  return transaction.PutCosts(result, set->hash, *costs);
+}
+
+absl::StatusOr<int64_t> ResultPricer::PriceStale(Transaction& transaction) {
   ASSIGN_OR_RETURN(const std::vector<PricedResult> results, transaction.ListPricedResults());
+  std::map<JobId, JobRow> jobs;
   int64_t changed = 0;
   for (const PricedResult& result : results) {
-    bool current = true;
-    for (const CostModel* model : CostModels()) {
-      const auto stored = result.versions.find(model->Name());
-      current = current && stored != result.versions.end() && stored->second == model->Version();
+    auto job = jobs.find(result.job);
+    if (job == jobs.end()) {
+      ASSIGN_OR_RETURN(JobRow row, transaction.GetJob(result.job));
+      job = jobs.emplace(result.job, std::move(row)).first;
     }
-    if (current) continue;
-    const absl::StatusOr<std::vector<LatencyRow>> prices =
-        PriceNetwork(result.network, result.relus);
-    if (!prices.ok()) {
-      LogError("result ", result.id.value,
-               " keeps its old latencies: ", std::string(prices.status().message()));
-      continue;
-    }
-    for (const LatencyRow& row : *prices) {
-      RETURN_IF_ERROR(transaction.PutLatency(result.id, row));
-    }
+    ASSIGN_OR_RETURN(const PriceSet* const set, PriceSetOf(job->second));
+    if (result.price_set == set->hash && HasAllVersions(result.versions)) continue;
+    ASSIGN_OR_RETURN(const std::vector<LayerRelus> layers, transaction.ListResultLayers(result.id));
+    RETURN_IF_ERROR(
+        Price(transaction, job->second, result.id, result.network, result.relus, layers));
     ++changed;
   }
   return changed;

@@ -1,19 +1,60 @@
 #pragma once
 
-// Latencies of Results by every cost model.
+// Latencies and costs of Results, and when they must be computed again.
 
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "search/cost/metric.h"
+#include "search/cost/metric_pricer.h"
+#include "search/sync.h"
 #include "storage/store.h"
 
 namespace reluscape {
 
-// `network` is a canonical text of which `relus` ReLUs are left.
-absl::StatusOr<std::vector<LatencyRow>> PriceNetwork(const std::string& network, int64_t relus);
+// Prices Results by every cost model, by the default metrics and by those that their Job names.
+// Not thread-safe: remembers what Results of one network share.
+class ResultPricer {
+ public:
+  // `metrics` must outlive the pricer.
+  explicit ResultPricer(const MetricCatalog& metrics) : metrics_(metrics) {}
 
-// Computes again what is missing or of another version of its model, so that new constants hold
-// for old Results at once. Returns the number of Results that changed.
-absl::StatusOr<int64_t> RepriceResults(Transaction& transaction);
+  // Prices a Result by the ReLUs that its layers kept and stores that. A network or layer that
+  // cannot be priced gives costs without value that say why; an error is one of the store.
+  absl::Status Price(Transaction& transaction, const JobRow& job, ResultId result,
+                     const std::string& network, int64_t relus,
+                     const std::vector<LayerRelus>& layers);
+
+  // Prices every stored Result again whose costs or latencies are missing or of another version of
+  // their model, of another profile or of another list of metrics. Returns how many there were.
+  absl::StatusOr<int64_t> PriceStale(Transaction& transaction);
+
+ private:
+  // The metrics of some Jobs, with what they are computed with, in one order.
+  struct PriceSet {
+    std::vector<CostMetric> metrics;
+    std::vector<CostRow> rows;  // metric, version and profile filled in
+    std::string hash;
+  };
+
+  absl::StatusOr<const PriceSet*> PriceSetOf(const JobRow& job);
+  absl::StatusOr<std::vector<CostRow>> Costs(const PriceSet& set, const std::string& network,
+                                             int64_t relus, const std::vector<LayerRelus>& layers);
+  absl::StatusOr<const Network*> NetworkOf(const std::string& text);
+  absl::StatusOr<MetricPricer*> PricerOf(const PriceSet& set, const std::string& network);
+
+  const MetricCatalog& metrics_;
+  std::map<std::string, PriceSet> sets_;  // by what the Job adds to the default metrics
+  std::string text_;                      // of the network below and of pricers_
+  std::optional<Network> network_;
+  std::map<std::string, std::unique_ptr<MetricPricer>> pricers_;  // by PriceSet::hash
+  std::string last_reason_;  // logged, and once for all Results that it holds for
+};
 
 }  // namespace reluscape

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "server/lease_policy.h"
-#include "server/pricing.h"
 #include "server/report_checks.h"
 
 namespace reluscape {
@@ -26,13 +25,14 @@ std::string ResultText(const ResultReport& result) {
 
 ReportIntake::ReportIntake(Transaction& transaction, TaskBook& book,
                            const ArtifactFolder& artifacts, MissingFiles& missing, Time now,
-                           Milliseconds lease_time)
+                           Milliseconds lease_time, const MetricCatalog& metrics)
     : transaction_(transaction),
       book_(book),
       artifacts_(artifacts),
       missing_(missing),
       now_(now),
-      lease_time_(lease_time) {}
+      lease_time_(lease_time),
+      pricer_(metrics) {}
 
 absl::Status ReportIntake::Take(const std::string& worker, const TaskReport& report) {
   absl::StatusOr<TaskRow> found = transaction_.GetTask(report.task);
@@ -227,16 +227,9 @@ absl::Status ReportIntake::TakeResult(TaskRow& task, const TaskReport& report,
   row.created_at = now_;
   ASSIGN_OR_RETURN(const ResultId id, transaction_.InsertResult(row));
 
-  const absl::StatusOr<std::vector<LatencyRow>> prices =
-      PriceNetwork(candidate.network, result.relus);
-  if (!prices.ok()) {
-    // The Result stands; the next start tries again.
-    LogError("result ", id.value, " has no latency: ", std::string(prices.status().message()));
-  } else {
-    for (const LatencyRow& price : *prices) {
-      RETURN_IF_ERROR(transaction_.PutLatency(id, price));
-    }
-  }
+  ASSIGN_OR_RETURN(const JobRow job, transaction_.GetJob(task.job));
+  RETURN_IF_ERROR(
+      pricer_.Price(transaction_, job, id, candidate.network, result.relus, result.layers));
   EventRow event;
   event.kind = "result";
   event.job = task.job;

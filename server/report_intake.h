@@ -9,7 +9,9 @@
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "search/artifact_folder.h"
+#include "search/cost/metric.h"
 #include "search/sync.h"
+#include "server/pricing.h"
 #include "server/task_book.h"
 #include "storage/store.h"
 
@@ -24,7 +26,8 @@ class ReportIntake {
  public:
   // All references must outlive the intake.
   ReportIntake(Transaction& transaction, TaskBook& book, const ArtifactFolder& artifacts,
-               MissingFiles& missing, Time now, Milliseconds lease_time);
+               MissingFiles& missing, Time now, Milliseconds lease_time,
+               const MetricCatalog& metrics);
 
   // Renews the Lease and stores what is new. A report that is not of `worker`'s current Lease is
   // ignored; an error is one of the store.
@@ -55,6 +58,7 @@ class ReportIntake {
   MissingFiles& missing_;
   const Time now_;
   const Milliseconds lease_time_;
+  ResultPricer pricer_;
 };
 
 }  // namespace reluscape

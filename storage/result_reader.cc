@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/result_front.h"
+#include "storage/cost_rows.h"
 #include "storage/criticality_rows.h"
 #include "storage/sqlite_db.h"
 
@@ -79,6 +80,7 @@ class SqliteResultReader final : public ResultReader {
       ASSIGN_OR_RETURN(const JobView view, ReadJob(job));
       front.job = job;
       front.objectives = view.objectives;
+      front.cost_limits = view.cost_limits;
       front.results = ReadResults(view);
       return front;
     });
@@ -229,6 +231,7 @@ class SqliteResultReader final : public ResultReader {
       Query row(*db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
                 id);
       while (row.Step()) job.objectives.push_back(row.Text());
+      job.cost_limits = ReadCostLimits(*db_, id);
     }
     {
       Query row(*db_, "SELECT state, count(*) FROM tasks WHERE job_id = ? GROUP BY state", id);
@@ -434,7 +437,10 @@ class SqliteResultReader final : public ResultReader {
         result.latency[std::move(model)] = row.Real();
       }
     }
-    MarkFront(job.objectives, results);
+    for (auto& [id, costs] : ReadCosts(*db_, job.id)) {
+      results[place.at(id.value)].costs = std::move(costs);
+    }
+    MarkFront(job.objectives, job.cost_limits, results);
     return results;
   }
 

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "storage/cost_rows.h"
 #include "storage/criticality_rows.h"
 #include "storage/settings_rows.h"
 
@@ -86,6 +87,7 @@ absl::StatusOr<JobId> SqliteTransaction::InsertJob(const JobRow& job) {
             static_cast<int64_t>(i), job.objectives[i])
           .Run();
     }
+    InsertCostLimits(id, job.cost_limits);
     return id;
   });
 }
@@ -125,6 +127,7 @@ absl::StatusOr<JobRow> SqliteTransaction::GetJob(JobId id) {
     Query objectives(db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
                      id);
     while (objectives.Step()) job.objectives.push_back(objectives.Text());
+    job.cost_limits = ReadCostLimits(db_, id);
     std::vector<SettingRow> settings;
     Query setting(db_, "SELECT name, typeof(value), value FROM job_settings WHERE job_id = ?", id);
     while (setting.Step()) {
@@ -519,40 +522,6 @@ absl::StatusOr<ResultId> SqliteTransaction::InsertResult(const ResultRow& r) {
           .Run();
     }
     return id;
-  });
-}
-
-absl::Status SqliteTransaction::PutLatency(ResultId result, const LatencyRow& latency) {
-  return Guard(db_, [&]() -> absl::Status {
-    Query(db_,
-          "INSERT OR REPLACE INTO result_latencies (result_id, model, model_version, seconds)"
-          " VALUES (?,?,?,?)",
-          result, latency.model, latency.model_version, latency.seconds)
-        .Run();
-    return absl::OkStatus();
-  });
-}
-
-absl::StatusOr<std::vector<PricedResult>> SqliteTransaction::ListPricedResults() {
-  return Guard(db_, [&]() -> absl::StatusOr<std::vector<PricedResult>> {
-    std::vector<PricedResult> results;
-    Query row(db_,
-              "SELECT r.result_id, c.network, r.relus, l.model, l.model_version FROM results r"
-              " JOIN candidates c ON c.candidate_id = r.candidate_id"
-              " LEFT JOIN result_latencies l ON l.result_id = r.result_id ORDER BY r.result_id");
-    while (row.Step()) {
-      const ResultId id = row.IdOf<ResultId>();
-      std::string network = row.Text();
-      const int64_t relus = row.Int();
-      if (results.empty() || results.back().id != id) {
-        results.push_back({id, std::move(network), relus, {}});
-      }
-      if (!row.NextIsNull()) {
-        std::string model = row.Text();
-        results.back().versions[std::move(model)] = row.Text();
-      }
-    }
-    return results;
   });
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "storage/sqlite_db.h"
@@ -58,7 +59,10 @@ class SqliteTransaction final : public Transaction {
 
   absl::StatusOr<ResultId> InsertResult(const ResultRow& result) override;
   absl::Status PutLatency(ResultId result, const LatencyRow& latency) override;
+  absl::Status PutCosts(ResultId result, const std::string& price_set,
+                        const std::vector<CostRow>& costs) override;
   absl::StatusOr<std::vector<PricedResult>> ListPricedResults() override;
+  absl::StatusOr<std::vector<LayerRelus>> ListResultLayers(ResultId result) override;
 
   absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts() override;
   absl::Status ForgetArtifact(const ArtifactRef& artifact) override;
@@ -74,12 +78,18 @@ class SqliteTransaction final : public Transaction {
   absl::Status PutFact(const std::string& name, const std::string& value) override;
 
  private:
-  // Throws, as everything private.
+  // Throws, as everything private. The row's id, which is made where there is none.
+  int64_t CostMetricId(const std::string& metric);
+  int64_t CostSourceId(const CostRow& cost);
+  void InsertCostLimits(JobId job, const std::vector<CostLimit>& limits);
   void PutArtifact(const ArtifactRef& artifact);
   template <typename... Values>
   std::vector<TaskRow> QueryTasks(const char* sql, const Values&... values);
 
   SqliteDb& db_;
+  // Ids that this unit of work has seen: a hundred thousand Results share a few.
+  std::unordered_map<std::string, int64_t> cost_metric_ids_;
+  std::unordered_map<std::string, int64_t> cost_source_ids_;
 };
 
 }  // namespace reluscape

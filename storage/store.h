@@ -36,6 +36,7 @@ struct JobRow {
   DataSpec data;
   StageSettings stages;
   std::vector<std::string> objectives;
+  std::vector<CostLimit> cost_limits;
   int64_t max_attempts = 0;
   uint64_t seed = 0;        // of the spec, at most 2^63 - 1
   uint64_t split_seed = 0;  // derived from it
@@ -131,12 +132,24 @@ struct LatencyRow {
   double seconds = 0;
 };
 
+// What one Result costs by one metric.
+struct CostRow {
+  std::string metric;  // canonical
+  std::string model_version;
+  std::string profile;
+  std::optional<double> value;  // empty: there is none, `note` says why
+  bool is_lower_bound = false;
+  std::string note;
+};
+
 // A stored Result as pricing sees it.
 struct PricedResult {
   ResultId id;
   std::string network;  // canonical text
   int64_t relus = 0;
   std::map<std::string, std::string> versions;  // of the stored latencies, by model
+  JobId job;
+  std::string price_set;  // of the stored costs; empty = none
 };
 
 struct WorkerRow {
@@ -227,7 +240,14 @@ class Transaction {
   // ALREADY_EXISTS where the Candidate has a Result for that Budget.
   virtual absl::StatusOr<ResultId> InsertResult(const ResultRow& result) = 0;
   virtual absl::Status PutLatency(ResultId result, const LatencyRow& latency) = 0;
+  // Replaces all costs of the Result. `price_set` says which metrics, versions and profiles they
+  // are of, so that a later start knows whether they still hold.
+  virtual absl::Status PutCosts(ResultId result, const std::string& price_set,
+                                const std::vector<CostRow>& costs) = 0;
+  // By network, then id: Results of one network are priced together.
   virtual absl::StatusOr<std::vector<PricedResult>> ListPricedResults() = 0;
+  // ReLUs per layer of a Result, from the input on; empty where its Worker reported none.
+  virtual absl::StatusOr<std::vector<LayerRelus>> ListResultLayers(ResultId result) = 0;
 
   // Artifacts that a row once referred to and none does any more (replaced checkpoints).
   virtual absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts() = 0;

@@ -1,35 +1,13 @@
 #include "search/strategy/checked_proposal.h"
 
-#include <algorithm>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/field_errors.h"
-#include "search/cost/cost_model.h"
+#include "search/strategy/cost_limits.h"
 
 namespace reluscape {
 namespace {
-
-std::vector<std::string> KnownObjectives() {
-  std::vector<std::string> names = {"relus", "macs", "parameters"};
-  for (const CostModel* model : CostModels()) names.push_back("latency." + model->Name());
-  return names;
-}
-
-void CheckObjectives(const std::vector<std::string>& objectives, FieldErrors& errors) {
-  const std::vector<std::string> known = KnownObjectives();
-  for (size_t i = 0; i < objectives.size(); ++i) {
-    if (std::find(known.begin(), known.end(), objectives[i]) == known.end()) {
-      errors.Add(absl::StrCat("objectives[", i, "]"), absl::StrCat("\"", objectives[i], "\""),
-                 absl::StrJoin(known, ", "));
-    }
-  }
-  if (objectives.empty()) {
-    errors.Add("objectives", "none", absl::StrCat("at least one of ", absl::StrJoin(known, ", ")));
-  }
-}
 
 void CheckTasks(const JobSpec& spec, const Proposal& proposal, FieldErrors& errors) {
   int64_t tasks = 0;
@@ -56,8 +34,8 @@ void CheckTasks(const JobSpec& spec, const Proposal& proposal, FieldErrors& erro
 }  // namespace
 
 absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec, const MeasuredOrders& measured,
-                                         FieldErrors errors) {
-  if (spec.kind == JobKind::kSearch) CheckObjectives(spec.objectives, errors);
+                                         FieldErrors errors, const MetricCatalog& metrics) {
+  if (spec.kind == JobKind::kSearch) CheckObjectives(spec, metrics, errors);
   if (spec.limits.max_attempts < 1) {
     errors.Add("limits.max_attempts", absl::StrCat(spec.limits.max_attempts), "at least 1");
   }
@@ -65,6 +43,8 @@ absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec, const MeasuredOrde
     errors.Add("candidates.replicates", absl::StrCat(spec.candidates.replicates), "at least 1");
   }
   Proposal proposal = ProposeNetworks(spec, errors, measured);
+  if (!errors.empty()) return errors.ToStatus();
+  ApplyCostLimits(spec, metrics, proposal, errors);
   if (!errors.empty()) return errors.ToStatus();
   CheckTasks(spec, proposal, errors);
   if (!errors.empty()) return errors.ToStatus();

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "search/cost/metric.h"
 #include "search/job.h"
 #include "search/strategy/candidates.h"
 
@@ -16,9 +17,10 @@ namespace reluscape {
 inline constexpr int64_t kMaxTasks = 100'000;
 
 // The networks of `spec`, which has passed JobSpecFromProto: at least one, each that is linearized
-// with at least one Budget. `measured`: see ProposeNetworks; `errors`: what was found wrong before.
-// INVALID_ARGUMENT with one line per wrong field.
+// with at least one Budget. `measured`: see ProposeNetworks; `errors`: what was found wrong before;
+// `metrics`: what objectives and limits may name. INVALID_ARGUMENT with one line per wrong field.
 absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec, const MeasuredOrders& measured = {},
-                                         FieldErrors errors = {});
+                                         FieldErrors errors = {},
+                                         const MetricCatalog& metrics = BuiltInMetrics());
 
 }  // namespace reluscape

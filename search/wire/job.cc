@@ -9,9 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/sha256.h"
-#include "search/cost/cost_model.h"
+#include "search/objective.h"
 #include "search/wire/candidates_spec.h"
 #include "search/wire/field_reader.h"
 #include "search/wire/json.h"
@@ -167,29 +166,39 @@ void ReadSearchBudgets(const v1::JobSpec& message, JobSpec& spec, FieldErrors& e
   }
 }
 
-std::vector<std::string> KnownObjectives() {
-  std::vector<std::string> known = {"relus", "macs", "parameters"};
-  for (const CostModel* model : CostModels()) known.push_back("latency." + model->Name());
-  return known;
-}
-
 std::vector<std::string> ReadObjectives(const v1::JobSpec& message, FieldErrors& errors) {
   if (message.objectives_size() == 0) return {"relus"};
   std::vector<std::string> objectives;
   if (!CheckLength("objectives", message.objectives_size(), kMostListed, errors)) return objectives;
-  const std::vector<std::string> known = KnownObjectives();
   std::set<std::string> seen;
   for (int i = 0; i < message.objectives_size(); ++i) {
-    const std::string& objective = message.objectives(i);
     const std::string path = absl::StrCat("objectives[", i, "]");
-    if (std::find(known.begin(), known.end(), objective) == known.end()) {
-      errors.Add(path, absl::StrCat("\"", objective, "\""), absl::StrJoin(known, ", "));
-    } else if (!seen.insert(objective).second) {
-      errors.Add(path, absl::StrCat("\"", objective, "\" again"), "each objective once");
+    const std::optional<std::string> objective =
+        ParseObjective(message.objectives(i), BuiltInMetrics(), path, errors);
+    if (!objective) continue;
+    if (!seen.insert(*objective).second) {
+      errors.Add(path, absl::StrCat("\"", *objective, "\" again"), "each objective once");
     }
-    objectives.push_back(objective);
+    objectives.push_back(*objective);
   }
   return objectives;
+}
+
+std::vector<CostLimit> ReadCostLimits(const v1::LimitsSpec& message, FieldErrors& errors) {
+  std::vector<CostLimit> limits;
+  if (!CheckLength("limits.costs", message.costs_size(), kMostListed, errors)) return limits;
+  std::set<std::string> seen;
+  for (int i = 0; i < message.costs_size(); ++i) {
+    const std::string path = absl::StrCat("limits.costs[", i, "]");
+    std::optional<CostLimit> limit =
+        ParseCostLimit(message.costs(i), BuiltInMetrics(), path, errors);
+    if (!limit) continue;
+    if (!seen.insert(limit->metric).second) {
+      errors.Add(path, absl::StrCat("another limit of ", limit->metric), "one per metric");
+    }
+    limits.push_back(*std::move(limit));
+  }
+  return limits;
 }
 
 LimitsSpec ReadLimits(const v1::LimitsSpec& message, FieldErrors& errors) {
@@ -202,6 +211,7 @@ LimitsSpec ReadLimits(const v1::LimitsSpec& message, FieldErrors& errors) {
                  limits.max_macs);
   reader.Integer("max_parameters", message.has_max_parameters(), message.max_parameters(), 0,
                  kLargest, limits.max_parameters);
+  limits.costs = ReadCostLimits(message, errors);
   return limits;
 }
 
@@ -218,6 +228,8 @@ void ReadCriticalityJob(const v1::JobSpec& message, JobSpec& spec, FieldErrors& 
   const auto refuse = [&](bool present, const char* field, const std::string& found) {
     if (present) errors.Add(field, found, "nothing in a job of kind criticality");
   };
+  refuse(message.limits().costs_size() > 0, "limits.costs",
+         absl::StrCat(message.limits().costs_size(), " limits"));
   const v1::CandidatesSpec& candidates = message.candidates();
   if (message.has_candidates() && candidates.networks_size() == 0 &&
       candidates.deepreshape_size() + candidates.deepreduce_size() > 0) {
@@ -339,6 +351,9 @@ v1::JobSpec ToProto(const JobSpec& spec) {
   message.mutable_limits()->set_max_attempts(spec.limits.max_attempts);
   message.mutable_limits()->set_max_macs(spec.limits.max_macs);
   message.mutable_limits()->set_max_parameters(spec.limits.max_parameters);
+  for (const CostLimit& limit : spec.limits.costs) {
+    message.mutable_limits()->add_costs(CostLimitText(limit));
+  }
   message.set_seed(static_cast<int64_t>(spec.seed));
   return message;
 }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
+#include "search/cost/metric.h"
 #include "search/presets.h"
 #include "search/wire/json.h"
 
@@ -126,7 +127,23 @@ INSTANTIATE_TEST_SUITE_P(
                "budgets.fractions[1]: found 1; allowed: a number between 0 and 1, both excluded"},
         BadJob{"UnknownObjective", R"("objectives": ["relus", "flops"])",
                "objectives[1]: found \"flops\"; allowed: relus, macs, parameters, "
-               "latency.delphi_online"},
+               "latency.delphi_online, <protocol>.<output>@<setting> with a protocol of " +
+                   BuiltInMetrics().ProtocolNames()},
+        BadJob{"UnknownProtocol", R"("objectives": ["teleport.online_s@wan"])",
+               "objectives[0]: found \"teleport.online_s@wan\" with the unknown protocol "
+               "\"teleport\"; allowed: a protocol of " +
+                   BuiltInMetrics().ProtocolNames()},
+        BadJob{"MetricTwice", R"("objectives": ["cheetah.online_s", "cheetah.online_s@lan"])",
+               "objectives[1]: found \"cheetah.online_s@lan\" again; allowed: each objective once"},
+        BadJob{"LimitWithoutSign", R"("limits": {"costs": ["cheetah.online_s 2"]})",
+               "limits.costs[0]: found \"cheetah.online_s 2\"; allowed: \"<metric> <= <value>\", "
+               "as in \"cheetah.online_s@wan <= 2\""},
+        BadJob{"LimitOfNothing", R"("limits": {"costs": ["cheetah.online_s <= -1"]})",
+               "limits.costs[0]: found the value \"-1\"; allowed: a number from 0"},
+        BadJob{"LimitTwice",
+               R"("limits": {"costs": ["cheetah.online_s <= 1", "cheetah.online_s@lan <= 2"]})",
+               "limits.costs[1]: found another limit of cheetah.online_s@lan; allowed: one per "
+               "metric"},
         BadJob{"ObjectiveTwice", R"("objectives": ["macs", "macs"])",
                "objectives[1]: found \"macs\" again; allowed: each objective once"},
         BadJob{"NoAttempt", R"("limits": {"max_attempts": 0})",
@@ -323,10 +340,23 @@ JobSpec FullSpec() {
                            0.36, {4, 9}, 0.37};
   spec.stages.distillation = {4.1, 4.2, 4.3};
   spec.stages.augmentation = {5, true, true};
-  spec.objectives = {"macs", "latency.delphi_online"};
-  spec.limits = {7, 8, 9, {}};
+  spec.objectives = {"macs", "latency.delphi_online", "cheetah.online_s@wan"};
+  spec.limits = {7, 8, 9, {{"cryptflow2.total_s@lan", 2.5}, {"latency.delphi_online", 1e-3}}};
   spec.seed = (uint64_t{1} << 53) - 1;
   return spec;
+}
+
+TEST(JobTest, MetricsTakeTheirCanonicalForm) {
+  FieldErrors errors;
+  const JobSpec spec =
+      JobSpecFromJson(JobWith(R"("objectives": ["cheetah.online_s", "ckks.seconds"],
+                 "limits": {"costs": ["cryptflow2.total_s<=2.50"]})"),
+                      errors);
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
+  EXPECT_EQ(spec.objectives,
+            (std::vector<std::string>{"cheetah.online_s@lan", "ckks.seconds@mpcnn_cpu"}));
+  EXPECT_EQ(spec.limits.costs, (std::vector<CostLimit>{{"cryptflow2.total_s@lan", 2.5}}));
+  EXPECT_EQ(ToProto(spec).limits().costs(0), "cryptflow2.total_s@lan <= 2.5");
 }
 
 TEST(JobTest, EveryFieldSurvivesMessageAndJson) {

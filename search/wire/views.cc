@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "search/objective.h"
+
 namespace reluscape {
 namespace {
 
@@ -188,6 +190,12 @@ v1::Result ToProto(const ResultView& result) {
   message.set_artifact_sha256(result.artifact.sha256);
   message.set_artifact_bytes(result.artifact.bytes);
   message.set_origin(result.origin);
+  for (const auto& [metric, cost] : result.costs) {
+    v1::Cost& written = (*message.mutable_costs())[metric];
+    written.set_value(cost.value);
+    written.set_lower_bound(cost.is_lower_bound);
+  }
+  message.set_off_front(result.off_front);
   return message;
 }
 
@@ -195,6 +203,7 @@ v1::Front ToProto(const FrontView& front) {
   v1::Front message;
   message.set_job(front.job.value);
   for (const std::string& objective : front.objectives) message.add_objectives(objective);
+  for (const CostLimit& limit : front.cost_limits) message.add_cost_limits(CostLimitText(limit));
   for (const ResultView& result : front.results) *message.add_results() = ToProto(result);
   return message;
 }

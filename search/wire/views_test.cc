@@ -129,6 +129,8 @@ ResultView SomeResult() {
   result.layers = {{"l", 20, 19}};
   result.artifact = {"sha", 21};
   result.origin = "o";
+  result.costs = {{"cheetah.online_s@wan", {2.5, true}}};
+  result.off_front = "dominated";
   return result;
 }
 const char kSomeResult[] = R"({"result": 1, "job": 2, "candidate": 3, "name": "n",
@@ -142,7 +144,9 @@ const char kSomeResult[] = R"({"result": 1, "job": 2, "candidate": 3, "name": "n
       "train_images": 14, "validation_images": 15, "test_images": 16},
     "seconds": {"pretrain": 1.5, "linearize": 2.5, "fine_tune": 3.5}, "worker": "w",
     "attempt": 17, "created_at_ms": 18, "layers": [{"layer": "l", "units": 20, "kept": 19}],
-    "artifact_sha256": "sha", "artifact_bytes": 21, "origin": "o"})";
+    "artifact_sha256": "sha", "artifact_bytes": 21, "origin": "o",
+    "costs": {"cheetah.online_s@wan": {"value": 2.5, "lower_bound": true}},
+    "off_front": "dominated"})";
 
 TEST(ViewsTest, Job) {
   EXPECT_EQ(Document(ToProto(SomeJob())), json::parse(kSomeJob));
@@ -195,9 +199,11 @@ TEST(ViewsTest, ResultAndFront) {
   whole.seed_linearize = whole.seed_fine_tune = std::nullopt;
   EXPECT_TRUE(Document(ToProto(whole))["seeds"]["linearize"].is_null());
   EXPECT_TRUE(Document(ToProto(whole))["seeds"]["fine_tune"].is_null());
-  const FrontView front = {JobId{2}, {"relus", "macs"}, {SomeResult()}};
+  const FrontView front = {
+      JobId{2}, {"relus", "macs"}, {{"cheetah.online_s@wan", 2}}, {SomeResult()}};
   EXPECT_EQ(Document(ToProto(front)), json({{"job", 2},
                                             {"objectives", {"relus", "macs"}},
+                                            {"cost_limits", {"cheetah.online_s@wan <= 2"}},
                                             {"results", json::array({json::parse(kSomeResult)})}}));
 }
 

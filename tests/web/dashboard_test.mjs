@@ -194,6 +194,7 @@ async function main() {
   await step("every axis draws, linear and logarithmic", async () => {
     const axes = await page.$$eval(".controls option", (options) => options.map((o) => o.value));
     assert.ok(axes.includes("relus") && axes.includes("latency.delphi_online"), axes.join());
+    assert.ok(axes.includes("cheetah.online_s@wan") && axes.includes("ckks.seconds@mpcnn_cpu"), axes.join());
     for (const axis of axes) {
       await page.selectOption(".controls select", axis);
       for (const log of [false, true]) {

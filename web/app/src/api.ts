@@ -127,6 +127,8 @@ const result = obj({
   artifact_sha256: str,
   artifact_bytes: num,
   origin: str,
+  costs: map(obj({ value: num, lower_bound: bool })),
+  off_front: str,
 });
 
 const curvePoint = obj({
@@ -158,7 +160,12 @@ export const jobDetail = obj({
   candidates: list(candidate),
   criticality: list(criticality),
 });
-export const front = obj({ job: num, objectives: list(str), results: list(result) });
+export const front = obj({
+  job: num,
+  objectives: list(str),
+  results: list(result),
+  cost_limits: list(str),
+});
 export const candidateDetail = obj({
   candidate,
   curves: list(curvePoint),

@@ -122,9 +122,35 @@ export function latencyModel(model: string): string {
     delphi: "DELPHI",
     cryptflow2: "CrypTFlow2",
     cheetah: "Cheetah",
+    spu: "SPU",
     ckks: "CKKS",
   };
   return [known[first] ?? first, ...words.slice(1)].join(" ");
+}
+
+// A cost metric's parts, as in "cheetah.online_s@wan"; null for another name.
+export function parseMetric(
+  name: string,
+): { protocol: string; output: string; setting: string; unit: "s" | "bytes" | "" } | null {
+  const match = /^([a-z0-9_]+)\.([^@]+)@(.+)$/.exec(name);
+  if (match === null) {
+    return null;
+  }
+  const [, protocol = "", output = "", setting = ""] = match;
+  const unit = /(^|_)(s|seconds)$/.test(output) ? "s" : output.endsWith("_bytes") ? "bytes" : "";
+  return { protocol, output, setting, unit };
+}
+
+// A metric's value with its unit.
+export function metricValue(name: string, value: number): string {
+  switch (parseMetric(name)?.unit) {
+    case "s":
+      return duration(value);
+    case "bytes":
+      return bytes(value);
+    default:
+      return plain(value);
+  }
 }
 
 // An objective or axis as a title with its unit.
@@ -132,7 +158,18 @@ export function axisTitle(axis: string): string {
   if (axis.startsWith("latency.")) {
     return `Latency, ${latencyModel(axis.slice("latency.".length))} (s)`;
   }
+  const metric = parseMetric(axis);
+  if (metric !== null) {
+    const output = metric.output.replace(/_(s|bytes)$/, "").replace(/[._]/g, " ");
+    const unit = metric.unit === "" ? "" : ` (${metric.unit})`;
+    return `${latencyModel(metric.protocol)} ${output}, ${metric.setting}${unit}`;
+  }
   return { relus: "ReLUs", macs: "MACs", parameters: "Parameters" }[axis] ?? axis;
+}
+
+// Whether an axis is in seconds.
+export function inSeconds(axis: string): boolean {
+  return axis.startsWith("latency.") || parseMetric(axis)?.unit === "s";
 }
 
 // First twelve digits of a hash.

@@ -14,7 +14,18 @@ import {
 } from "d3-shape";
 import type { Result } from "./api";
 import { h } from "./dom";
-import { axisTitle, count, duration, latencyModel, percent, short, shortHash } from "./format";
+import {
+  axisTitle,
+  count,
+  duration,
+  inSeconds,
+  latencyModel,
+  metricValue,
+  parseMetric,
+  percent,
+  short,
+  shortHash,
+} from "./format";
 import { COLOURS } from "./palette";
 
 const SYMBOLS: SymbolType[] = [
@@ -29,15 +40,41 @@ const SYMBOLS: SymbolType[] = [
 const MAX_LEGEND = 14;
 const MARGIN = { top: 16, right: 18, bottom: 46, left: 52 };
 
-// The axes that Results offer against accuracy, those of the Job's objectives first.
+// The axes that Results offer against accuracy, those of the Job's objectives first, cost metrics
+// last.
 export function axes(objectives: string[], results: Result[]): string[] {
   const models = new Set<string>();
+  const metrics = new Set<string>();
   for (const result of results) {
     for (const model of result.latency.keys()) {
       models.add(`latency.${model}`);
     }
+    for (const metric of result.costs.keys()) {
+      metrics.add(metric);
+    }
   }
-  return [...new Set([...objectives, "relus", ...[...models].sort(), "macs", "parameters"])];
+  return [
+    ...new Set([
+      ...objectives,
+      "relus",
+      ...[...models].sort(),
+      "macs",
+      "parameters",
+      ...[...metrics].sort(),
+    ]),
+  ];
+}
+
+// Axes as a select shows them: cost metrics that are no objective under the name of their protocol,
+// the others at the top.
+export function axisGroups(objectives: string[], names: string[]): [string, string[]][] {
+  const found = new Map<string, string[]>([["", []]]);
+  for (const name of names) {
+    const metric = objectives.includes(name) ? null : parseMetric(name);
+    const group = metric === null ? "" : latencyModel(metric.protocol);
+    found.set(group, [...(found.get(group) ?? []), name]);
+  }
+  return [...found];
 }
 
 // Null where this Result has no such number.
@@ -52,7 +89,7 @@ export function axisValue(result: Result, axis: string): number | null {
     default:
       return axis.startsWith("latency.")
         ? (result.latency.get(axis.slice("latency.".length)) ?? null)
-        : null;
+        : (result.costs.get(axis)?.value ?? null);
   }
 }
 
@@ -165,6 +202,7 @@ export class FrontChart {
   private readonly resizing: ResizeObserver;
   private results: Result[] = [];
   private objectives: string[] = [];
+  private limits: string[] = [];
   private width = 0;
   private shownResult: number | null = null;
 
@@ -204,17 +242,21 @@ export class FrontChart {
     this.resizing.disconnect();
   }
 
-  update(objectives: string[], results: Result[]): void {
+  update(objectives: string[], limits: string[], results: Result[]): void {
     const names = axes(objectives, results);
     const shown = [...this.axisSelect.options].map((option) => option.value);
     if (names.join("\n") !== shown.join("\n")) {
       const wanted = shown.length === 0 ? names[0] : this.axisSelect.value;
       this.axisSelect.replaceChildren(
-        ...names.map((name) => h("option", { value: name }, axisTitle(name))),
+        ...axisGroups(objectives, names).flatMap(([protocol, members]) => {
+          const options = members.map((name) => h("option", { value: name }, axisTitle(name)));
+          return protocol === "" ? options : [h("optgroup", { label: protocol }, ...options)];
+        }),
       );
       this.axisSelect.value = names.includes(wanted ?? "") ? (wanted as string) : (names[0] as string);
     }
     this.objectives = objectives;
+    this.limits = limits;
     this.results = results;
     this.draw();
   }
@@ -329,7 +371,7 @@ export class FrontChart {
     height: number,
   ): void {
     const room = Math.max(2, Math.floor(width / 72));
-    const seconds = axis.startsWith("latency.");
+    const seconds = inSeconds(axis);
     const bottom = axisBottom(x)
       .tickSizeOuter(0)
       .tickPadding(8)
@@ -426,6 +468,9 @@ export class FrontChart {
       `The front is that of validation accuracy and ${this.objectives.map(axisTitle).join(", ")}.`,
       "Filled marks are on it.",
     ];
+    if (this.limits.length > 0) {
+      parts.push(`Results that break a limit are never on it: ${this.limits.join(", ")}.`);
+    }
     if (unjoined) {
       parts.push("Along this axis they form no staircase and are not joined.");
     }
@@ -443,7 +488,8 @@ export class FrontChart {
       return;
     }
     this.shownResult = id;
-    this.tooltip.replaceChildren(h("b", {}, result.name), facts(result));
+    const shown = [...new Set([...this.objectives, this.axisSelect.value])];
+    this.tooltip.replaceChildren(h("b", {}, result.name), facts(result, shown));
     this.tooltip.hidden = false;
     const frame = this.plot.getBoundingClientRect();
     const mark = dot.getBoundingClientRect();
@@ -461,7 +507,7 @@ export class FrontChart {
   }
 }
 
-function facts(result: Result): HTMLElement {
+function facts(result: Result, shown: string[]): HTMLElement {
   const rows: [string, string][] = [
     ["Budget", `${count(result.budget)} ReLUs`],
     ["ReLUs", count(result.relus)],
@@ -473,7 +519,14 @@ function facts(result: Result): HTMLElement {
   for (const [model, seconds] of result.latency) {
     rows.push([latencyModel(model), duration(seconds)]);
   }
-  rows.push(["Front", result.on_front ? "on it" : "dominated"]);
+  for (const metric of shown) {
+    const cost = result.costs.get(metric);
+    if (cost !== undefined) {
+      const bound = cost.lower_bound ? "at least " : "";
+      rows.push([axisTitle(metric), `${bound}${metricValue(metric, cost.value)}`]);
+    }
+  }
+  rows.push(["Front", result.on_front ? "on it" : result.off_front]);
   return h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 

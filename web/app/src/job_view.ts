@@ -98,7 +98,7 @@ export class JobView implements View {
       workersTable(workers, Date.now(), (task) => titles.get(task) ?? null),
     );
     this.spec.textContent = prettyJson(detail.spec_json);
-    this.chart.update(results.objectives, results.results);
+    this.chart.update(results.objectives, results.cost_limits, results.results);
   }
 
   private drawResults(): void {
@@ -106,6 +106,7 @@ export class JobView implements View {
       this.resultsBody,
       resultsTable(
         this.front?.results ?? [],
+        this.front?.objectives ?? [],
         this.detail?.job.unsealed_at_ms != null,
         this.sorting,
         (column) => {

@@ -1,9 +1,14 @@
 import type { Result } from "./api";
 import { h, table, type Column, type Sorting } from "./dom";
-import { count, duration, latencyModel, percent } from "./format";
+import { axisTitle, count, duration, latencyModel, metricValue, percent } from "./format";
 
 // Test accuracies are a column only where the Job is unsealed; before, the server sends none.
-export function resultColumns(results: Result[], unsealed: boolean): Column<Result>[] {
+// Costs are columns where they are objectives: there are too many of them to show all.
+export function resultColumns(
+  results: Result[],
+  objectives: string[],
+  unsealed: boolean,
+): Column<Result>[] {
   const models = [...new Set(results.flatMap((result) => [...result.latency.keys()]))].sort();
   return [
     {
@@ -53,6 +58,17 @@ export function resultColumns(results: Result[], unsealed: boolean): Column<Resu
       },
       order: (result: Result) => result.latency.get(model) ?? Number.POSITIVE_INFINITY,
     })),
+    ...objectives
+      .filter((objective) => results.some((result) => result.costs.has(objective)))
+      .map((metric) => ({
+        title: axisTitle(metric),
+        number: true,
+        cell: (result: Result) => {
+          const cost = result.costs.get(metric);
+          return cost === undefined ? "–" : metricValue(metric, cost.value);
+        },
+        order: (result: Result) => result.costs.get(metric)?.value ?? Number.POSITIVE_INFINITY,
+      })),
     {
       title: "MACs",
       number: true,
@@ -78,11 +94,12 @@ export function resultColumns(results: Result[], unsealed: boolean): Column<Resu
 
 export function resultsTable(
   results: Result[],
+  objectives: string[],
   unsealed: boolean,
   sorting: Sorting | null,
   onSort: (column: string) => void,
 ): HTMLElement {
   return results.length === 0
     ? h("p", { class: "empty" }, "No result yet.")
-    : table("Results", resultColumns(results, unsealed), results, sorting, onSort);
+    : table("Results", resultColumns(results, objectives, unsealed), results, sorting, onSort);
 }

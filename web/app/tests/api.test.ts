@@ -7,6 +7,7 @@ import { resultJson } from "./documents";
 const document = (result: Record<string, unknown>): unknown => ({
   job: 1,
   objectives: ["relus"],
+  cost_limits: [],
   results: [result],
 });
 
@@ -15,6 +16,7 @@ test("a front is read with its maps and nulls", () => {
   assert.equal(result?.latency.get("delphi_online"), 0.02);
   assert.equal(result?.accuracy_test, null);
   assert.equal(result?.measurement.threads, 2);
+  assert.deepEqual(result?.costs.get("cheetah.online_s@wan"), { value: 2.5, lower_bound: true });
 });
 
 test("a network that was trained whole has no seeds of stages that it did not go through", () => {

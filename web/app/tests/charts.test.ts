@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axes, axisValue, dots, groups, logTicks, padded, steps } from "../src/front_chart";
+import { axes, axisGroups, axisValue, dots, groups, logTicks, padded, steps } from "../src/front_chart";
 import { aligned, curveCharts } from "../src/training_curves";
 import { curvePoints, resultJson, results } from "./documents";
 
@@ -10,7 +10,9 @@ test("axes: the objectives first, each once", () => {
     "relus",
     "macs",
     "parameters",
+    "cheetah.online_s@wan",
   ]);
+  assert.deepEqual(axes(["cheetah.online_s@wan"], results({}))[0], "cheetah.online_s@wan");
   assert.deepEqual(axes(["relus"], []), ["relus", "macs", "parameters"]);
 });
 
@@ -19,6 +21,21 @@ test("a result without the axis' number has no dot", () => {
   assert.equal(axisValue(all[0]!, "latency.delphi_online"), null);
   assert.equal(dots(all, "latency.delphi_online").length, 1);
   assert.equal(dots(all, "relus").length, 2);
+});
+
+test("a cost metric is an axis; a result without it has no dot", () => {
+  const all = results({}, { costs: {} });
+  assert.equal(axisValue(all[0]!, "cheetah.online_s@wan"), 2.5);
+  assert.equal(axisValue(all[1]!, "cheetah.online_s@wan"), null);
+  assert.equal(dots(all, "cheetah.online_s@wan").length, 1);
+});
+
+test("cost metrics stand under their protocol, but for objectives", () => {
+  const names = ["ckks.seconds@mpcnn_cpu", "relus", "spu_semi2k.online_s@lan"];
+  assert.deepEqual(axisGroups(["ckks.seconds@mpcnn_cpu"], names), [
+    ["", ["ckks.seconds@mpcnn_cpu", "relus"]],
+    ["SPU semi2k", ["spu_semi2k.online_s@lan"]],
+  ]);
 });
 
 test("one group per recipe, data and split", () => {

@@ -42,6 +42,8 @@ export function resultJson(changes: Record<string, unknown> = {}): Record<string
     artifact_sha256: "f".repeat(64),
     artifact_bytes: 4096,
     origin: "named",
+    costs: { "cheetah.online_s@wan": { value: 2.5, lower_bound: true } },
+    off_front: "",
     ...changes,
   };
 }
@@ -51,6 +53,7 @@ export function results(...changes: Record<string, unknown>[]): Result[] {
     {
       job: 1,
       objectives: ["relus"],
+      cost_limits: [],
       results: changes.map((change, i) => resultJson({ result: i + 1, ...change })),
     },
     "",

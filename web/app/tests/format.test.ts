@@ -6,7 +6,10 @@ import {
   bytes,
   count,
   duration,
+  inSeconds,
   latencyModel,
+  metricValue,
+  parseMetric,
   percent,
   short,
   timeLeft,
@@ -68,4 +71,20 @@ test("sizes, axes and models", () => {
   assert.equal(axisTitle("latency.delphi_online"), "Latency, DELPHI online (s)");
   assert.equal(axisTitle("relus"), "ReLUs");
   assert.equal(axisTitle("unknown"), "unknown");
+});
+
+test("cost metrics are named by protocol, output and setting, with their unit", () => {
+  assert.equal(axisTitle("cheetah.online_s@wan"), "Cheetah online, wan (s)");
+  assert.equal(
+    axisTitle("delphi_server_garbler.client_storage_bytes@lan"),
+    "DELPHI server garbler client storage, lan (bytes)",
+  );
+  assert.equal(axisTitle("ckks.bootstraps@heaan_gpu"), "CKKS bootstraps, heaan_gpu");
+  assert.equal(parseMetric("latency.delphi_online"), null);
+  assert.equal(parseMetric("cheetah.online.ot_s@lan")?.unit, "s");
+  assert.ok(inSeconds("ckks.seconds@mpcnn_cpu") && inSeconds("latency.delphi_online"));
+  assert.ok(!inSeconds("ckks.bootstraps@mpcnn_cpu"));
+  assert.equal(metricValue("cheetah.online_s@wan", 3.42), "3.42 s");
+  assert.equal(metricValue("cheetah.online_bytes@lan", 2048), "2 KiB");
+  assert.equal(metricValue("ckks.bootstraps@mpcnn_cpu", 12), "12");
 });

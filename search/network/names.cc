@@ -97,12 +97,19 @@ std::optional<Architecture> ReadUnmodified(const std::string& text, FieldErrors&
   return architecture;
 }
 
-// With the preset's fixed side where `side` is another.
+// The field that a modifier sets, so that it is set once under one name.
+std::string ModifiedField(const std::string& modifier) {
+  const std::string key = modifier.substr(0, modifier.find(':'));
+  if (key == "scale") return "channel-scale";
+  return key == "no-stem-relu" ? "stem-relu" : key;
+}
+
+// With an error where `side` is another than the one that a preset fixes.
 std::optional<Architecture> ReadName(const std::string& text, int64_t side, FieldErrors& errors) {
   std::vector<std::string> parts = absl::StrSplit(text, '+');
   std::set<std::string> seen;
   for (size_t i = 1; i < parts.size(); ++i) {
-    if (!seen.insert(parts[i].substr(0, parts[i].find(':'))).second) {
+    if (!seen.insert(ModifiedField(parts[i])).second) {
       errors.Add("modifier", Quoted("+" + parts[i]), "each modifier once");
     }
   }

@@ -267,6 +267,8 @@ TEST(NamesTest, BadValuesOfModifiersAreNamed) {
       {"resnet18+skip:dirac-ss:merge=add:merge=add", "skip: found \"merge=add\""},
       {"resnet18+skip", "skip: found \"yes\""},
       {"resnet18+stem-relu:perhaps", "stem_relu: found \"perhaps\"; allowed: no, yes"},
+      {"resnet18+scale:0.5+channel-scale:0.5", "found \"+channel-scale:0.5\"; allowed: each"},
+      {"resnet18+stem-relu+no-stem-relu", "found \"+no-stem-relu\"; allowed: each modifier once"},
       {"resnet18+m:8", "modifier: found \"+m:8\""},
       {"resnet18+imagenet-stem:2", "modifier: found \"+imagenet-stem:2\""},
       {"hrn-0.5x1x:resnet20+shortcut:downsample",

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/random.h"
 #include "search/cost/ckks_test_util.h"
 
 namespace reluscape {
@@ -181,9 +181,9 @@ INSTANTIATE_TEST_SUITE_P(Networks, CkksInvariantsTest,
 
 // Random networks, masks and rules.
 TEST(CkksRandomTest, ModesKeepTheirOrder) {
-  std::mt19937 random(20240611);
+  Random random(20240611);
   const auto draw = [&random](int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
+    return low + static_cast<int64_t>(random.Below(static_cast<uint64_t>(high - low + 1)));
   };
   for (int i = 0; i < 120; ++i) {
     const char* bases[] = {"resnet18", "resnet20", "resnet50"};
@@ -206,8 +206,9 @@ TEST(CkksRandomTest, ModesKeepTheirOrder) {
     const auto active = [&](const Network& network) {
       std::vector<bool> marks = AllReluLayers(network);
       for (size_t op = 0; op < marks.size(); ++op) {
-        const size_t hash = std::hash<std::string>()(absl::StrCat(seed, network.ops[op].name));
-        if (hash % 4 == 0) marks[op] = false;
+        if (DeriveSeed(static_cast<uint64_t>(seed), network.ops[op].name) % 4 == 0) {
+          marks[op] = false;
+        }
       }
       return marks;
     };

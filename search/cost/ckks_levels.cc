@@ -28,7 +28,7 @@ struct Step {
   int value = 0;     // kRelax: that the axis holds
   // kRelax: by state behind it, the level before and the level that a bootstrap ended at (-1: none
   // was made).
-  std::vector<int8_t> from = {};
+  std::vector<uint8_t> from = {};
   std::vector<int8_t> target = {};
 };
 
@@ -173,7 +173,7 @@ class LevelSearch {
     size_t cheapest_level = 0;
     for (size_t level = 0; level < size_; ++level) {
       const size_t state = first + level * stride;
-      step.from[state] = static_cast<int8_t>(level);
+      step.from[state] = static_cast<uint8_t>(level);
       if (level >= static_cast<size_t>(program_.minimum_bootstrap_level) &&
           cost_[state] <= cheapest && cost_[state] < kNever) {
         cheapest = cost_[state];
@@ -187,7 +187,7 @@ class LevelSearch {
       const double refreshed = cheapest + ciphertexts * prices_.bootstrap[level];
       if (refreshed < cost_[state]) {
         cost_[state] = refreshed;
-        step.from[state] = static_cast<int8_t>(cheapest_level);
+        step.from[state] = static_cast<uint8_t>(cheapest_level);
         step.target[state] = static_cast<int8_t>(level);
       }
       if (cost_[state] <= best) {

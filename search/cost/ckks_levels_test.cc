@@ -7,7 +7,8 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <random>
+
+#include "base/random.h"
 
 namespace reluscape {
 namespace {
@@ -76,9 +77,9 @@ double CostOf(const LevelSchedule& schedule, const LevelProgram& program,
 }
 
 // A random program in which every value has a user: chains, forks, joins, several users.
-LevelProgram RandomProgram(std::mt19937& random, int64_t levels, size_t count) {
+LevelProgram RandomProgram(Random& random, int64_t levels, size_t count) {
   const auto draw = [&random](int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
+    return low + static_cast<int64_t>(random.Below(static_cast<uint64_t>(high - low + 1)));
   };
   LevelProgram program = {.nodes = {{.name = "0", .ciphertexts = draw(1, 3)}},
                           .levels = levels,
@@ -130,7 +131,7 @@ bool EveryValueIsUsed(const LevelProgram& program) {
 }
 
 TEST(CkksLevelsTest, AgreesWithExhaustionOnCounts) {
-  std::mt19937 random(20260101);
+  Random random(20260101);
   int compared = 0;
   int with_bootstraps = 0;
   for (int i = 0; i < 600; ++i) {
@@ -152,8 +153,8 @@ TEST(CkksLevelsTest, AgreesWithExhaustionOnCounts) {
 }
 
 TEST(CkksLevelsTest, AgreesWithExhaustionOnSecondsWithAnyTarget) {
-  std::mt19937 random(7);
-  std::uniform_real_distribution<double> price(0.1, 5);
+  Random random(7);
+  const auto price = [&random]() { return random.Uniform(0.1, 5); };
   int compared = 0;
   for (int i = 0; i < 400; ++i) {
     const int64_t levels = 3;
@@ -162,12 +163,12 @@ TEST(CkksLevelsTest, AgreesWithExhaustionOnSecondsWithAnyTarget) {
     LevelPrices prices;
     double rising = 0;
     for (int64_t level = 0; level <= levels; ++level) {
-      prices.bootstrap.push_back(level == 0 ? kNever : rising += price(random));
+      prices.bootstrap.push_back(level == 0 ? kNever : rising += price());
     }
     prices.operation.resize(program.nodes.size());
     for (size_t node = 1; node < program.nodes.size(); ++node) {
       for (int64_t level = 0; level <= levels; ++level) {
-        prices.operation[node].push_back(price(random));
+        prices.operation[node].push_back(price());
       }
     }
     const double expected = CheapestByExhaustion(program, prices);

@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 #include <set>
 #include <string>
+
+#include "base/random.h"
 
 namespace reluscape {
 namespace {
@@ -124,9 +125,9 @@ LoopCounts ConvolveByLoops(const CkksLayout& in, int64_t out_channels, int64_t k
 }
 
 TEST(MultiplexedPackingTest, ConvolutionsOfOneCiphertextAgreeWithTheLoops) {
-  std::mt19937 random(11);
+  Random random(11);
   const auto draw = [&random](int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
+    return low + static_cast<int64_t>(random.Below(static_cast<uint64_t>(high - low + 1)));
   };
   int compared = 0;
   while (compared < 500) {
@@ -287,9 +288,9 @@ CkksOps CountMatrix(const Matrix& matrix, int64_t slots, bool last) {
 }
 
 TEST(SingleShotPackingTest, AgreesWithTheMatrixItself) {
-  std::mt19937 random(5);
+  Random random(5);
   const auto draw = [&random](int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
+    return low + static_cast<int64_t>(random.Below(static_cast<uint64_t>(high - low + 1)));
   };
   for (int i = 0; i < 150; ++i) {
     const int64_t side = int64_t{4} << draw(0, 1);

@@ -4,7 +4,8 @@
 // Every file's metadata holds "format" ("reluscape-1"), "kind", "stage", "network" (canonical
 // text), "seed", "split_seed", "data_set", "data_hash" and "split_hash". The kinds:
 //   weights     a pretrained network
-//   snapshot    the soft network that a fine-tune starts from; also "relus", "epoch", "threshold"
+//   snapshot    the network that a fine-tune starts from; also "relus", "epoch", "threshold",
+//               "mask_mean", "mask_deviation"
 //   result      a fine-tuned network with 0/1 masks (uint8); also "budget", "relus" and
 //               "accuracy_per_class" (of the validation images, class 0 first, with commas; empty
 //               for a class without images)

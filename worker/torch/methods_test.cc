@@ -188,6 +188,7 @@ TEST_F(MethodsTest, ClampedMasksStayBetweenZeroAndOne) {
   ASSERT_FALSE(Run(task, recorder).failure);
   const SafetensorsHeader file = Read(recorder.snapshots.at(0).artifact);
   int64_t zeros = 0;
+  double sum = 0;
   for (const auto& [name, tensor] : file.header.items()) {
     if (!name.ends_with(".mask")) continue;
     const auto begin = tensor.at("data_offsets")[0].get<size_t>();
@@ -197,9 +198,14 @@ TEST_F(MethodsTest, ClampedMasksStayBetweenZeroAndOne) {
       std::memcpy(&value, file.data.data() + at, 4);
       ASSERT_TRUE(value >= 0 && value <= 1) << name << ": " << value;
       zeros += value == 0 ? 1 : 0;
+      sum += value;
     }
   }
   EXPECT_GT(zeros, 0);
+  // The file tells how far the masks lie apart: here they do not fall in lockstep.
+  const nlohmann::json& metadata = file.header.at("__metadata__");
+  EXPECT_NEAR(std::stod(metadata.at("mask_mean").get<std::string>()), sum / kUnits, 1e-6);
+  EXPECT_GT(std::stod(metadata.at("mask_deviation").get<std::string>()), 0.1);
 }
 
 TEST_F(MethodsTest, AnEarlyCutEndsTheDescentSoonerAtTheSameCount) {

@@ -1,6 +1,11 @@
 #include "worker/torch/snapshots.h"
 
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +16,29 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Mean and standard deviation of all mask values together.
+struct Spread {
+  double mean = 0;
+  double deviation = 0;
+};
+
+Spread SpreadOfMasks(const TensorMap& network) {
+  const c10::NoGradGuard no_grad;
+  double count = 0;
+  double sum = 0;
+  double squares = 0;
+  for (const auto& [name, tensor] : network) {
+    if (!std::string_view(name).ends_with(".mask")) continue;
+    const at::Tensor values = tensor.to(at::kDouble);
+    count += static_cast<double>(values.numel());
+    sum += values.sum().item<double>();
+    squares += values.square().sum().item<double>();
+  }
+  if (count == 0) return {};
+  const double mean = sum / count;
+  return {.mean = mean, .deviation = std::sqrt(std::max(squares / count - mean * mean, 0.0))};
+}
+
 }  // namespace
 
 absl::StatusOr<ArtifactRef> StoreSnapshot(const StageContext& context, const TensorMap& network,
@@ -20,6 +48,9 @@ absl::StatusOr<ArtifactRef> StoreSnapshot(const StageContext& context, const Ten
   file.metadata = DescribeOrigin("snapshot", context.task, context.data);
   file.metadata["relus"] = absl::StrCat(relus);
   file.metadata["epoch"] = absl::StrCat(epoch);
+  const Spread spread = SpreadOfMasks(network);
+  file.metadata["mask_mean"] = NumberText(spread.mean);
+  file.metadata["mask_deviation"] = NumberText(spread.deviation);
   file.metadata["threshold"] = NumberText(context.task.settings.linearize.threshold);
   return StoreArtifact(context.artifacts, file);
 }

@@ -37,7 +37,7 @@ bool HasAllVersions(const std::map<std::string, std::string>& versions) {
 
 }  // namespace
 
-absl::StatusOr<const ResultPricer::PriceSet*> ResultPricer::PriceSetOf(const JobRow& job) {
+absl::StatusOr<ResultPricer::PriceSet*> ResultPricer::PriceSetOf(const JobRow& job) {
   const std::vector<CostMetric> named = NamedMetrics(job.objectives, job.cost_limits, metrics_);
   std::string key;
   for (const CostMetric& metric : named) absl::StrAppend(&key, metric.Text(), "\n");
@@ -53,12 +53,12 @@ absl::StatusOr<const ResultPricer::PriceSet*> ResultPricer::PriceSetOf(const Job
   std::string all;
   for (const CostMetric& metric : set.metrics) {
     ASSIGN_OR_RETURN(const MetricSource source, metrics_.SourceOf(metric));
-    CostRow row;
-    row.metric = metric.Text();
-    row.model_version = source.version;
-    row.profile = source.profile;
-    absl::StrAppend(&all, row.metric, "\n", row.model_version, "\n", row.profile, "\n");
-    set.rows.push_back(std::move(row));
+    absl::StrAppend(&all, metric.Text(), "\n", source.version, "\n", source.profile, "\n");
+    PricedMetric priced;
+    priced.origin.metric = metric.Text();
+    priced.origin.model_version = source.version;
+    priced.origin.profile = source.profile;
+    set.priced.push_back(std::move(priced));
   }
   set.hash = Sha256Hex(all);
   return &set;
@@ -85,8 +85,8 @@ absl::StatusOr<MetricPricer*> ResultPricer::PricerOf(const PriceSet& set,
   return pricer.get();
 }
 
-absl::StatusOr<std::vector<CostRow>> ResultPricer::Costs(const PriceSet& set,
-                                                         const std::string& network, int64_t relus,
+absl::StatusOr<std::vector<CostRow>> ResultPricer::Costs(PriceSet& set, const std::string& network,
+                                                         int64_t relus,
                                                          const std::vector<LayerRelus>& layers) {
   ASSIGN_OR_RETURN(MetricPricer* const pricer, PricerOf(set, network));
   std::vector<KeptLayer> kept;
@@ -94,13 +94,22 @@ absl::StatusOr<std::vector<CostRow>> ResultPricer::Costs(const PriceSet& set,
   for (const LayerRelus& layer : layers) kept.push_back({layer.layer, layer.kept});
   ASSIGN_OR_RETURN(const PricedNetwork priced, pricer->Keep(kept, relus));
   const std::vector<MetricPrice> prices = pricer->Price(priced);
-  std::vector<CostRow> rows = set.rows;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    rows[i].value = prices[i].value;
-    rows[i].is_lower_bound = prices[i].is_lower_bound;
-    rows[i].note = std::string(prices[i].note);
-  }
+  std::vector<CostRow> rows;
+  rows.reserve(prices.size());
+  for (size_t i = 0; i < prices.size(); ++i) rows.push_back(RowOf(set.priced[i], prices[i]));
   return rows;
+}
+
+CostRow ResultPricer::RowOf(PricedMetric& metric, const MetricPrice& price) {
+  auto known = metric.by_note.find(price.note);
+  if (known == metric.by_note.end()) {
+    CostOrigin origin = metric.origin;
+    origin.note = std::string(price.note);
+    known =
+        metric.by_note.emplace(origin.note, std::make_shared<const CostOrigin>(std::move(origin)))
+            .first;
+  }
+  return {.origin = known->second, .value = price.value, .is_lower_bound = price.is_lower_bound};
 }
 
 absl::Status ResultPricer::Price(Transaction& transaction, const JobRow& job, ResultId result,
@@ -112,14 +121,16 @@ absl::Status ResultPricer::Price(Transaction& transaction, const JobRow& job, Re
       RETURN_IF_ERROR(transaction.PutLatency(result, row));
     }
   }
-  ASSIGN_OR_RETURN(const PriceSet* const set, PriceSetOf(job));
+  ASSIGN_OR_RETURN(PriceSet* const set, PriceSetOf(job));
   absl::StatusOr<std::vector<CostRow>> costs = Costs(*set, network, relus, layers);
   if (!costs.ok()) {
     const auto reason = std::string(costs.status().message());
     if (reason != last_reason_) LogError("result ", result.value, " has no costs: ", reason);
     last_reason_ = reason;
-    std::vector<CostRow> rows = set->rows;
-    for (CostRow& row : rows) row.note = reason;
+    MetricPrice none;
+    none.note = reason;
+    std::vector<CostRow> rows;
+    for (PricedMetric& metric : set->priced) rows.push_back(RowOf(metric, none));
     costs = std::move(rows);
   }
   return transaction.PutCosts(result, set->hash, *costs);

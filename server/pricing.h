@@ -3,6 +3,7 @@
 // Latencies and costs of Results, and when they must be computed again.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,15 +37,22 @@ class ResultPricer {
   absl::StatusOr<int64_t> PriceStale(Transaction& transaction);
 
  private:
-  // The metrics of some Jobs, with what they are computed with, in one order.
+  // One metric with what it is computed with.
+  struct PricedMetric {
+    CostOrigin origin;  // without note
+    std::map<std::string, std::shared_ptr<const CostOrigin>, std::less<>> by_note;
+  };
+  // The metrics of some Jobs, in one order.
   struct PriceSet {
     std::vector<CostMetric> metrics;
-    std::vector<CostRow> rows;  // metric, version and profile filled in
+    std::vector<PricedMetric> priced;
     std::string hash;
   };
 
-  absl::StatusOr<const PriceSet*> PriceSetOf(const JobRow& job);
-  absl::StatusOr<std::vector<CostRow>> Costs(const PriceSet& set, const std::string& network,
+  static CostRow RowOf(PricedMetric& metric, const MetricPrice& price);
+
+  absl::StatusOr<PriceSet*> PriceSetOf(const JobRow& job);
+  absl::StatusOr<std::vector<CostRow>> Costs(PriceSet& set, const std::string& network,
                                              int64_t relus, const std::vector<LayerRelus>& layers);
   absl::StatusOr<const Network*> NetworkOf(const std::string& text);
   absl::StatusOr<MetricPricer*> PricerOf(const PriceSet& set, const std::string& network);

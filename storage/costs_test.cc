@@ -22,14 +22,15 @@ using ::testing::SizeIs;
 
 constexpr char kMetric[] = "toy.online_s@wan";
 
-CostRow Cost(const std::string& metric, std::optional<double> value, bool lower = false) {
+CostRow Cost(const std::string& metric, std::optional<double> value, bool lower = false,
+             const std::string& version = "1") {
   CostRow row;
-  row.metric = metric;
-  row.model_version = "1";
-  row.profile = "link wan, sha256 0123";
+  row.origin = std::make_shared<CostOrigin>(CostOrigin{.metric = metric,
+                                                       .model_version = version,
+                                                       .profile = "link wan, sha256 0123",
+                                                       .note = value ? "" : "nobody knows"});
   row.value = value;
   row.is_lower_bound = lower;
-  row.note = value ? "" : "nobody knows";
   return row;
 }
 
@@ -114,9 +115,7 @@ TEST_F(CostsTest, CostsAreReplacedAsAWhole) {
   const JobId job = InsertJob(TestJob(), {0.5}, results);
   Do([&](Transaction& t) {
     ASSERT_TRUE(t.PutCosts(results[0], "1", {Cost(kMetric, 1), Cost("toy.total_s@wan", 2)}).ok());
-    CostRow newer = Cost(kMetric, 3);
-    newer.model_version = "2";
-    ASSERT_TRUE(t.PutCosts(results[0], "2", {newer}).ok());
+    ASSERT_TRUE(t.PutCosts(results[0], "2", {Cost(kMetric, 3, /*lower=*/false, "2")}).ok());
     EXPECT_EQ(t.ListPricedResults()->at(0).price_set, "2");
   });
   EXPECT_EQ(reader_->GetFront(job)->results.at(0).costs,

@@ -1,6 +1,5 @@
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "storage/cost_rows.h"
 #include "storage/sqlite_transaction.h"
 
@@ -46,29 +45,28 @@ void SqliteTransaction::InsertCostLimits(JobId job, const std::vector<CostLimit>
   }
 }
 
-int64_t SqliteTransaction::CostMetricId(const std::string& metric) {
-  const auto [known, added] = cost_metric_ids_.try_emplace(metric, 0);
-  if (!added) return known->second;
-  Query(db_, "INSERT OR IGNORE INTO cost_metrics (metric) VALUES (?)", metric).Run();
-  Query row(db_, "SELECT metric_id FROM cost_metrics WHERE metric = ?", metric);
-  row.Step();
-  return known->second = row.Int();
-}
-
-int64_t SqliteTransaction::CostSourceId(const CostRow& cost) {
-  // None of the parts holds a line feed that could move between them.
-  const auto [known, added] = cost_source_ids_.try_emplace(
-      absl::StrCat(cost.model_version, "\n", cost.profile, "\n", cost.note), 0);
-  if (!added) return known->second;
+const SqliteTransaction::CostIds& SqliteTransaction::CostIdsOf(
+    const std::shared_ptr<const CostOrigin>& origin) {
+  if (const auto known = cost_ids_.find(origin.get()); known != cost_ids_.end()) {
+    return known->second;
+  }
+  CostIds ids = {.origin = origin};
+  Query(db_, "INSERT OR IGNORE INTO cost_metrics (metric) VALUES (?)", origin->metric).Run();
+  {
+    Query row(db_, "SELECT metric_id FROM cost_metrics WHERE metric = ?", origin->metric);
+    row.Step();
+    ids.metric = row.Int();
+  }
   Query(db_, "INSERT OR IGNORE INTO cost_sources (model_version, profile, note) VALUES (?,?,?)",
-        cost.model_version, cost.profile, cost.note)
+        origin->model_version, origin->profile, origin->note)
       .Run();
   Query row(db_,
             "SELECT source_id FROM cost_sources WHERE model_version = ? AND profile = ?"
             " AND note = ?",
-            cost.model_version, cost.profile, cost.note);
+            origin->model_version, origin->profile, origin->note);
   row.Step();
-  return known->second = row.Int();
+  ids.source = row.Int();
+  return cost_ids_.emplace(origin.get(), std::move(ids)).first->second;
 }
 
 absl::Status SqliteTransaction::PutLatency(ResultId result, const LatencyRow& latency) {
@@ -87,11 +85,11 @@ absl::Status SqliteTransaction::PutCosts(ResultId result, const std::string& pri
   return Guard(db_, [&]() -> absl::Status {
     Query(db_, "DELETE FROM result_costs WHERE result_id = ?", result).Run();
     for (const CostRow& cost : costs) {
+      const CostIds& ids = CostIdsOf(cost.origin);
       Query(db_,
             "INSERT INTO result_costs (result_id, metric_id, source_id, value, is_lower_bound)"
             " VALUES (?,?,?,?,?)",
-            result, CostMetricId(cost.metric), CostSourceId(cost), cost.value,
-            cost.is_lower_bound ? 1 : 0)
+            result, ids.metric, ids.source, cost.value, cost.is_lower_bound ? 1 : 0)
           .Run();
     }
     Query(db_, "INSERT OR REPLACE INTO result_price_sets (result_id, price_set) VALUES (?,?)",

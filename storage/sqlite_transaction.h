@@ -3,6 +3,7 @@
 // Transaction on an SQLite connection; all SQL that writes is here. Not thread-safe.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -78,9 +79,14 @@ class SqliteTransaction final : public Transaction {
   absl::Status PutFact(const std::string& name, const std::string& value) override;
 
  private:
-  // Throws, as everything private. The row's id, which is made where there is none.
-  int64_t CostMetricId(const std::string& metric);
-  int64_t CostSourceId(const CostRow& cost);
+  // Throws, as everything private. The ids of an origin's rows, which are made where there are
+  // none.
+  struct CostIds {
+    std::shared_ptr<const CostOrigin> origin;  // keeps the key of cost_ids_ alive
+    int64_t metric = 0;
+    int64_t source = 0;
+  };
+  const CostIds& CostIdsOf(const std::shared_ptr<const CostOrigin>& origin);
   void InsertCostLimits(JobId job, const std::vector<CostLimit>& limits);
   void PutArtifact(const ArtifactRef& artifact);
   template <typename... Values>
@@ -88,8 +94,7 @@ class SqliteTransaction final : public Transaction {
 
   SqliteDb& db_;
   // Ids that this unit of work has seen: a hundred thousand Results share a few.
-  std::unordered_map<std::string, int64_t> cost_metric_ids_;
-  std::unordered_map<std::string, int64_t> cost_source_ids_;
+  std::unordered_map<const CostOrigin*, CostIds> cost_ids_;
 };
 
 }  // namespace reluscape

@@ -132,14 +132,19 @@ struct LatencyRow {
   double seconds = 0;
 };
 
-// What one Result costs by one metric.
-struct CostRow {
+// What a cost was computed with. Many Results share one, which is why rows point to it.
+struct CostOrigin {
   std::string metric;  // canonical
   std::string model_version;
   std::string profile;
-  std::optional<double> value;  // empty: there is none, `note` says why
+  std::string note;  // assumed and missing parts, or why there is no value
+};
+
+// What one Result costs by one metric.
+struct CostRow {
+  std::shared_ptr<const CostOrigin> origin;  // never null
+  std::optional<double> value;               // empty: there is none, the note says why
   bool is_lower_bound = false;
-  std::string note;
 };
 
 // A stored Result as pricing sees it.

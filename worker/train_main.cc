@@ -26,6 +26,7 @@
 #include "client/front_table.h"
 #include "search/artifact_folder.h"
 #include "worker/standalone/documents.h"
+#include "worker/standalone/result_costs.h"
 #include "worker/standalone/train_folder.h"
 #include "worker/standalone/train_job.h"
 #include "worker/standalone/train_plan.h"
@@ -115,9 +116,11 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Options& options, con
 }
 
 void PrintFront(const TrainPlan& plan, const TrainState& state) {
-  const v1::TrainResults document = ResultsDocument(plan, state);
+  ResultCosts costs(plan);
+  const v1::TrainResults document = ResultsDocument(plan, state, costs);
   v1::Front front;
   *front.mutable_objectives() = document.objectives();
+  *front.mutable_cost_limits() = document.cost_limits();
   *front.mutable_results() = document.results();
   std::cout << FrontText(document.summary(), front) << std::flush;
 }

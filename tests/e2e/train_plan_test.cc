@@ -22,8 +22,18 @@ constexpr char kJob[] = R"({
   "seed": 12345
 })";
 
-TEST(TrainPlanTest, TasksAndSeedsAreThoseOfACoordinator) {
-  const absl::StatusOr<TrainPlan> plan = PlanTraining(kJob);
+// DeepReDuce networks learn from their backbone and are trained whole.
+constexpr char kWholeJob[] = R"({
+  "data": {"set": "cifar100"},
+  "candidates": {"replicates": 2, "deepreduce": [{"backbone": "resnet18@4"}]},
+  "seed": 12345
+})";
+
+class TrainPlanTest : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Jobs, TrainPlanTest, ::testing::Values(kJob, kWholeJob));
+
+TEST_P(TrainPlanTest, TasksAndSeedsAreThoseOfACoordinator) {
+  const absl::StatusOr<TrainPlan> plan = PlanTraining(GetParam());
   ASSERT_TRUE(plan.ok()) << plan.status();
   const absl::StatusOr<JobPlan> stored = PlanJob(plan->spec, plan->job_json, plan->recipe);
   ASSERT_TRUE(stored.ok()) << stored.status();
@@ -40,6 +50,10 @@ TEST(TrainPlanTest, TasksAndSeedsAreThoseOfACoordinator) {
     EXPECT_EQ(candidate.network, row.network);
     EXPECT_EQ(candidate.replicate, row.replicate);
     EXPECT_EQ(candidate.budgets, row.budgets);
+    EXPECT_EQ(candidate.role, row.role);
+    const int64_t teacher = stored->teachers[i];
+    EXPECT_EQ(candidate.teacher ? static_cast<int64_t>(*candidate.teacher) : -1, teacher);
+    if (teacher >= 0) row.teacher = CandidateId{teacher + 1};
     const std::vector<TaskRow> tasks = PlanTasks(row, stored->job.seed);
     ASSERT_EQ(candidate.tasks.size(), tasks.size());
     for (size_t k = 0; k < tasks.size(); ++k, ++compared) {
@@ -52,7 +66,7 @@ TEST(TrainPlanTest, TasksAndSeedsAreThoseOfACoordinator) {
   EXPECT_EQ(compared, plan->tasks.size());
 }
 
-TEST(TrainPlanTest, WrongJobsAreRefusedWithTheSameLines) {
+TEST(TrainPlanErrorsTest, WrongJobsAreRefusedWithTheSameLines) {
   FieldErrors errors;
   const std::string wrong = R"({"data": {"set": "cifar10"}, "candidates": {"networks": ["nonet@4"]},
                                 "budgets": {"relus": [99999999]}})";

@@ -5,8 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "search/cost/cost_model.h"
-#include "search/network/names.h"
+#include "search/objective.h"
 #include "search/result_front.h"
 #include "search/wire/views.h"
 
@@ -16,9 +15,17 @@ namespace {
 constexpr char kWorker[] = "reluscape-train";
 constexpr size_t kShownRecipeDigits = 12;  // as a coordinator shows it
 
-const PlannedTask& TaskOf(const TrainPlan& plan, const PlannedCandidate& candidate, Stage stage) {
-  return plan.tasks[candidate.tasks[stage == Stage::kPretrain ? 0 : 1]];
+const PlannedTask& PretrainOf(const TrainPlan& plan, const PlannedCandidate& candidate) {
+  return plan.tasks[candidate.tasks[0]];
 }
+
+// Of a Candidate of role kSearch.
+const PlannedTask& LinearizeOf(const TrainPlan& plan, const PlannedCandidate& candidate) {
+  return plan.tasks[candidate.tasks[1]];
+}
+
+bool Succeeded(const TaskProgress* task) { return task != nullptr && task->succeeded(); }
+bool Failed(const TaskProgress* task) { return task != nullptr && task->failed(); }
 
 const SnapshotReport* FindSnapshot(const TaskProgress* linearize, int64_t budget) {
   if (linearize == nullptr) return nullptr;
@@ -30,12 +37,13 @@ const SnapshotReport* FindSnapshot(const TaskProgress* linearize, int64_t budget
 
 bool CanBegin(const TrainPlan& plan, const TrainState& state, const PlannedTask& task) {
   const PlannedCandidate& candidate = plan.candidates[task.candidate];
-  if (task.stage == Stage::kPretrain) return true;
-  const TaskProgress* pretrain = state.Find(TaskOf(plan, candidate, Stage::kPretrain).id);
-  if (pretrain == nullptr || !pretrain->succeeded()) return false;
+  if (task.stage == Stage::kPretrain) {
+    return !candidate.teacher ||
+           Succeeded(state.Find(PretrainOf(plan, plan.candidates[*candidate.teacher]).id));
+  }
+  if (!Succeeded(state.Find(PretrainOf(plan, candidate).id))) return false;
   return task.stage == Stage::kLinearize ||
-         FindSnapshot(state.Find(TaskOf(plan, candidate, Stage::kLinearize).id), task.budget) !=
-             nullptr;
+         FindSnapshot(state.Find(LinearizeOf(plan, candidate).id), task.budget) != nullptr;
 }
 
 TaskState TaskStateOf(const TrainPlan& plan, const TrainState& state, const PlannedTask& task) {
@@ -81,10 +89,9 @@ TaskView ViewOf(const TrainPlan& plan, const TrainState& state, const PlannedTas
 
 // `progress` has succeeded.
 ResultView ViewOf(const TrainPlan& plan, const TrainState& state, const PlannedTask& task,
-                  const TaskProgress& progress) {
+                  const TaskProgress& progress, ResultCosts& costs) {
   const PlannedCandidate& candidate = plan.candidates[task.candidate];
-  const PlannedTask& pretrain = TaskOf(plan, candidate, Stage::kPretrain);
-  const PlannedTask& linearize = TaskOf(plan, candidate, Stage::kLinearize);
+  const PlannedTask& pretrain = PretrainOf(plan, candidate);
   const ResultReport& report = *progress.report.result;
   ResultView view;
   view.id = task.result;
@@ -92,7 +99,7 @@ ResultView ViewOf(const TrainPlan& plan, const TrainState& state, const PlannedT
   view.name = candidate.name;
   view.network = candidate.network;
   view.network_hash = candidate.network_hash;
-  view.budget = task.budget;
+  view.budget = report.budget;
   view.relus = report.relus;
   view.relus_with_stem = report.relus + (candidate.relus_with_stem - candidate.relus);
   view.macs = candidate.macs;
@@ -101,24 +108,25 @@ ResultView ViewOf(const TrainPlan& plan, const TrainState& state, const PlannedT
   view.accuracy_trimmed = report.accuracy_trimmed;
   view.accuracy_validation = report.accuracy_validation;
   if (state.unsealed_at) view.accuracy_test = report.accuracy_test;
-  const absl::StatusOr<Architecture> architecture = ParseCanonicalText(candidate.network);
-  if (architecture.ok()) {
-    const absl::StatusOr<Network> network = BuildNetwork(*architecture);
-    if (network.ok()) view.latency = EstimateLatency(*network, report.relus);
-  }
+  const ResultCosts::Costs& price = costs.Of(task, report);
+  view.latency = price.latency;
+  view.costs = price.costs;
   view.seed_pretrain = pretrain.seed;
-  view.seed_linearize = linearize.seed;
-  view.seed_fine_tune = task.seed;
   view.seed_split = plan.split_seed;
   view.recipe = plan.recipe.substr(0, kShownRecipeDigits);
   view.measurement = progress.report.measurement.value_or(Measurement());
   if (const TaskProgress* trained = state.Find(pretrain.id)) {
     view.seconds_pretrain = trained->report.device_seconds;
   }
-  if (const auto* snapshot = FindSnapshot(state.Find(linearize.id), task.budget)) {
-    view.seconds_linearize = snapshot->device_seconds;
+  if (task.stage == Stage::kFineTune) {
+    const PlannedTask& linearize = LinearizeOf(plan, candidate);
+    view.seed_linearize = linearize.seed;
+    view.seed_fine_tune = task.seed;
+    if (const auto* snapshot = FindSnapshot(state.Find(linearize.id), task.budget)) {
+      view.seconds_linearize = snapshot->device_seconds;
+    }
+    view.seconds_fine_tune = progress.report.device_seconds;
   }
-  view.seconds_fine_tune = progress.report.device_seconds;
   view.worker = kWorker;
   view.attempt = progress.report.attempt;
   view.created_at = progress.ended_at.value_or(Time());
@@ -142,6 +150,8 @@ CandidateView ViewOf(const TrainPlan& plan, const TrainState& state,
   view.parameters = candidate.parameters;
   view.budgets = candidate.budgets;
   view.origin = candidate.origin;
+  view.role = candidate.role;
+  if (candidate.teacher) view.teacher = plan.candidates[*candidate.teacher].id;
   for (const size_t task : candidate.tasks) {
     view.tasks.push_back(ViewOf(plan, state, plan.tasks[task]));
   }
@@ -159,6 +169,7 @@ JobView Summary(const TrainPlan& plan, const TrainState& state, int64_t results)
   view.candidates = static_cast<int64_t>(plan.candidates.size());
   view.results = results;
   view.objectives = plan.spec.objectives;
+  view.cost_limits = plan.spec.limits.costs;
   int64_t failed = 0;
   for (const PlannedTask& task : plan.tasks) {
     const TaskState task_state = TaskStateOf(plan, state, task);
@@ -183,14 +194,17 @@ JobView Summary(const TrainPlan& plan, const TrainState& state, int64_t results)
 std::optional<TaskId> FailedBefore(const TrainPlan& plan, const TrainState& state,
                                    const PlannedTask& task) {
   const PlannedCandidate& candidate = plan.candidates[task.candidate];
-  if (task.stage == Stage::kPretrain) return std::nullopt;
-  const PlannedTask& pretrain = TaskOf(plan, candidate, Stage::kPretrain);
-  const TaskProgress* trained = state.Find(pretrain.id);
-  if (trained != nullptr && trained->failed()) return pretrain.id;
+  const PlannedTask& pretrain = PretrainOf(plan, candidate);
+  if (task.stage == Stage::kPretrain) {
+    if (!candidate.teacher) return std::nullopt;
+    const PlannedTask& lesson = PretrainOf(plan, plan.candidates[*candidate.teacher]);
+    return Failed(state.Find(lesson.id)) ? std::optional<TaskId>(lesson.id) : std::nullopt;
+  }
+  if (Failed(state.Find(pretrain.id))) return pretrain.id;
   if (task.stage == Stage::kLinearize) return std::nullopt;
-  const PlannedTask& linearize = TaskOf(plan, candidate, Stage::kLinearize);
+  const PlannedTask& linearize = LinearizeOf(plan, candidate);
   const TaskProgress* descended = state.Find(linearize.id);
-  if (descended == nullptr || !descended->failed()) return std::nullopt;
+  if (!Failed(descended)) return std::nullopt;
   // A descent that fails takes with it only the fine-tunes whose Snapshot it has not left.
   return FindSnapshot(descended, task.budget) != nullptr ? std::nullopt
                                                          : std::optional<TaskId>(linearize.id);
@@ -210,25 +224,30 @@ JobState StateOf(const TrainPlan& plan, const TrainState& state) {
   return failed ? JobState::kFailed : JobState::kFinished;
 }
 
-std::vector<ResultView> Results(const TrainPlan& plan, const TrainState& state) {
+std::vector<ResultView> Results(const TrainPlan& plan, const TrainState& state,
+                                ResultCosts& costs) {
   std::vector<ResultView> results;
   for (const PlannedTask& task : plan.tasks) {
     const TaskProgress* progress = state.Find(task.id);
     if (progress == nullptr || !progress->succeeded() || !progress->report.result) continue;
-    results.push_back(ViewOf(plan, state, task, *progress));
+    results.push_back(ViewOf(plan, state, task, *progress, costs));
   }
   std::stable_sort(results.begin(), results.end(), [](const ResultView& a, const ResultView& b) {
     return std::tie(a.measurement.data_hash, a.measurement.split_hash, a.relus) <
            std::tie(b.measurement.data_hash, b.measurement.split_hash, b.relus);
   });
-  MarkFront(plan.spec.objectives, results);
+  MarkFront(plan.spec.objectives, plan.spec.limits.costs, results);
   return results;
 }
 
-v1::TrainResults ResultsDocument(const TrainPlan& plan, const TrainState& state) {
+v1::TrainResults ResultsDocument(const TrainPlan& plan, const TrainState& state,
+                                 ResultCosts& costs) {
   v1::TrainResults document;
   for (const std::string& objective : plan.spec.objectives) document.add_objectives(objective);
-  const std::vector<ResultView> results = Results(plan, state);
+  for (const CostLimit& limit : plan.spec.limits.costs) {
+    document.add_cost_limits(CostLimitText(limit));
+  }
+  const std::vector<ResultView> results = Results(plan, state, costs);
   for (const ResultView& result : results) *document.add_results() = ToProto(result);
   *document.mutable_summary() = ToProto(Summary(plan, state, static_cast<int64_t>(results.size())));
   for (const PlannedCandidate& candidate : plan.candidates) {

@@ -69,8 +69,17 @@ TaskDescription TaskRun::Describe() const {
   // No data hash: OnMeasurement compares it, for pretrains too, and refuses the start, not the
   // Task.
   task.checkpoint = progress_.report.checkpoint;
-  if (task_.stage == Stage::kPretrain) return task;
   const TrainState& state = folder_.state();
+  if (task_.stage == Stage::kPretrain) {
+    if (candidate_.role == CandidateRole::kWhole) task.budgets = candidate_.budgets;
+    if (!candidate_.teacher) return task;
+    const PlannedCandidate& teacher = plan_.candidates[*candidate_.teacher];
+    task.teacher_network = teacher.network;
+    if (const TaskProgress* lesson = state.Find(plan_.tasks[teacher.tasks[0]].id)) {
+      task.teacher = lesson->report.weights;
+    }
+    return task;
+  }
   if (const TaskProgress* pretrain = state.Find(plan_.tasks[candidate_.tasks[0]].id)) {
     task.weights = pretrain->report.weights;
   }
@@ -202,8 +211,10 @@ absl::Status TaskRun::CheckEnd(const TaskReport& ended) const {
   if (!ended.measurement) {
     return absl::InvalidArgumentError("reported a success without saying how it measured");
   }
+  const bool whole = candidate_.role == CandidateRole::kWhole;
   switch (task_.stage) {
     case Stage::kPretrain:
+      if (whole) break;
       if (artifacts_.Has(ended.weights)) return absl::OkStatus();
       return absl::InvalidArgumentError("reported a success without weights");
     case Stage::kLinearize:
@@ -220,7 +231,8 @@ absl::Status TaskRun::CheckEnd(const TaskReport& ended) const {
       break;
   }
   if (!ended.result) return absl::InvalidArgumentError("reported a success without a result");
-  return CheckResultReport(*ended.result, task_.budget, candidate_.relus, /*whole=*/false);
+  return CheckResultReport(*ended.result, whole ? candidate_.relus : task_.budget, candidate_.relus,
+                           whole);
 }
 
 absl::StatusOr<AttemptEnd> TaskRun::Take(const TaskOutcome& outcome) {

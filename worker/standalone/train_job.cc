@@ -14,6 +14,7 @@ TrainJob::TrainJob(const TrainPlan& plan, TrainFolder& folder, const ArtifactFol
       artifacts_(artifacts),
       trainer_(trainer),
       clock_(clock),
+      costs_(plan),
       results_(folder.path(), artifacts) {}
 
 absl::StatusOr<JobState> TrainJob::Run(const std::stop_token& stop) {
@@ -48,7 +49,7 @@ absl::StatusOr<bool> TrainJob::Work(const PlannedTask& task, const std::stop_tok
 
 absl::Status TrainJob::WriteResults() {
   FaultPoint("train.before_results");
-  return results_.Write(ResultsDocument(plan_, folder_.state()));
+  return results_.Write(ResultsDocument(plan_, folder_.state(), costs_));
 }
 
 }  // namespace reluscape

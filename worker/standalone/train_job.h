@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "search/artifact_folder.h"
 #include "search/views.h"
+#include "worker/standalone/result_costs.h"
 #include "worker/standalone/results_folder.h"
 #include "worker/standalone/train_folder.h"
 #include "worker/standalone/train_plan.h"
@@ -38,6 +39,7 @@ class TrainJob {
   const ArtifactFolder& artifacts_;
   Trainer& trainer_;
   const Clock& clock_;
+  ResultCosts costs_;
   ResultsFolder results_;
 };
 

@@ -115,7 +115,7 @@ class TrainJobTest : public ::testing::Test {
   FakeClock clock_;
   FakeTrainerOptions options_;
   bool unseal_ = false;
-  const TrainPlan plan_ = PlanOf(SmallJob());
+  TrainPlan plan_ = PlanOf(SmallJob());
   const std::filesystem::path path_ = FreshFolder();
   std::vector<TaskDescription> tasks_;
 };
@@ -239,6 +239,40 @@ TEST_F(TrainJobTest, AFailedTaskIsReportedAndTheOthersGoOn) {
   // The same again would come to the same: nothing is tried.
   EXPECT_EQ(*Run(path_), JobState::kFailed);
   EXPECT_TRUE(tasks_.empty());
+}
+
+constexpr char kWholeJob[] = R"({"data": {"set": "synthetic"},
+  "candidates": {"deepreduce": [{"backbone": "resnet18@2", "max_culled": 1,
+                                 "channel_scales": [1]}]},
+  "stages": {"pretrain": {"epochs": 2}}})";
+
+TEST_F(TrainJobTest, NetworksThatAreTrainedWholeLearnFromTheirTeacher) {
+  plan_ = PlanOf(kWholeJob);
+  const auto state = Run(path_);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(*state, JobState::kFinished);
+  ASSERT_GE(tasks_.size(), 2u);
+  EXPECT_TRUE(tasks_[0].teacher_network.empty());
+  EXPECT_EQ(tasks_[1].teacher_network, plan_.candidates[0].network);
+  EXPECT_TRUE(tasks_[1].teacher);
+  EXPECT_EQ(tasks_[1].budgets, std::vector<int64_t>{plan_.candidates[1].relus});
+  const v1::TrainResults document = ResultsIn(path_);
+  EXPECT_EQ(document.results_size(), static_cast<int>(tasks_.size()) - 1);
+  for (const v1::Result& result : document.results()) {
+    EXPECT_EQ(result.relus(), result.budget());
+    EXPECT_FALSE(result.seeds().has_linearize());
+  }
+  EXPECT_EQ(document.candidates(1).role(), "whole");
+  EXPECT_EQ(document.candidates(1).teacher(), 1);
+}
+
+TEST_F(TrainJobTest, WithoutItsTeacherNothingLearns) {
+  plan_ = PlanOf(kWholeJob);
+  options_.fail_stage = Stage::kPretrain;
+  options_.fail_kind = FailureKind::kDiverged;
+  EXPECT_EQ(*Run(path_), JobState::kFailed);
+  EXPECT_THAT(tasks_, SizeIs(1));
+  EXPECT_EQ(StateOfTask(ResultsIn(path_), 1, 0), "CANCELLED");
 }
 
 TEST_F(TrainJobTest, ErrorsThatMayPassAreTriedAsOftenAsTheJobAllows) {

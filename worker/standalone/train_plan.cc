@@ -21,11 +21,8 @@ void AddTask(TrainPlan& plan, Stage stage, int64_t budget) {
   task.candidate = plan.candidates.size() - 1;
   task.stage = stage;
   task.budget = budget;
-  if (stage == Stage::kFineTune) {
-    // Every Candidate so far has two Tasks that end in no Result.
-    task.result =
-        ResultId{static_cast<int64_t>(plan.tasks.size() - 2 * plan.candidates.size()) + 1};
-  }
+  const bool ends_in_result = stage == Stage::kFineTune || candidate.role == CandidateRole::kWhole;
+  if (ends_in_result) task.result = ResultId{++plan.results};
   task.seed = TaskSeed(plan.spec.seed, stage, candidate.network_hash, candidate.replicate);
   candidate.tasks.push_back(plan.tasks.size());
   plan.tasks.push_back(task);
@@ -44,8 +41,14 @@ void AddCandidate(TrainPlan& plan, const ProposedNetwork& network, int64_t repli
   candidate.parameters = network.counts.parameters;
   candidate.budgets = network.budgets;
   candidate.origin = network.origin;
+  candidate.role = network.role;
+  if (network.teacher >= 0) {
+    candidate.teacher =
+        static_cast<size_t>(network.teacher * plan.spec.candidates.replicates + replicate);
+  }
   plan.candidates.push_back(std::move(candidate));
   AddTask(plan, Stage::kPretrain, 0);
+  if (network.role != CandidateRole::kSearch) return;
   AddTask(plan, Stage::kLinearize, 0);
   for (const int64_t budget : network.budgets) AddTask(plan, Stage::kFineTune, budget);
 }
@@ -63,8 +66,10 @@ void RefuseWhatNeedsACoordinator(const JobSpec& spec, FieldErrors& errors) {
     errors.Add(absl::StrCat("candidates.deepreshape[", i, "].order_from_job"), absl::StrCat(job),
                without);
   }
-  if (!spec.candidates.deepreduce.empty()) {
-    errors.Add("candidates.deepreduce", absl::StrCat(spec.candidates.deepreduce.size(), " entries"),
+  for (size_t i = 0; i < spec.candidates.deepreduce.size(); ++i) {
+    const int64_t job = spec.candidates.deepreduce[i].order_from_job;
+    if (job == 0) continue;
+    errors.Add(absl::StrCat("candidates.deepreduce[", i, "].order_from_job"), absl::StrCat(job),
                without);
   }
 }

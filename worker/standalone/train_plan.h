@@ -5,12 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/ids.h"
 #include "search/job.h"
+#include "search/views.h"
 
 namespace reluscape {
 
@@ -19,7 +21,7 @@ struct PlannedTask {
   size_t candidate = 0;  // index into TrainPlan::candidates
   Stage stage = Stage::kPretrain;
   int64_t budget = 0;  // fine-tune only
-  ResultId result;     // fine-tune only: from 1, whichever Results there are in the end
+  ResultId result;     // of a Task that ends in one: from 1, whichever there are in the end
   uint64_t seed = 0;
 };
 
@@ -35,7 +37,10 @@ struct PlannedCandidate {
   int64_t parameters = 0;
   std::vector<int64_t> budgets;  // largest first
   std::string origin;            // named, or by which generator
-  std::vector<size_t> tasks;     // indices into TrainPlan::tasks: pretrain, linearize, fine-tunes
+  CandidateRole role = CandidateRole::kSearch;
+  std::optional<size_t> teacher;  // index of an earlier Candidate, whose pretrain it waits for
+  // Indices into TrainPlan::tasks: pretrain; of kSearch also linearize and fine-tunes.
+  std::vector<size_t> tasks;
 };
 
 struct TrainPlan {
@@ -45,6 +50,7 @@ struct TrainPlan {
   uint64_t split_seed = 0;
   std::vector<PlannedCandidate> candidates;
   std::vector<PlannedTask> tasks;
+  int64_t results = 0;             // Tasks that end in one
   std::vector<std::string> notes;  // what was left out or merged, and why
 
   // SHA-256 of everything that gives Tasks their numbers and seeds.

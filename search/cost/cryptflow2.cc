@@ -99,10 +99,15 @@ absl::StatusOr<Estimate> Cryptflow2::Price(const PricedNetwork& network,
                           "10 us per ReLU of one public log, whose machine is not known"));
   FinishOnePhase(costs, network, setting, estimate);
   estimate.notes.emplace_back("flights are a lower bound: implementations use more");
-  SetBands({}, {.low = 0.5, .high = 3.3},
-           "no calibrated machine: re-runs of SCI_HE took 1.6 to 3.3 times the printed seconds; "
-           "ReLU bytes within 5 %",
-           estimate);
+  BandFactors band = {.low = 0.5, .high = 3.3};
+  std::string reason =
+      "no calibrated machine: re-runs of SCI_HE took 1.6 to 3.3 times the printed seconds; ReLU "
+      "bytes within 5 %";
+  if (he && !layers.power_of_two_widths) {
+    band.Widen(0.84, 1.16);
+    reason += "; extrapolated: channel counts that are no powers of two, 16 % more";
+  }
+  SetBands({}, band, std::move(reason), estimate);
   SetServiceView(setting, estimate);
   return estimate;
 }

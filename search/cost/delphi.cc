@@ -251,6 +251,12 @@ bool IsReferenceMachine(HardwareProfile profile) {
   return profile == **reference;
 }
 
+// Client and server, or the one machine that is both.
+std::vector<const HardwareProfile*> MachinesOf(const Setting& setting) {
+  if (setting.client == setting.server) return {&setting.client};
+  return {&setting.client, &setting.server};
+}
+
 void SetDelphiBands(const Job& job, Estimate& estimate) {
   BandFactors offline = {.low = 0.95, .high = 1.05};
   BandFactors online = {.low = 0.92, .high = 1.08};
@@ -263,7 +269,7 @@ void SetDelphiBands(const Job& job, Estimate& estimate) {
         "composed of terms, without OT: on the artifact's loopback runs 6 to 13 % low offline and "
         "about 30 % low online";
   }
-  for (const HardwareProfile* profile : {&setting.client, &setting.server}) {
+  for (const HardwareProfile* profile : MachinesOf(setting)) {
     if (profile->status == "measured") continue;
     const bool calibrated = profile->status == "calibrated";
     offline.Widen(calibrated ? 0.75 : 0.5, calibrated ? 1.25 : 2);
@@ -288,7 +294,7 @@ void SetDelphiBands(const Job& job, Estimate& estimate) {
 }
 
 void AddNotes(const Job& job, Estimate& estimate) {
-  for (const HardwareProfile* profile : {&job.setting.client, &job.setting.server}) {
+  for (const HardwareProfile* profile : MachinesOf(job.setting)) {
     if (profile->gc == "lean") {
       estimate.notes.push_back(
           absl::StrCat("profile ", profile->name,

@@ -130,6 +130,8 @@ absl::StatusOr<Estimate> Spu::Price(const PricedNetwork& network, const Setting&
       "kept ReLUs are packed by public indices: the mask is known to the client, and a mask that "
       "is "
       "multiplied instead saves nothing");
+  estimate.notes.emplace_back(
+      "flights are a lower bound: those of linear layers are derived, large ReLU layers take more");
   SetBands({}, {.low = 0.5, .high = 2},
            "bytes as SPU 0.9.5 sends them; seconds of ReLUs noisy, those of linear layers missing",
            estimate);

@@ -151,9 +151,9 @@ TEST_F(HalfGatesTest, MachineTimesAreOfTheRightOrder) {
   EXPECT_GT(times->garble_s, times->evaluate_s);
 }
 
-TEST(MeasureTest, MedianIsOfOneCall) {
+TEST(MeasureTest, SecondsAreOfOneCall) {
   int calls = 0;
-  const double seconds = MedianSeconds([&calls] { ++calls; }, std::chrono::milliseconds(1));
+  const double seconds = FastestSeconds([&calls] { ++calls; }, std::chrono::milliseconds(1));
   EXPECT_GT(calls, 1000);
   EXPECT_GT(seconds, 0);
   EXPECT_LT(seconds, 1e-5);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -15,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 using Duration = std::chrono::duration<double>;
 
 constexpr Duration kGroup = std::chrono::milliseconds(1);
-constexpr size_t kMinGroups = 5;
+constexpr int kMinGroups = 5;
 // Circuits in a row, so that their tables do not all lie in the nearest cache.
 constexpr size_t kCircuits = 64;
 
@@ -29,22 +30,20 @@ absl::StatusOr<double> TransformSeconds(int64_t degree, Duration budget) {
   ASSIGN_OR_RETURN(const NegacyclicNtt ntt, NegacyclicNtt::Create(degree));
   std::vector<uint64_t> values(static_cast<size_t>(degree));
   for (size_t i = 0; i < values.size(); ++i) values[i] = i * 0x9e3779b97f4a7c15 % ntt.prime();
-  return MedianSeconds([&] { ntt.Forward(values); }, budget);
+  return FastestSeconds([&] { ntt.Forward(values); }, budget);
 }
 
 }  // namespace
 
-double MedianSeconds(const std::function<void()>& call, Duration budget) {
+double FastestSeconds(const std::function<void()>& call, Duration budget) {
   int64_t times = 1;
   while (Timed(call, times) < kGroup && times < (int64_t{1} << 30)) times *= 2;
-  std::vector<double> seconds;
+  double fastest = std::numeric_limits<double>::infinity();
   const Clock::time_point start = Clock::now();
-  while (seconds.size() < kMinGroups || Clock::now() - start < budget) {
-    seconds.push_back(Timed(call, times).count() / static_cast<double>(times));
+  for (int groups = 0; groups < kMinGroups || Clock::now() - start < budget; ++groups) {
+    fastest = std::min(fastest, Timed(call, times).count() / static_cast<double>(times));
   }
-  const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
-  std::nth_element(seconds.begin(), middle, seconds.end());
-  return *middle;
+  return fastest;
 }
 
 absl::StatusOr<MachineTimes> MeasureMachine(Duration budget) {
@@ -56,7 +55,7 @@ absl::StatusOr<MachineTimes> MeasureMachine(Duration budget) {
   const Circuit circuit = ReluCircuit();
   std::vector<GarbledCircuit> garbled(kCircuits);
   size_t next = 0;
-  times.garble_s = MedianSeconds(
+  times.garble_s = FastestSeconds(
       [&] {
         Garble(circuit, next, garbled[next]);
         next = (next + 1) % kCircuits;
@@ -68,7 +67,7 @@ absl::StatusOr<MachineTimes> MeasureMachine(Duration budget) {
     labels[i].assign(garbled[i].zeros.begin(), garbled[i].zeros.begin() + circuit.inputs);
   }
   next = 0;
-  times.evaluate_s = MedianSeconds(
+  times.evaluate_s = FastestSeconds(
       [&] {
         EvaluateGarbled(circuit, garbled[next].table, labels[next]);
         next = (next + 1) % kCircuits;

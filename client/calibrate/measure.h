@@ -17,9 +17,10 @@ struct MachineTimes {
   double evaluate_s = 0;
 };
 
-// The median seconds of one call: calls are timed in groups of at least a millisecond until
-// `budget` is used up, at least five of them.
-double MedianSeconds(const std::function<void()>& call, std::chrono::duration<double> budget);
+// Seconds of one call: calls are timed in groups of at least a millisecond until `budget` is used
+// up, at least five of them. The fastest group counts, since whatever else the machine does only
+// makes the others slower.
+double FastestSeconds(const std::function<void()>& call, std::chrono::duration<double> budget);
 
 // Uses about four times `budget`. UNIMPLEMENTED where the processor has no AES instructions.
 absl::StatusOr<MachineTimes> MeasureMachine(std::chrono::duration<double> budget);

@@ -125,6 +125,9 @@ void AddEstimate(CLI::App& app, EstimateOptions& options) {
   AddCkks(*estimate, options);
   AddService(*estimate, options);
   AddOutput(*estimate, options);
+  estimate->parse_complete_callback([&options] {
+    if (options.networks.empty() && !options.list) throw CLI::RequiredError("NETWORK");
+  });
 }
 
 }  // namespace reluscape

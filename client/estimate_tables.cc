@@ -16,11 +16,10 @@ using Rows = std::vector<std::vector<std::string>>;
 constexpr char kNone[] = "-";
 
 // Three significant digits, as seconds.
-std::string Rounded(double value) { return Seconds(value); }
+std::string Rounded(double value) { return value == 0 ? "0" : Seconds(value); }
 
 std::string Mega(const std::optional<int64_t>& bytes) {
-  if (!bytes) return kNone;
-  return *bytes == 0 ? "0" : Rounded(static_cast<double>(*bytes) / 1e6);
+  return bytes ? Rounded(static_cast<double>(*bytes) / 1e6) : kNone;
 }
 
 std::string Giga(int64_t bytes) {
@@ -155,11 +154,14 @@ Rows BreakdownRows(const Estimate& estimate) {
     rows.push_back({absl::StrCat(TermLabel(name), ", s"), TermCell(offline), TermCell(online),
                     sum(offline, online)});
   }
-  rows.push_back({"total, s", Bound(OfflineSeconds(estimate), IsLowerBound(estimate.offline)),
-                  Bound(OnlineSeconds(estimate), IsLowerBound(estimate.online)),
-                  Bound(TotalSeconds(estimate), IsLowerBound(estimate))});
-  rows.push_back({"expected, s", BandText(estimate.offline_band), BandText(estimate.online_band),
-                  BandText(estimate.total_band)});
+  const bool one_phase = estimate.offline.terms.empty();
+  rows.push_back(
+      {"total, s",
+       one_phase ? kNone : Bound(OfflineSeconds(estimate), IsLowerBound(estimate.offline)),
+       Bound(OnlineSeconds(estimate), IsLowerBound(estimate.online)),
+       Bound(TotalSeconds(estimate), IsLowerBound(estimate))});
+  rows.push_back({"expected, s", one_phase ? kNone : BandText(estimate.offline_band),
+                  BandText(estimate.online_band), BandText(estimate.total_band)});
   const Traffic& offline = estimate.offline.bytes;
   const Traffic& online = estimate.online.bytes;
   const auto both = [](const std::optional<int64_t>& a, const std::optional<int64_t>& b) {

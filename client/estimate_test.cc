@@ -216,6 +216,27 @@ TEST(EstimateTest, OneComparisonNeverMixesDelphisTwoModels) {
   }
 }
 
+// private_inference_cost.md, section 10 (a), by the networks' names.
+TEST(EstimateTest, TheArtifactsNetworksLieInTheirBandsOnLoopback) {
+  struct Row {
+    const char* name;
+    int64_t relus, multiplications, key_switches;
+    double offline_s, online_s;  // measured
+  };
+  const Row rows[] = {{"delphi-resnet32", 303'104, 11'954, 2'491, 58.40, 8.18},
+                      {"delphi-resnet18", 557'056, 88'132, 19'140, 332.05, 14.11}};
+  for (const Row& row : rows) {
+    const nlohmann::json document =
+        Document({.networks = {row.name}, .classes = 10, .link = "loopback"});
+    EXPECT_EQ(document["relus"], row.relus);
+    EXPECT_EQ(document["he"]["plaintext_multiplications"], row.multiplications);
+    EXPECT_EQ(document["he"]["key_switches"], row.key_switches);
+    EXPECT_NEAR(document["offline_s"].get<double>(), row.offline_s, 0.05 * row.offline_s);
+    EXPECT_NEAR(document["online_s"].get<double>(), row.online_s, 0.08 * row.online_s);
+    EXPECT_EQ(document["lower_bound"], false);
+  }
+}
+
 TEST(EstimateTest, PapersNumberStandsBesideTheTotal) {
   const nlohmann::json document =
       Document({.networks = {"resnet18@16"}, .relus = 10'000, .papers = true});

@@ -61,7 +61,7 @@ NonlinearLayer MaxPoolLayerOf(const Op& op, int index) {
   const int64_t window = op.kernel * op.kernel;
   NonlinearLayer layer = {.name = op.name, .op = index, .kind = NonlinearKind::kMaxPool};
   layer.units = (window - 1) * op.output.channels * op.output.height * op.output.width;
-  layer.depth = std::bit_width(static_cast<uint64_t>(window - 1));
+  layer.depth = static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(window - 1)));
   return layer;
 }
 

@@ -7,7 +7,9 @@ namespace {
 
 constexpr int64_t kRadixBits = 4;
 
-int64_t CeilLog2(int64_t value) { return std::bit_width(static_cast<uint64_t>(value - 1)); }
+int64_t CeilLog2(int64_t value) {
+  return static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(value - 1)));
+}
 
 }  // namespace
 

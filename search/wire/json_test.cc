@@ -68,14 +68,15 @@ INSTANTIATE_TEST_SUITE_P(
                 "stages.pretrain.schedule: found \"linear\"; allowed: constant, cosine, one_cycle, "
                 "steps"},
         BadText{"EnumByNumber", R"({"stages": {"pretrain": {"schedule": 2}}})",
-                "stages.pretrain.schedule: found 2; allowed: constant, cosine, one_cycle, steps"},
+                "stages.pretrain.schedule: found 2; allowed: constant, cosine, one_cycle, "
+                "cosine_epochs, steps"},
         BadText{"UnspecifiedEnum",
                 R"({"stages": {"pretrain": {"schedule": "schedule_unspecified"}}})",
                 "stages.pretrain.schedule: found \"schedule_unspecified\"; allowed: constant, "
-                "cosine, one_cycle, steps"},
+                "cosine, one_cycle, cosine_epochs, steps"},
         BadText{"MisspelledField", R"({"limits": {"max_atempts": 2}})",
                 "limits.max_atempts: found an unknown field; allowed: max_attempts (did you mean "
-                "that?), or another of: max_attempts, max_macs, max_parameters"},
+                "that?), or another of: max_attempts, max_macs, max_parameters, costs"},
         BadText{"UnknownField", R"({"limits": {"colour": 2}})",
                 "limits.colour: found an unknown field; allowed: max_attempts, max_macs, "
                 "max_parameters"},

@@ -66,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "candidates.deepreshape[1].max_multiplier: found \"x\"; allowed: an integer"},
         BadText{"UnknownEnumName", R"({"stages": {"pretrain": {"schedule": "linear"}}})",
                 "stages.pretrain.schedule: found \"linear\"; allowed: constant, cosine, one_cycle, "
-                "steps"},
+                "cosine_epochs, steps"},
         BadText{"EnumByNumber", R"({"stages": {"pretrain": {"schedule": 2}}})",
                 "stages.pretrain.schedule: found 2; allowed: constant, cosine, one_cycle, "
                 "cosine_epochs, steps"},
@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "that?), or another of: max_attempts, max_macs, max_parameters, costs"},
         BadText{"UnknownField", R"({"limits": {"colour": 2}})",
                 "limits.colour: found an unknown field; allowed: max_attempts, max_macs, "
-                "max_parameters"},
+                "max_parameters, costs"},
         BadText{"RepeatedKey", R"({"seed": 1, "seed": 2})",
                 "seed: found the same key again; allowed: each key once"},
         BadText{"NotAnObject", "[1]", "job: found a list; allowed: an object"},

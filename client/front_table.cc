@@ -27,6 +27,19 @@ std::set<std::string> LatencyModels(const Group& results) {
   return models;
 }
 
+// The Job's objectives that are costs ("cheetah.online_s@wan"): each gets a column. The other costs
+// of a Result, about a hundred, stand in the JSON form and in the database.
+std::vector<std::string> CostObjectives(const v1::Front& front) {
+  std::vector<std::string> metrics;
+  for (const std::string& objective : front.objectives()) {
+    const bool priced =
+        std::any_of(front.results().begin(), front.results().end(),
+                    [&](const v1::Result& result) { return result.costs().contains(objective); });
+    if (priced) metrics.push_back(objective);
+  }
+  return metrics;
+}
+
 bool Unsealed(const Group& results) {
   return std::any_of(results.begin(), results.end(),
                      [](const v1::Result* result) { return result->has_accuracy_test(); });
@@ -99,7 +112,29 @@ std::string Heading(const v1::Job& job, const v1::Front& front, const Group& gro
   return text;
 }
 
-std::string GroupTable(const Group& group) {
+// A lower bound is marked as such, a missing value by a dash.
+std::string CostText(const v1::Result& result, const std::string& metric) {
+  const auto found = result.costs().find(metric);
+  if (found == result.costs().end()) return "-";
+  const bool seconds = metric.find("_s@") != std::string::npos || metric.ends_with("_s") ||
+                       metric.find(".seconds") != std::string::npos;
+  const double value = found->second.value();
+  return absl::StrCat(found->second.lower_bound() ? ">= " : "",
+                      seconds ? Seconds(value) : ExactNumber(value));
+}
+
+// Why Results cannot be on the front whatever their numbers are; empty where nothing hinders any.
+std::string OffFrontText(const Group& group) {
+  std::string text;
+  for (const v1::Result* result : group) {
+    if (result->off_front().empty() || result->off_front() == "dominated") continue;
+    absl::StrAppend(&text, "result ", result->result(),
+                    " is off the front: ", Printable(result->off_front()), "\n");
+  }
+  return text;
+}
+
+std::string GroupTable(const Group& group, const std::vector<std::string>& costs) {
   const std::set<std::string> models = LatencyModels(group);
   const bool unsealed = Unsealed(group);
   std::vector<TextTable::Column> columns = {
@@ -114,6 +149,7 @@ std::string GroupTable(const Group& group) {
   for (const std::string& model : models) {
     columns.push_back({absl::StrCat(model, " s"), true});
   }
+  for (const std::string& metric : costs) columns.push_back({metric, true});
   TextTable table(columns);
   int64_t rank = 0;
   for (const v1::Result* result : group) {
@@ -134,6 +170,7 @@ std::string GroupTable(const Group& group) {
       const auto found = result->latency().find(model);
       row.push_back(found == result->latency().end() ? "-" : Seconds(found->second));
     }
+    for (const std::string& metric : costs) row.push_back(CostText(*result, metric));
     table.AddRow(row);
   }
   return table.ToString();
@@ -142,9 +179,11 @@ std::string GroupTable(const Group& group) {
 }  // namespace
 
 std::string FrontText(const v1::Job& job, const v1::Front& front) {
+  const std::vector<std::string> costs = CostObjectives(front);
   std::vector<std::string> parts;
   for (const Group& group : Groups(front)) {
-    parts.push_back(absl::StrCat(Heading(job, front, group), "\n", GroupTable(group)));
+    parts.push_back(absl::StrCat(Heading(job, front, group), "\n", GroupTable(group, costs),
+                                 OffFrontText(group)));
   }
   if (parts.empty()) {
     return absl::StrCat(JobTitle(job), " (", job.state(), ") has no result yet\n");
@@ -178,8 +217,11 @@ std::string FrontCsv(const v1::Front& front) {
   for (const std::string& model : models) {
     header.push_back(absl::StrCat("latency_", model, "_s"));
   }
-  for (const char* name : {"on_front", "seed_pretrain", "seed_linearize", "seed_fine_tune",
-                           "seed_split", "recipe", "data_hash", "split_hash", "origin"}) {
+  const std::vector<std::string> costs = CostObjectives(front);
+  header.insert(header.end(), costs.begin(), costs.end());
+  for (const char* name :
+       {"on_front", "seed_pretrain", "seed_linearize", "seed_fine_tune", "seed_split", "recipe",
+        "data_hash", "split_hash", "origin", "off_front"}) {
     header.emplace_back(name);
   }
   std::string text = CsvRecord(header);
@@ -206,13 +248,17 @@ std::string FrontCsv(const v1::Front& front) {
         const auto found = result->latency().find(model);
         row.push_back(found == result->latency().end() ? "" : ExactNumber(found->second));
       }
+      for (const std::string& metric : costs) {
+        const auto found = result->costs().find(metric);
+        row.push_back(found == result->costs().end() ? "" : ExactNumber(found->second.value()));
+      }
       row.insert(row.end(),
                  {result->on_front() ? "true" : "false", absl::StrCat(result->seeds().pretrain()),
                   result->seeds().has_linearize() ? absl::StrCat(result->seeds().linearize()) : "",
                   result->seeds().has_fine_tune() ? absl::StrCat(result->seeds().fine_tune()) : "",
                   absl::StrCat(result->seeds().split()), result->recipe(),
                   result->measurement().data_hash(), result->measurement().split_hash(),
-                  result->origin()});
+                  result->origin(), result->off_front()});
       text += CsvRecord(row);
     }
   }

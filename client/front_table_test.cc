@@ -63,6 +63,35 @@ std::vector<std::string> RowOf(const std::string& text, const std::string& rank)
   return {};
 }
 
+TEST(FrontTableTest, CostsThatAreObjectivesGetAColumn) {
+  v1::Front front;
+  front.add_objectives("relus");
+  front.add_objectives("cheetah.online_s@wan");
+  front.add_objectives("latency.delphi_online");
+  v1::Result& cheap = AddResult(front, 1, 1000, 0.5);
+  (*cheap.mutable_costs())["cheetah.online_s@wan"].set_value(1.25);
+  (*cheap.mutable_costs())["cheetah.total_s@wan"].set_value(77);
+  v1::Result& dear = AddResult(front, 2, 2000, 0.6);
+  (*dear.mutable_costs())["cheetah.online_s@wan"].set_value(2.5);
+  (*dear.mutable_costs())["cheetah.online_s@wan"].set_lower_bound(true);
+  dear.set_off_front("cheetah.online_s@wan is 2.5; allowed: <= 2");
+  AddResult(front, 3, 3000, 0.4).set_off_front("dominated");
+
+  const std::string text = FrontText(FinishedJob(), front);
+  EXPECT_THAT(text, HasSubstr("  cheetah.online_s@wan\n"));
+  EXPECT_THAT(text, Not(HasSubstr("total_s")));
+  EXPECT_EQ(RowOf(text, "1").back(), "1.25");
+  EXPECT_THAT(text, HasSubstr(">= 2.50\n"));
+  EXPECT_EQ(RowOf(text, "3").back(), "-");
+  EXPECT_THAT(text, HasSubstr("result 2 is off the front: cheetah.online_s@wan is 2.5"));
+  EXPECT_THAT(text, Not(HasSubstr("dominated")));
+
+  const std::vector<std::string> csv = Lines(FrontCsv(front));
+  EXPECT_THAT(csv[0], HasSubstr("latency_delphi_online_s,cheetah.online_s@wan,on_front"));
+  EXPECT_THAT(csv[1], HasSubstr(",1.25,false,"));
+  EXPECT_THAT(csv[3], HasSubstr(",,false,"));
+}
+
 TEST(FrontTableTest, RanksByRelusAndMarksTheFront) {
   v1::Front front;
   front.add_objectives("relus");
@@ -137,11 +166,11 @@ TEST(FrontTableTest, CsvCarriesEveryNumberUnrounded) {
             "rank,result,candidate,name,network,budget,relus,relus_with_stem,macs,parameters,"
             "accuracy_validation,accuracy_soft,accuracy_trimmed,latency_delphi_online_s,on_front,"
             "seed_pretrain,seed_linearize,seed_fine_tune,seed_split,recipe,data_hash,split_hash,"
-            "origin");
+            "origin,off_front");
   EXPECT_EQ(records[1],
             "1,12,7,\"a,b\",basic:side=32,4096,4096,8192,2345678,46000,0.8123456789,0.75,0.125,"
             "0.033024,true,0,,,9007199254740991,aaaabbbbcccc,d1d1d1d1d1d1d1d1,5555555555555555,"
-            "\"deepreshape, order 3,2,4,1 (given)\"");
+            "\"deepreshape, order 3,2,4,1 (given)\",");
   EXPECT_EQ(records[2], "");
 }
 

@@ -105,9 +105,8 @@ CostRow ResultPricer::RowOf(PricedMetric& metric, const MetricPrice& price) {
   if (known == metric.by_note.end()) {
     CostOrigin origin = metric.origin;
     origin.note = std::string(price.note);
-    known =
-        metric.by_note.emplace(origin.note, std::make_shared<const CostOrigin>(std::move(origin)))
-            .first;
+    auto shared = std::make_shared<const CostOrigin>(std::move(origin));
+    known = metric.by_note.emplace(shared->note, shared).first;
   }
   return {.origin = known->second, .value = price.value, .is_lower_bound = price.is_lower_bound};
 }

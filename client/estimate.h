@@ -12,6 +12,8 @@
 #include "client/estimate_skips.h"
 #include "client/paper_table.h"
 
+#include "search/cost/metric.h"
+
 namespace reluscape {
 
 struct EstimateOptions {
@@ -25,8 +27,8 @@ struct EstimateOptions {
   std::vector<std::string> protocols = {};  // names, or "all"; empty: delphi_server_garbler, with
                                             // `compare` all
   std::string link = "artifact_1000";       // a name, UP/DOWN/RTT or a JSON file
-  std::string client = "epyc_7502";         // a name or a JSON file
-  std::string server = "epyc_7502";
+  std::string client = kDefaultMachine;     // a name or a JSON file
+  std::string server = kDefaultMachine;
   std::optional<int64_t> he_threads = {};  // of the server, in place of the profile's
   std::optional<int64_t> gc_threads = {};  // of both sides
   int64_t ring_bits = 37;

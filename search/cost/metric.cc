@@ -126,13 +126,11 @@ std::string MetricCatalog::ProtocolNames() const {
 
 absl::StatusOr<MetricSource> MetricCatalog::MakeSource(const Protocol& protocol,
                                                        const std::string& setting) const {
-  const std::string name = protocol.model->Name();
-  const bool ckks = name == kCkks;
-  const char* machine = name.starts_with("delphi") ? kDelphiMachine : kOtMachine;
+  const bool ckks = protocol.model->Name() == kCkks;
   MetricSource source;
   source.model = protocol.model;
   source.version = protocol.model->Version();
-  ASSIGN_OR_RETURN(source.setting.client, FindHardware(machine));
+  ASSIGN_OR_RETURN(source.setting.client, FindHardware(kDefaultMachine));
   source.setting.server = source.setting.client;
   ASSIGN_OR_RETURN(source.setting.link, ParseLink(ckks ? "loopback" : setting));
   if (ckks) source.setting.ckks.preset = setting;

@@ -12,9 +12,8 @@
 // setting: a link (search/cost/link.h), or for ckks a preset. Left out it is kDefaultLink or
 // kDefaultPreset; the canonical form, which is the one that is stored, always names it.
 //
-// Machines: both sides have the machine on which the protocol's constants were measured, so that
-// a metric compares networks and protocols and not machines: kDelphiMachine for protocols with
-// garbled circuits, kOtMachine for the others. Everything else of Setting has its default.
+// Machines: both sides are kDefaultMachine, as in `reluscape estimate`, so that one comparison is
+// of one machine. Everything else of Setting has its default.
 
 #include <optional>
 #include <string>
@@ -29,8 +28,7 @@ namespace reluscape {
 
 inline constexpr char kDefaultLink[] = "lan";
 inline constexpr char kDefaultPreset[] = "mpcnn_cpu";
-inline constexpr char kDelphiMachine[] = "epyc_7502";
-inline constexpr char kOtMachine[] = "cheetah_server";
+inline constexpr char kDefaultMachine[] = "epyc_7502";
 
 struct CostMetric {
   std::string protocol;

@@ -98,13 +98,14 @@ TEST(MetricTest, SourceNamesVersionAndProfile) {
   EXPECT_FALSE(BuiltInMetrics().SourceOf({"teleport", "online_s", "wan"}).ok());
 }
 
-TEST(MetricTest, ProfileChangesWithTheLinkAndTheProtocolsMachine) {
+TEST(MetricTest, ProfileIsThatOfLinkAndMachine) {
   const auto profile = [](const char* text) {
     return BuiltInMetrics().SourceOf(*BuiltInMetrics().Parse(text))->profile;
   };
   EXPECT_EQ(profile("cheetah.online_s@wan"), profile("cheetah.total_s@wan"));
   EXPECT_NE(profile("cheetah.online_s@wan"), profile("cheetah.online_s@lan"));
-  EXPECT_NE(profile("cheetah.online_s@wan"), profile("delphi_server_garbler.online_s@wan"));
+  EXPECT_EQ(profile("cheetah.online_s@wan"), profile("delphi_server_garbler.online_s@wan"));
+  EXPECT_NE(profile("cheetah.online_s@lan"), profile("ckks.seconds@mpcnn_cpu"));
 }
 
 TEST(MetricTest, CatalogTakesAnyProtocols) {

@@ -11,7 +11,6 @@
 #include "absl/status/status.h"
 #include "client/estimate_skips.h"
 #include "client/paper_table.h"
-
 #include "search/cost/metric.h"
 
 namespace reluscape {

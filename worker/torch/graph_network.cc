@@ -128,7 +128,7 @@ void GraphNetwork::ListTensors() {
     };
     list(".weight", layer.weight, weights_);
     list(".bias", layer.bias, weights_);
-    list(".dirac_a", layer.dirac_a, weights_);
+    list(kDiracIdentitySuffix, layer.dirac_a, weights_);
     list(".dirac_b", layer.dirac_b, weights_);
     list(".running_mean", layer.running_mean, statistics_);
     list(".running_var", layer.running_variance, statistics_);

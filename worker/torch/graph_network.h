@@ -16,6 +16,9 @@
 
 namespace reluscape {
 
+// Behind the name of a Dirac convolution: the factors of its identity, one per output channel.
+inline constexpr char kDiracIdentitySuffix[] = ".dirac_a";
+
 struct NamedTensor {
   std::string name;
   at::Tensor tensor;

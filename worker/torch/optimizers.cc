@@ -5,6 +5,7 @@
 #include <ATen/ops/_fused_sgd.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace reluscape {
@@ -33,8 +34,11 @@ std::vector<at::Tensor> TakeGradients(const std::vector<at::Tensor>& parameters)
 SgdOptimizer::SgdOptimizer(const std::vector<NamedTensor>& parameters, const SgdSettings& settings)
     : settings_(settings), groups_(2) {
   const c10::NoGradGuard no_grad;
+  const bool dirac = std::any_of(
+      parameters.begin(), parameters.end(),
+      [](const NamedTensor& parameter) { return parameter.name.ends_with(kDiracIdentitySuffix); });
   groups_[0].weight_decay = settings.weight_decay;
-  groups_[1].weight_decay = settings.decay_one_dimensional ? settings.weight_decay : 0;
+  groups_[1].weight_decay = settings.decay_one_dimensional && !dirac ? settings.weight_decay : 0;
   for (const NamedTensor& parameter : parameters) {
     Group& group = groups_[parameter.tensor.dim() > 1 ? 0 : 1];
     group.parameters.push_back(parameter.tensor);

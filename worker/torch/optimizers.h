@@ -15,6 +15,10 @@ namespace reluscape {
 
 // v = momentum * v + g + weight_decay * w;  w -= rate * v  (w -= rate * (g + momentum * v) with
 // Nesterov), as torch::optim::SGD.
+//
+// In a network with Dirac convolutions weight decay never acts on one-dimensional parameters,
+// whatever the settings say: it would pull the identity out of the filters (DiracNets, public
+// code).
 class SgdOptimizer {
  public:
   // Trains `parameters`, which keep their memory as long as this object lives.

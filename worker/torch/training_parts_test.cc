@@ -65,6 +65,25 @@ at::Tensor GradientAt(int step, at::IntArrayRef sizes) {
   return torch::randn(sizes);
 }
 
+TEST(SgdOptimizerTest, ADiracNetworkDecaysNoOneDimensionalParameter) {
+  SgdSettings settings{.momentum = 0, .weight_decay = 0.1};
+  settings.decay_one_dimensional = true;
+  const auto after_a_step = [&](const std::vector<std::string>& names) {
+    std::vector<NamedTensor> parameters = {{"conv.weight", torch::ones({2, 2})}};
+    for (const std::string& name : names) parameters.push_back({name, torch::ones({2})});
+    SgdOptimizer(parameters, settings).Step(/*learning_rate=*/1);  // all gradients are 0
+    std::vector<double> values;
+    for (const NamedTensor& parameter : parameters) {
+      values.push_back(parameter.tensor.flatten()[0].item<double>());
+    }
+    return values;
+  };
+  const auto near = [](double value) { return testing::DoubleNear(value, 1e-6); };
+  EXPECT_THAT(after_a_step({"bn.weight"}), testing::ElementsAre(near(0.9), near(0.9)));
+  EXPECT_THAT(after_a_step({"bn.weight", "conv.dirac_a", "conv.dirac_b"}),
+              testing::ElementsAre(near(0.9), near(1), near(1), near(1)));
+}
+
 TEST(SgdOptimizerTest, FollowsTheFormula) {
   for (const bool nesterov : {false, true}) {
     SgdSettings settings{.momentum = 0.9, .nesterov = nesterov, .weight_decay = 0.1};

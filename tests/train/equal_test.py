@@ -24,6 +24,9 @@ SAME = ("name", "network", "network_hash", "budget", "relus", "relus_with_stem",
 
 
 def essence(results):
+    # Programs of one build folder may come from different commits after a partial build.
+    for result in results:
+        result["measurement"].pop("build_commit")
     return sorted(({key: result[key] for key in SAME} for result in results),
                   key=lambda result: (result["name"], result["seeds"]["pretrain"],
                                       result["budget"]))

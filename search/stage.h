@@ -85,6 +85,13 @@ enum class MaskShape {
   kChannel,  // all units of a channel of an activation layer
 };
 
+// In what numbers the forward pass is computed. Weights, gradients of weights, optimizers, losses
+// and batch-norm statistics are float32 always.
+enum class Precision {
+  kFloat32,
+  kBfloat16,  // convolutions and linear layers in bfloat16 (autocast)
+};
+
 enum class LambdaSchedule {
   kGrowing,  // by the factors per stalled epoch, per epoch and per step
   kPlanned,  // fed back from how the count follows a planned curve
@@ -130,14 +137,22 @@ struct LinearizeSettings {
   friend bool operator==(const LinearizeSettings&, const LinearizeSettings&) = default;
 };
 
-// Applied to every training batch, in this order: zero padding and random crop back to the input
-// side, horizontal flip with probability 1/2, then normalisation (SNL public code: padding 4).
+// Applied to every training batch of every stage, in this order: zero padding and random crop back
+// to the input side, horizontal flip with probability 1/2, normalisation (SNL public code: padding
+// 4), cutout, mixup.
 struct AugmentationSettings {
   int64_t crop_padding = 4;
   bool flip = true;
   // With `flip`: each image is flipped at random once and from then on in every other epoch
   // (airbench, arXiv 2404.00498), not at random every time.
   bool alternating_flip = false;
+  // Side of a square around a random pixel whose part within the image becomes the mean colour, in
+  // pixels; 0 = none (DeVries and Taylor, arXiv 1708.04552: 16 on CIFAR-10).
+  int64_t cutout = 0;
+  // Each image is mixed with another of its batch, and the labels' losses with it: the share, one
+  // per batch, is drawn from Beta(mixup, mixup); 0 = none (Zhang et al., arXiv 1710.09412: 1 on
+  // CIFAR-10).
+  double mixup = 0;
 
   friend bool operator==(const AugmentationSettings&, const AugmentationSettings&) = default;
 };
@@ -154,6 +169,13 @@ struct StageSettings {
                            .step_epochs = {}};
   DistillationSettings distillation;
   AugmentationSettings augmentation;
+  Precision precision = Precision::kFloat32;
+  // The same bits in every run on the same CUDA device, for speed; a CPU gives them always, with
+  // equal numbers of threads.
+  bool deterministic = false;
+  // The teacher's outputs are kept per view of an image (crop and flip), as float16, and not
+  // computed again. A view is seen the same whether its output was kept or not.
+  bool cache_teacher_logits = false;
 
   friend bool operator==(const StageSettings&, const StageSettings&) = default;
 };

@@ -39,12 +39,17 @@ constexpr std::pair<LambdaSchedule, const char*> kLambdaSchedules[] = {
     {LambdaSchedule::kGrowing, "growing"},
     {LambdaSchedule::kPlanned, "planned"},
 };
+constexpr std::pair<Precision, const char*> kPrecisions[] = {
+    {Precision::kFloat32, "float32"},
+    {Precision::kBfloat16, "bfloat16"},
+};
 
 // The names of an enum's values.
 const auto& NamesOf(Schedule) { return kSchedules; }
 const auto& NamesOf(LinearizeMethod) { return kMethods; }
 const auto& NamesOf(MaskShape) { return kMaskShapes; }
 const auto& NamesOf(LambdaSchedule) { return kLambdaSchedules; }
+const auto& NamesOf(Precision) { return kPrecisions; }
 
 // Calls visit(name, field) for every setting: the one list that writing and reading share.
 template <typename Settings, typename Visit>
@@ -96,6 +101,11 @@ void VisitSettings(Settings& s, const Visit& visit) {
   visit("augmentation.crop_padding", s.augmentation.crop_padding);
   visit("augmentation.flip", s.augmentation.flip);
   visit("augmentation.alternating_flip", s.augmentation.alternating_flip);
+  visit("augmentation.cutout", s.augmentation.cutout);
+  visit("augmentation.mixup", s.augmentation.mixup);
+  visit("precision", s.precision);
+  visit("deterministic", s.deterministic);
+  visit("cache_teacher_logits", s.cache_teacher_logits);
 }
 
 class Writer {

@@ -163,7 +163,11 @@ StageSettings UnusualSettings() {
   s.fine_tune.schedule = Schedule::kConstant;
   s.fine_tune.step_epochs = {};
   s.distillation = {.temperature = 2, .weight = 3, .cross_entropy_weight = 0.5};
-  s.augmentation = {.crop_padding = 2, .flip = false, .alternating_flip = true};
+  s.augmentation = {
+      .crop_padding = 2, .flip = false, .alternating_flip = true, .cutout = 3, .mixup = 0.25};
+  s.precision = Precision::kBfloat16;
+  s.deterministic = true;
+  s.cache_teacher_logits = true;
   return s;
 }
 

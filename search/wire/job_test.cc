@@ -207,7 +207,18 @@ INSTANTIATE_TEST_SUITE_P(
         BadJob{"AlternatingFlip",
                R"("stages": {"augmentation": {"flip": false, "alternating_flip": true}})",
                "stages.augmentation.alternating_flip: found true; allowed: false where flip is "
-               "false"}));
+               "false"},
+        BadJob{"Cutout", R"("stages": {"augmentation": {"cutout": 257}})",
+               "stages.augmentation.cutout: found 257; allowed: 0 to 256"},
+        BadJob{"Mixup", R"("stages": {"augmentation": {"mixup": -1}})",
+               "stages.augmentation.mixup: found -1; allowed: a number from 0 to 100"},
+        BadJob{"Precision", R"("stages": {"precision": "float16"})",
+               "stages.precision: found \"float16\"; allowed: float32, bfloat16"},
+        BadJob{"LogitsOfMixedImages",
+               R"("stages": {"cache_teacher_logits": true, "augmentation": {"mixup": 1}})",
+               "stages.cache_teacher_logits: found true; allowed: false where "
+               "augmentation.cutout or augmentation.mixup is above 0 (their views are too many to "
+               "keep)"}));
 
 TEST(JobTest, SchemaAndRangesAreReportedTogetherAndEachFieldOnce) {
   EXPECT_EQ(ErrorsOf(JobWith(R"("seed": "x", "data": [], "budgets": {"relus": ["y"]},
@@ -339,7 +350,9 @@ JobSpec FullSpec() {
   spec.stages.fine_tune = {31,   32,     0.33, 0.34, true, 0.35, false, Schedule::kSteps,
                            0.36, {4, 9}, 0.37};
   spec.stages.distillation = {4.1, 4.2, 4.3};
-  spec.stages.augmentation = {5, true, true};
+  spec.stages.augmentation = {5, true, true, 8, 0.41};
+  spec.stages.precision = Precision::kBfloat16;
+  spec.stages.deterministic = true;
   spec.objectives = {"macs", "latency.delphi_online", "cheetah.online_s@wan"};
   spec.limits = {7, 8, 9, {{"cryptflow2.total_s@lan", 2.5}, {"latency.delphi_online", 1e-3}}};
   spec.seed = (uint64_t{1} << 53) - 1;

@@ -29,6 +29,10 @@ constexpr EnumName<LinearizeMethod, v1::LinearizeSpec::Method> kMethods[] = {
     {LinearizeMethod::kLayerUniform, v1::LinearizeSpec::LAYER_UNIFORM, "layer_uniform"},
     {LinearizeMethod::kRandom, v1::LinearizeSpec::RANDOM, "random"},
 };
+constexpr EnumName<Precision, v1::StagesSpec::Precision> kPrecisions[] = {
+    {Precision::kFloat32, v1::StagesSpec::FLOAT32, "float32"},
+    {Precision::kBfloat16, v1::StagesSpec::BFLOAT16, "bfloat16"},
+};
 constexpr EnumName<MaskShape, v1::LinearizeSpec::MaskShape> kMaskShapes[] = {
     {MaskShape::kPixel, v1::LinearizeSpec::PIXEL, "pixel"},
     {MaskShape::kChannel, v1::LinearizeSpec::CHANNEL, "channel"},
@@ -49,6 +53,9 @@ constexpr int64_t kMostEpochs = 100'000;
 constexpr int64_t kLargestBatch = 65'536;
 constexpr int64_t kMostSteps = 1'000'000'000;
 constexpr int kMostStepEpochs = 100;
+constexpr int64_t kLargestCutout = 256;  // the largest side of an image
+// A Beta distribution with larger parameters gives one half nearly always.
+constexpr Interval kMixup = {0, 100, true, true, "a number from 0 to 100"};
 
 void ReadStepEpochs(const v1::SgdSpec& message, const FieldReader& reader, SgdSettings& settings) {
   const std::string path = reader.Path("step_epochs");
@@ -179,6 +186,21 @@ void ReadDistillation(const v1::DistillationSpec& message, const FieldReader& re
   }
 }
 
+void ReadAugmentation(const v1::AugmentationSpec& message, const FieldReader& reader,
+                      AugmentationSettings& settings) {
+  reader.Integer("crop_padding", message.has_crop_padding(), message.crop_padding(), 0, 64,
+                 settings.crop_padding);
+  reader.Boolean("flip", message.has_flip(), message.flip(), settings.flip);
+  reader.Boolean("alternating_flip", message.has_alternating_flip(), message.alternating_flip(),
+                 settings.alternating_flip);
+  reader.Integer("cutout", message.has_cutout(), message.cutout(), 0, kLargestCutout,
+                 settings.cutout);
+  reader.Real("mixup", message.has_mixup(), message.mixup(), kMixup, settings.mixup);
+  if (settings.alternating_flip && !settings.flip) {
+    reader.errors().Add(reader.Path("alternating_flip"), "true", "false where flip is false");
+  }
+}
+
 void WriteSgd(const SgdSettings& settings, v1::SgdSpec& message) {
   message.set_epochs(settings.epochs);
   message.set_batch(settings.batch);
@@ -214,17 +236,18 @@ StageSettings ReadStages(const v1::StagesSpec& message, const std::string& path,
   ReadLinearize(message.linearize(), below("linearize"), settings.linearize);
   ReadSgd(message.fine_tune(), below("fine_tune"), settings.fine_tune);
   ReadDistillation(message.distillation(), below("distillation"), settings.distillation);
-  const FieldReader augmentation = below("augmentation");
-  augmentation.Integer("crop_padding", message.augmentation().has_crop_padding(),
-                       message.augmentation().crop_padding(), 0, 64,
-                       settings.augmentation.crop_padding);
-  augmentation.Boolean("flip", message.augmentation().has_flip(), message.augmentation().flip(),
-                       settings.augmentation.flip);
-  augmentation.Boolean("alternating_flip", message.augmentation().has_alternating_flip(),
-                       message.augmentation().alternating_flip(),
-                       settings.augmentation.alternating_flip);
-  if (settings.augmentation.alternating_flip && !settings.augmentation.flip) {
-    errors.Add(augmentation.Path("alternating_flip"), "true", "false where flip is false");
+  ReadAugmentation(message.augmentation(), below("augmentation"), settings.augmentation);
+  own.Enum("precision", message.has_precision(), message.precision(), kPrecisions,
+           settings.precision);
+  own.Boolean("deterministic", message.has_deterministic(), message.deterministic(),
+              settings.deterministic);
+  own.Boolean("cache_teacher_logits", message.has_cache_teacher_logits(),
+              message.cache_teacher_logits(), settings.cache_teacher_logits);
+  const AugmentationSettings& augmentation = settings.augmentation;
+  if (settings.cache_teacher_logits && (augmentation.cutout > 0 || augmentation.mixup > 0)) {
+    errors.Add(own.Path("cache_teacher_logits"), "true",
+               "false where augmentation.cutout or augmentation.mixup is above 0 (their views are "
+               "too many to keep)");
   }
   return settings;
 }
@@ -265,6 +288,11 @@ v1::StagesSpec ToProto(const StageSettings& settings) {
   message.mutable_augmentation()->set_crop_padding(settings.augmentation.crop_padding);
   message.mutable_augmentation()->set_flip(settings.augmentation.flip);
   message.mutable_augmentation()->set_alternating_flip(settings.augmentation.alternating_flip);
+  message.mutable_augmentation()->set_cutout(settings.augmentation.cutout);
+  message.mutable_augmentation()->set_mixup(settings.augmentation.mixup);
+  message.set_precision(EnumToProto(kPrecisions, settings.precision));
+  message.set_deterministic(settings.deterministic);
+  message.set_cache_teacher_logits(settings.cache_teacher_logits);
   return message;
 }
 

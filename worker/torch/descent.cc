@@ -1,7 +1,5 @@
 #include "worker/torch/descent.h"
 
-#include <c10/core/GradMode.h>
-
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -10,9 +8,9 @@
 #include "absl/strings/str_join.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "worker/torch/descent_step.h"
 #include "worker/torch/evaluate.h"
 #include "worker/torch/lambda_controller.h"
-#include "worker/torch/losses.h"
 #include "worker/torch/mask_rules.h"
 #include "worker/torch/optimizers.h"
 #include "worker/torch/snapshots.h"
@@ -39,6 +37,8 @@ class Descent {
         weight_adam_(student_.weights(), settings_.weight_learning_rate, settings_.adam_beta1,
                      settings_.adam_beta2),
         rule_(MakeRule(context, student_, budgets.back())),
+        teacher_logits_(teacher_),
+        step_{teacher_logits_, student_, weight_adam_, *rule_, context.task.settings.distillation},
         checkpoints_(context, State(), settings_.max_epochs),
         lambda_(settings_, student_.units(), budgets.back(), steps_per_epoch_),
         count_(student_.units()) {
@@ -74,7 +74,6 @@ class Descent {
   }
 
   absl::Status Start();
-  StepResult Step(const Batch& batch);
   // What happens within an epoch after a step: comparisons and feedback where they are due.
   absl::Status AfterStep(int64_t epoch, int64_t step, StepResult& result);
   // Counts, stores a Snapshot for each open Budget that was passed, and keeps the current state.
@@ -92,6 +91,8 @@ class Descent {
   GraphNetwork student_;
   AdamOptimizer weight_adam_;
   std::unique_ptr<MaskRule> rule_;
+  Teacher teacher_logits_;
+  const DescentStep step_;
   std::vector<at::Tensor> masks_;
   Checkpoints checkpoints_;
   LambdaController lambda_;
@@ -132,22 +133,6 @@ absl::Status Descent::Start() {
   }
   Keep();
   return absl::OkStatus();
-}
-
-StepResult Descent::Step(const Batch& batch) {
-  at::Tensor target;
-  {
-    const c10::NoGradGuard no_grad;
-    target = teacher_.Forward(batch.images);
-  }
-  StepResult result;
-  result.logits = student_.Forward(batch.images);
-  result.loss =
-      DistillationLoss(result.logits, target, batch.labels, context_.task.settings.distillation);
-  result.loss.backward();
-  weight_adam_.Step();
-  result.loss = result.loss.detach() + rule_->Step(lambda_.lambda());
-  return result;
 }
 
 absl::Status Descent::AfterStep(int64_t epoch, int64_t step, StepResult& result) {
@@ -230,13 +215,14 @@ absl::StatusOr<TaskOutcome> Descent::Run() {
     const Stopwatch stopwatch;
     absl::Status compared;
     double lambda = lambda_.lambda();
-    ASSIGN_OR_RETURN(const EpochTotals totals, RunEpoch(context_, images_, settings_.batch, epoch,
-                                                        [&](const Batch& batch, int64_t step) {
-                                                          lambda = lambda_.lambda();
-                                                          StepResult result = Step(batch);
-                                                          compared = AfterStep(epoch, step, result);
-                                                          return result;
-                                                        }));
+    ASSIGN_OR_RETURN(
+        const EpochTotals totals,
+        RunEpoch(context_, images_, settings_.batch, epoch, [&](const Batch& batch, int64_t step) {
+          lambda = lambda_.lambda();
+          StepResult result = step_.Take(batch, lambda);
+          compared = AfterStep(epoch, step, result);
+          return result;
+        }));
     RETURN_IF_ERROR(compared);
     if (!std::isfinite(totals.loss)) {
       return DivergedOutcome(context_, epoch, totals.loss, checkpoints_);

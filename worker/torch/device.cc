@@ -1,5 +1,6 @@
 #include "worker/torch/device.h"
 
+#include <malloc.h>
 #include <torch/cuda.h>
 
 #ifdef RELUSCAPE_WITH_CUDA
@@ -44,6 +45,13 @@ std::string DeviceName(at::Device device) {
   }
 #endif
   return device.str();
+}
+
+void KeepFreedMemory() {
+  constexpr int kKeptBytes = 1 << 30;
+  mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+  mallopt(M_MMAP_THRESHOLD, kKeptBytes);
+  mallopt(M_TOP_PAD, 64 << 20);
 }
 
 }  // namespace reluscape

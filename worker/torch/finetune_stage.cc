@@ -110,6 +110,7 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   GraphNetwork teacher(context.network, MaskMode::kNone, context.device);
   RETURN_IF_ERROR(LoadPretrained(context.artifacts, task, context.data, teacher));
   teacher.Fold();
+  const Teacher targets(teacher);
 
   GraphNetwork network(context.network, MaskMode::kFrozen, context.device);
   ASSIGN_OR_RETURN(const StoredMasks stored, LoadSnapshot(context, network));
@@ -145,7 +146,7 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   ASSIGN_OR_RETURN(
       const SgdOutcome trained,
       TrainBySgd(context,
-                 {.network = network, .teacher = &teacher, .settings = settings, .relus = relus},
+                 {.network = network, .teacher = &targets, .settings = settings, .relus = relus},
                  optimizer, resumed ? resumed->epochs_done : 0, checkpoints,
                  {{"budget", absl::StrCat(budget)},
                   {"accuracy_soft", NumberText(result.accuracy_soft)},

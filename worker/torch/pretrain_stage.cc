@@ -1,6 +1,7 @@
 #include "worker/torch/pretrain_stage.h"
 
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -25,6 +26,8 @@ absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
         /*epoch=*/-1);
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<GraphNetwork> teacher, LoadTeacher(context));
+  std::optional<Teacher> targets;
+  if (teacher != nullptr) targets.emplace(*teacher);
   network.Initialize(DeriveSeed(task.seed, "weights"));
   SgdOptimizer optimizer(network.weights(), settings);
 
@@ -37,7 +40,7 @@ absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
   ASSIGN_OR_RETURN(const SgdOutcome trained,
                    TrainBySgd(context,
                               {.network = network,
-                               .teacher = teacher.get(),
+                               .teacher = targets ? &*targets : nullptr,
                                .settings = settings,
                                .relus = network.units()},
                               optimizer, resumed ? resumed->epochs_done : 0, checkpoints,

@@ -1,7 +1,5 @@
 #include "worker/torch/sgd_training.h"
 
-#include <c10/core/GradMode.h>
-
 #include <cmath>
 
 #include "base/status_macros.h"
@@ -26,10 +24,7 @@ absl::StatusOr<SgdOutcome> TrainBySgd(const StageContext& context, const SgdTrai
         const EpochTotals totals,
         RunEpoch(context, images, settings.batch, epoch, [&](const Batch& batch, int64_t step) {
           at::Tensor target;
-          if (training.teacher != nullptr) {
-            const c10::NoGradGuard no_grad;
-            target = training.teacher->Forward(batch.images);
-          }
+          if (training.teacher != nullptr) target = training.teacher->Logits(batch);
           StepResult result;
           result.logits = training.network.Forward(batch.images);
           result.loss = target.defined() ? DistillationLoss(result.logits, target, batch.labels,

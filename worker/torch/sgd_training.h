@@ -6,14 +6,14 @@
 #include "worker/torch/graph_network.h"
 #include "worker/torch/optimizers.h"
 #include "worker/torch/stage_context.h"
+#include "worker/torch/teacher.h"
 
 namespace reluscape {
 
 struct SgdTraining {
   GraphNetwork& network;
-  // In evaluation mode and without gradients. Null: cross-entropy alone; else distillation with
-  // the Task's settings.
-  GraphNetwork* teacher = nullptr;
+  // Null: cross-entropy alone; else distillation with the Task's settings.
+  const Teacher* teacher = nullptr;
   SgdSettings settings;
   int64_t relus = 0;  // for the reports
 };

@@ -2,7 +2,6 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <malloc.h>
 #include <torch/version.h>
 
 #include <exception>
@@ -26,16 +25,6 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 constexpr char kSynthetic[] = "synthetic";
-
-// Activations are allocated and freed at every step. By default glibc gives such memory back to the
-// system each time and pays for fresh pages; kept, a step of a small network takes up to a quarter
-// less time.
-void KeepFreedMemory() {
-  constexpr int kKeptBytes = 1 << 30;
-  mallopt(M_TRIM_THRESHOLD, kKeptBytes);
-  mallopt(M_MMAP_THRESHOLD, kKeptBytes);
-  mallopt(M_TOP_PAD, 64 << 20);
-}
 
 // What a broken input means for the Task: nothing cures it but another input.
 FailureKind KindOf(const absl::Status& status) {

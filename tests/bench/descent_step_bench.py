@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Times the worker's descent step against plain PyTorch of the same wheel.
+
+    .deps/venv/bin/python3 tests/bench/descent_step_bench.py build/tests/tests_bench_descent_step
+    .deps/venv/bin/python3 tests/bench/descent_step_bench.py PROGRAM --widths 16 --steps 10
+    .deps/venv/bin/python3 tests/bench/descent_step_bench.py PROGRAM --smoke
+
+Both sides begin from the same weights and batch, with the same number of threads and the worker's
+allocator setting, and live as long as the measurement; only one works at a time, in the order
+A B B A: each pair of A and B gives one ratio. Prints the losses of the first step, the seconds
+per step, the median ratio with its range, and the peak memory of both processes. The ratio of
+processor times says more than that of the times where other programs use the machine; with one
+thread (--threads 1) it hardly depends on them.
+"""
+
+import argparse
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+SCRIPT = pathlib.Path(__file__).with_name("plain_descent_step.py")
+CLASSES = 10  # of the images that the program draws
+TOLERANCE = 1e-4  # relative; of the loss of the first step
+# The worker's KeepFreedMemory (worker/torch/device.cc) for a process that has no mallopt.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+             "MALLOC_TOP_PAD_": str(64 << 20)}
+
+
+class Side:
+    """A process that answers a number of steps with times, loss and peak memory."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **ALLOCATOR})
+        self.read()
+        self.peak_kib = 0
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.process.args[0]} ended with {self.process.wait()}")
+        return line.split()
+
+    def run(self, steps):
+        """Seconds and processor seconds per step, and the loss of the last one."""
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+        seconds, processor, loss, peak = self.read()
+        self.peak_kib = int(peak)
+        return float(seconds) / steps, float(processor) / steps, float(loss)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def span(values, digits):
+    return (f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to "
+            f"{max(values):.{digits}f})")
+
+
+def measure(program, width, batch, threads, steps, pairs):
+    with tempfile.TemporaryDirectory() as folder:
+        ours = Side([program, folder, f"resnet18@{width}", batch, threads])
+        plain = Side([sys.executable, SCRIPT, folder, width, CLASSES, threads])
+        losses = [side.run(1)[2] for side in (plain, ours)]
+        difference = abs(losses[0] - losses[1]) / abs(losses[0])
+        print(f"width {width}, batch {batch}, {threads} threads: loss of the first step "
+              f"{losses[0]:.6f} and {losses[1]:.6f}", flush=True)
+        if not difference <= TOLERANCE:
+            raise SystemExit(f"error: the losses differ by {difference:.1e} relative, allowed are "
+                             f"{TOLERANCE:.0e}")
+        for side in (plain, ours):
+            side.run(2)  # the first steps choose kernels and fill the allocator's pools
+        times, processor = {plain: [], ours: []}, {plain: [], ours: []}
+        for pair in range(pairs):
+            order = [plain, ours, ours, plain] if pair % 2 == 0 else [ours, plain, plain, ours]
+            taken = {side: [0.0, 0.0] for side in (plain, ours)}
+            for side in order:
+                for index, seconds in enumerate(side.run(steps)[:2]):
+                    taken[side][index] += seconds / 2
+            for side in (plain, ours):
+                times[side].append(taken[side][0])
+                processor[side].append(taken[side][1])
+        for name, side in (("plain PyTorch", plain), ("worker", ours)):
+            print(f"  {name:13} {span(times[side], 4)} s per step, {span(processor[side], 4)} s of "
+                  f"processor time, peak {side.peak_kib / 1024:.0f} MiB")
+        for name, values in (("time", times), ("processor time", processor)):
+            ratios = [a / b for a, b in zip(values[plain], values[ours])]
+            print(f"  ratio of {name} {span(ratios, 2)}, median of {pairs} pairs of {steps} steps",
+                  flush=True)
+        for side in (plain, ours):
+            side.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("program", type=pathlib.Path)
+    parser.add_argument("--widths", type=int, nargs="+", default=[64, 16])
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=3, help="steps at a time")
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--smoke", action="store_true", help="only shows that both run and agree")
+    options = parser.parse_args()
+    if options.smoke:
+        options.widths, options.batch, options.threads = [4], 16, 1
+        options.steps, options.pairs = 2, 1
+    for width in options.widths:
+        measure(options.program, width, options.batch, options.threads, options.steps,
+                options.pairs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+#pragma once
+
+// The one step that a descent repeats; nothing else of a descent runs per batch.
+
+#include "search/stage.h"
+#include "worker/torch/batches.h"
+#include "worker/torch/graph_network.h"
+#include "worker/torch/mask_rules.h"
+#include "worker/torch/optimizers.h"
+#include "worker/torch/stage_context.h"
+#include "worker/torch/teacher.h"
+
+namespace reluscape {
+
+// Borrows everything. Not thread-safe.
+struct DescentStep {
+  const Teacher& teacher;
+  const GraphNetwork& student;  // in training mode, soft masks
+  AdamOptimizer& weights;       // of the student's weights
+  MaskRule& rule;               // of the student's masks
+  const DistillationSettings& distillation;
+
+  // The teacher's logits, the student forward and back, a step on the weights and one on the masks
+  // under `lambda`. The loss that it returns has the rule's penalty in it; it and the logits are
+  // those from before the step, and the loss has no gradient. Reads nothing back from the device.
+  StepResult Take(const Batch& batch, double lambda) const;
+};
+
+}  // namespace reluscape

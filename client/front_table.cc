@@ -134,12 +134,19 @@ std::string OffFrontText(const Group& group) {
   return text;
 }
 
+bool HavePolynomials(const Group& results) {
+  return std::any_of(results.begin(), results.end(),
+                     [](const v1::Result* result) { return result->polynomials() > 0; });
+}
+
 std::string GroupTable(const Group& group, const std::vector<std::string>& costs) {
   const std::set<std::string> models = LatencyModels(group);
   const bool unsealed = Unsealed(group);
-  std::vector<TextTable::Column> columns = {
-      {"rank", true},   {"front"},       {"result", true},      {"network"},
-      {"budget", true}, {"ReLUs", true}, {"validation %", true}};
+  const bool polynomials = HavePolynomials(group);
+  std::vector<TextTable::Column> columns = {{"rank", true}, {"front"},        {"result", true},
+                                            {"network"},    {"budget", true}, {"ReLUs", true}};
+  if (polynomials) columns.push_back({"polynomials", true});
+  columns.push_back({"validation %", true});
   if (unsealed) {
     columns.push_back({"test %", true});
   }
@@ -153,13 +160,11 @@ std::string GroupTable(const Group& group, const std::vector<std::string>& costs
   TextTable table(columns);
   int64_t rank = 0;
   for (const v1::Result* result : group) {
-    std::vector<std::string> row = {absl::StrCat(++rank),
-                                    result->on_front() ? "*" : "",
-                                    absl::StrCat(result->result()),
-                                    result->name(),
-                                    WithSeparators(result->budget()),
-                                    WithSeparators(result->relus()),
-                                    Percent(result->accuracy_validation(), 2)};
+    std::vector<std::string> row = {
+        absl::StrCat(++rank), result->on_front() ? "*" : "",    absl::StrCat(result->result()),
+        result->name(),       WithSeparators(result->budget()), WithSeparators(result->relus())};
+    if (polynomials) row.push_back(WithSeparators(result->polynomials()));
+    row.push_back(Percent(result->accuracy_validation(), 2));
     if (unsealed) {
       row.push_back(result->has_accuracy_test() ? Percent(result->accuracy_test(), 2) : "-");
     }
@@ -198,19 +203,11 @@ std::string FrontCsv(const v1::Front& front) {
   }
   const std::set<std::string> models = LatencyModels(all);
   const bool unsealed = Unsealed(all);
-  std::vector<std::string> header = {"rank",
-                                     "result",
-                                     "candidate",
-                                     "name",
-                                     "network",
-                                     "budget",
-                                     "relus",
-                                     "relus_with_stem",
-                                     "macs",
-                                     "parameters",
-                                     "accuracy_validation",
-                                     "accuracy_soft",
-                                     "accuracy_trimmed"};
+  std::vector<std::string> header = {"rank",          "result",          "candidate",
+                                     "name",          "network",         "budget",
+                                     "relus",         "relus_with_stem", "polynomials",
+                                     "macs",          "parameters",      "accuracy_validation",
+                                     "accuracy_soft", "accuracy_trimmed"};
   if (unsealed) {
     header.emplace_back("accuracy_test");
   }
@@ -236,6 +233,7 @@ std::string FrontCsv(const v1::Front& front) {
                                       absl::StrCat(result->budget()),
                                       absl::StrCat(result->relus()),
                                       absl::StrCat(result->relus_with_stem()),
+                                      absl::StrCat(result->polynomials()),
                                       absl::StrCat(result->macs()),
                                       absl::StrCat(result->parameters()),
                                       ExactNumber(result->accuracy_validation()),

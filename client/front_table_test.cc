@@ -163,15 +163,26 @@ TEST(FrontTableTest, CsvCarriesEveryNumberUnrounded) {
   const std::vector<std::string> records = absl::StrSplit(csv, "\r\n");
   ASSERT_EQ(records.size(), 3);
   EXPECT_EQ(records[0],
-            "rank,result,candidate,name,network,budget,relus,relus_with_stem,macs,parameters,"
-            "accuracy_validation,accuracy_soft,accuracy_trimmed,latency_delphi_online_s,on_front,"
+            "rank,result,candidate,name,network,budget,relus,relus_with_stem,polynomials,macs,"
+            "parameters,accuracy_validation,accuracy_soft,accuracy_trimmed,"
+            "latency_delphi_online_s,on_front,"
             "seed_pretrain,seed_linearize,seed_fine_tune,seed_split,recipe,data_hash,split_hash,"
             "origin,off_front");
   EXPECT_EQ(records[1],
-            "1,12,7,\"a,b\",basic:side=32,4096,4096,8192,2345678,46000,0.8123456789,0.75,0.125,"
+            "1,12,7,\"a,b\",basic:side=32,4096,4096,8192,0,2345678,46000,0.8123456789,0.75,0.125,"
             "0.033024,true,0,,,9007199254740991,aaaabbbbcccc,d1d1d1d1d1d1d1d1,5555555555555555,"
             "\"deepreshape, order 3,2,4,1 (given)\",");
   EXPECT_EQ(records[2], "");
+}
+
+TEST(FrontTableTest, PolynomialsAreAColumnOnlyWhereThereAreAny) {
+  v1::Front front;
+  AddResult(front, 1, 4096, 0.5);
+  EXPECT_THAT(FrontText(FinishedJob(), front), Not(HasSubstr("polynomials")));
+  AddResult(front, 2, 1024, 0.4).set_polynomials(12'345);
+  const std::string text = FrontText(FinishedJob(), front);
+  EXPECT_THAT(text, HasSubstr("polynomials"));
+  EXPECT_THAT(text, HasSubstr("12,345"));
 }
 
 TEST(FrontTableTest, AJobWithoutACoordinatorHasNoNumber) {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
+#include "base/status_macros.h"
 
 namespace reluscape {
 namespace {
@@ -17,6 +18,28 @@ constexpr int64_t kMaxEpoch = 1'000'000;  // an epoch number beyond it is a slip
 bool IsFraction(double value) { return value >= 0 && value <= 1; }
 
 absl::Status Wrong(const std::string& message) { return absl::InvalidArgumentError(message); }
+
+// `layer.kept` is at most its units.
+absl::Status CheckPolynomials(const LayerRelus& layer) {
+  if (layer.polynomials < 0 || layer.polynomials > layer.units - layer.kept) {
+    return Wrong(absl::StrCat("reported a result with ", layer.polynomials,
+                              " polynomials in layer ", layer.layer, ", which has ",
+                              layer.units - layer.kept, " units without a ReLU"));
+  }
+  const bool expected = layer.polynomials > 0;
+  if (layer.input_min.has_value() != expected || layer.input_max.has_value() != expected) {
+    return Wrong(absl::StrCat(
+        "reported a result with ", layer.polynomials, " polynomials in layer ", layer.layer,
+        expected ? " without the range of their inputs" : " and a range of their inputs"));
+  }
+  // NaN fails it, too.
+  if (expected && !(std::isfinite(*layer.input_min) && std::isfinite(*layer.input_max) &&
+                    *layer.input_min <= *layer.input_max)) {
+    return Wrong(absl::StrCat("reported a result whose polynomials in layer ", layer.layer,
+                              " have inputs from ", *layer.input_min, " to ", *layer.input_max));
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -89,6 +112,7 @@ absl::Status CheckResultReport(const ResultReport& r, int64_t budget, int64_t ne
       return Wrong(absl::StrCat("reported a result that keeps ", layer.kept, " of ", layer.units,
                                 " ReLUs in layer ", layer.layer));
     }
+    RETURN_IF_ERROR(CheckPolynomials(layer));
     kept += layer.kept;
     units += layer.units;
     if (units > network_relus) break;

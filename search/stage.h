@@ -92,6 +92,12 @@ enum class Precision {
   kBfloat16,  // convolutions and linear layers in bfloat16 (autocast)
 };
 
+// What takes the place of a ReLU that is removed.
+enum class Replacement {
+  kIdentity,    // x, as SNL has it
+  kPolynomial,  // c2 x^2 + c1 x + c0 with three coefficients per channel (AutoReP, ICCV 2023)
+};
+
 enum class LambdaSchedule {
   kGrowing,  // by the factors per stalled epoch, per epoch and per step
   kPlanned,  // fed back from how the count follows a planned curve
@@ -133,6 +139,15 @@ struct LinearizeSettings {
   int64_t score_batches = 1;    // kSnip, kTaylor, kMagnitude, kSenet: training batches to score on
   double hysteresis = 0.003;    // kAutorep: tau (paper; the public code's default is 0.001)
   double density_weight = 140;  // kAutorep: of the hinge (public code: ResNet18 at 9,000 ReLUs)
+  Replacement replacement = Replacement::kIdentity;
+  // kPolynomial: the loss has range_penalty times the sum over an image's polynomial units of
+  // max(|x| - range_limit, 0)^2, mean over the batch, in linearize and fine-tune. Form and both
+  // numbers are assumptions of this project; the public code of AutoReP has no such term.
+  double range_penalty = 1e-3;
+  double range_limit = 6;
+  // kSenet: the layers' parts of every Budget, in the order of the ReLU layers; only their ratios
+  // count. Empty: in proportion to the layers' SNIP scores.
+  std::vector<double> layer_shares = {};
 
   friend bool operator==(const LinearizeSettings&, const LinearizeSettings&) = default;
 };

@@ -80,9 +80,22 @@ struct LayerRelus {
   std::string layer;
   int64_t units = 0;
   int64_t kept = 0;
+  // Of the others, how many are polynomials of degree 2; the rest pass their input on.
+  int64_t polynomials = 0;
+  // The smallest and the largest input of the layer's polynomials over all training images, as
+  // they are (not augmented), in evaluation mode. Known exactly where there are polynomials.
+  std::optional<double> input_min = std::nullopt;
+  std::optional<double> input_max = std::nullopt;
 
   friend bool operator==(const LayerRelus&, const LayerRelus&) = default;
 };
+
+// Of all layers together.
+inline int64_t CountPolynomials(const std::vector<LayerRelus>& layers) {
+  int64_t polynomials = 0;
+  for (const LayerRelus& layer : layers) polynomials += layer.polynomials;
+  return polynomials;
+}
 
 // How numbers were measured; the same for all of a Task.
 struct Measurement {

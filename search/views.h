@@ -148,6 +148,7 @@ struct ResultView {
   int64_t budget = 0;
   int64_t relus = 0;
   int64_t relus_with_stem = 0;
+  int64_t polynomials = 0;  // units of degree 2 in place of ReLUs, of all layers
   int64_t macs = 0;
   int64_t parameters = 0;
   double accuracy_soft = 0;

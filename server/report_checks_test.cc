@@ -80,6 +80,30 @@ INSTANTIATE_TEST_SUITE_P(
                          [](TaskReport& r) { r.result->layers[0].kept -= 1; }, "layers keep 2999"},
         ImpossibleReport{"LayerKeepsTooMany", Stage::kFineTune,
                          [](TaskReport& r) { r.result->layers[0].units = 1; }, "keeps 3000 of 1"},
+        ImpossibleReport{"TooManyPolynomials", Stage::kFineTune,
+                         [](TaskReport& r) {
+                           LayerRelus& layer = r.result->layers[0];
+                           layer.polynomials = layer.units - layer.kept + 1;
+                         },
+                         "polynomials in layer"},
+        ImpossibleReport{"PolynomialsWithoutRange", Stage::kFineTune,
+                         [](TaskReport& r) {
+                           r.result->layers[0].units += 1;
+                           r.result->layers[0].polynomials = 1;
+                         },
+                         "without the range of their inputs"},
+        ImpossibleReport{"RangeWithoutPolynomials", Stage::kFineTune,
+                         [](TaskReport& r) { r.result->layers[0].input_max = 1; },
+                         "0 polynomials in layer"},
+        ImpossibleReport{"RangeIsNotANumber", Stage::kFineTune,
+                         [](TaskReport& r) {
+                           LayerRelus& layer = r.result->layers[0];
+                           layer.units += 1;
+                           layer.polynomials = 1;
+                           layer.input_min = std::nan("");
+                           layer.input_max = 1;
+                         },
+                         "inputs from nan to 1"},
         ImpossibleReport{"Accuracy", Stage::kFineTune,
                          [](TaskReport& r) { r.result->accuracy_validation = 80; },
                          "accuracy_validation is not in [0, 1]"},

@@ -83,7 +83,7 @@ TEST_F(CostsTest, CostsAreReadBackWithVersionAndProfile) {
     EXPECT_EQ(priced.price_set, "set 1");
     EXPECT_EQ(priced.job, job);
     EXPECT_EQ(t.ListResultLayers(results[0]).value(),
-              (std::vector<LayerRelus>{{"conv1", 600, 400}, {"conv2", 400, 0}}));
+              (std::vector<LayerRelus>{{"conv1", 600, 400}, {"conv2", 400, 0, 300, -1.5, 2.25}}));
   });
   const FrontView front = reader_->GetFront(job).value();
   const ResultView& r = front.results.at(0);

@@ -106,6 +106,9 @@ TEST(MigrationTest, Version1KeepsItsRowsAndTakesOnTheNewColumns) {
   EXPECT_STREQ(db.execAndGet("SELECT origin FROM front_v").getText(), "");
   EXPECT_EQ(db.execAndGet("SELECT seed_fine_tune FROM results_v").getInt(), 13);
   EXPECT_EQ(db.execAndGet("SELECT count(*) FROM criticality_v").getInt(), 0);
+  EXPECT_EQ(result.polynomials, 0);
+  EXPECT_EQ(db.execAndGet("SELECT polynomials FROM results_v").getInt(), 0);
+  EXPECT_EQ(db.execAndGet("SELECT polynomials FROM front_v").getInt(), 0);
   EXPECT_EQ(db.execAndGet("SELECT count(*) FROM pragma_foreign_key_check").getInt(), 0);
 }
 

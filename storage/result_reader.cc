@@ -413,16 +413,14 @@ class SqliteResultReader final : public ResultReader {
     }
     {
       Query row(*db_,
-                "SELECT l.result_id, l.layer, l.units, l.kept FROM result_layers l"
-                " JOIN results r ON r.result_id = l.result_id"
+                "SELECT l.result_id, l.layer, l.units, l.kept, l.polynomials, l.input_min,"
+                " l.input_max FROM result_layers l JOIN results r ON r.result_id = l.result_id"
                 " WHERE r.job_id = ? ORDER BY l.result_id, l.position",
                 job.id);
       while (row.Step()) {
         ResultView& result = results[place.at(row.Int())];
-        LayerRelus layer;
-        layer.layer = row.Text();
-        layer.units = row.Int();
-        layer.kept = row.Int();
+        LayerRelus layer = row.Layer();
+        result.polynomials += layer.polynomials;
         result.layers.push_back(std::move(layer));
       }
     }

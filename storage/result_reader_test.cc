@@ -108,12 +108,15 @@ TEST_F(ResultReaderTest, ResultShowsEverythingAndTheTestAccuracyOnlyUnsealed) {
   EXPECT_EQ(r.seconds_linearize, 2);
   EXPECT_EQ(r.seconds_fine_tune, 3);
   EXPECT_EQ(r.worker, "a");
-  EXPECT_EQ(r.layers, (std::vector<LayerRelus>{{"conv1", 600, 450}, {"conv2", 400, 0}}));
+  EXPECT_EQ(r.layers,
+            (std::vector<LayerRelus>{{"conv1", 600, 450}, {"conv2", 400, 0, 300, -1.5, 2.25}}));
+  EXPECT_EQ(r.polynomials, 300);
   EXPECT_EQ(r.artifact.bytes, 10);
   EXPECT_EQ(reader_->GetCandidate(candidate)->results.at(0).accuracy_test, std::nullopt);
 
   SQLite::Database sql = OpenSql();
   EXPECT_TRUE(sql.execAndGet("SELECT accuracy_test FROM results_v").isNull());
+  EXPECT_EQ(sql.execAndGet("SELECT polynomials FROM front_v").getInt(), 300);
   EXPECT_TRUE(sql.execAndGet("SELECT accuracy_test FROM front_v").isNull());
   EXPECT_STREQ(sql.execAndGet("SELECT latency FROM front_v").getText(), R"({"m":2.0})");
   job.unsealed_at = TimeFromUnixMs(3000);

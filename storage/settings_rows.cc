@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
@@ -43,6 +44,10 @@ constexpr std::pair<Precision, const char*> kPrecisions[] = {
     {Precision::kFloat32, "float32"},
     {Precision::kBfloat16, "bfloat16"},
 };
+constexpr std::pair<Replacement, const char*> kReplacements[] = {
+    {Replacement::kIdentity, "identity"},
+    {Replacement::kPolynomial, "polynomial"},
+};
 
 // The names of an enum's values.
 const auto& NamesOf(Schedule) { return kSchedules; }
@@ -50,6 +55,7 @@ const auto& NamesOf(LinearizeMethod) { return kMethods; }
 const auto& NamesOf(MaskShape) { return kMaskShapes; }
 const auto& NamesOf(LambdaSchedule) { return kLambdaSchedules; }
 const auto& NamesOf(Precision) { return kPrecisions; }
+const auto& NamesOf(Replacement) { return kReplacements; }
 
 // Calls visit(name, field) for every setting: the one list that writing and reading share.
 template <typename Settings, typename Visit>
@@ -94,6 +100,10 @@ void VisitSettings(Settings& s, const Visit& visit) {
   visit("linearize.score_batches", s.linearize.score_batches);
   visit("linearize.hysteresis", s.linearize.hysteresis);
   visit("linearize.density_weight", s.linearize.density_weight);
+  visit("linearize.replacement", s.linearize.replacement);
+  visit("linearize.range_penalty", s.linearize.range_penalty);
+  visit("linearize.range_limit", s.linearize.range_limit);
+  visit("linearize.layer_shares", s.linearize.layer_shares);
   VisitSgd("fine_tune", s.fine_tune, visit);
   visit("distillation.temperature", s.distillation.temperature);
   visit("distillation.weight", s.distillation.weight);
@@ -125,6 +135,11 @@ class Writer {
   }
   void operator()(const std::string& name, const std::vector<int64_t>& value) const {
     rows_.push_back({name, absl::StrJoin(value, ",")});
+  }
+  void operator()(const std::string& name, const std::vector<double>& value) const {
+    rows_.push_back({name, absl::StrJoin(value, ",", [](std::string* text, double number) {
+                       absl::StrAppend(text, absl::StrFormat("%.17g", number));
+                     })});
   }
 
  private:
@@ -162,6 +177,16 @@ class Reader {
     for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
       int64_t number = 0;
       if (!absl::SimpleAtoi(part, &number)) return Complain(name);
+      value.push_back(number);
+    }
+  }
+  void operator()(const std::string& name, std::vector<double>& value) const {
+    std::string text;
+    if (!Read(name, text)) return;
+    value.clear();
+    for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+      double number = 0;
+      if (!absl::SimpleAtod(part, &number)) return Complain(name);
       value.push_back(number);
     }
   }

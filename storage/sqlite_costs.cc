@@ -132,15 +132,10 @@ absl::StatusOr<std::vector<LayerRelus>> SqliteTransaction::ListResultLayers(Resu
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<LayerRelus>> {
     std::vector<LayerRelus> layers;
     Query row(db_,
-              "SELECT layer, units, kept FROM result_layers WHERE result_id = ? ORDER BY position",
+              "SELECT layer, units, kept, polynomials, input_min, input_max FROM result_layers"
+              " WHERE result_id = ? ORDER BY position",
               result);
-    while (row.Step()) {
-      LayerRelus layer;
-      layer.layer = row.Text();
-      layer.units = row.Int();
-      layer.kept = row.Int();
-      layers.push_back(std::move(layer));
-    }
+    while (row.Step()) layers.push_back(row.Layer());
     return layers;
   });
 }

@@ -119,6 +119,17 @@ class Query {
     artifact.bytes = Int();
     return artifact;
   }
+  // Six columns: layer, units, kept, polynomials, input_min, input_max.
+  LayerRelus Layer() {
+    LayerRelus layer;
+    layer.layer = Text();
+    layer.units = Int();
+    layer.kept = Int();
+    layer.polynomials = Int();
+    layer.input_min = OptionalReal();
+    layer.input_max = OptionalReal();
+    return layer;
+  }
 
  private:
   void Bind(int64_t value) { statement_.bind(++parameter_, value); }

@@ -516,9 +516,10 @@ absl::StatusOr<ResultId> SqliteTransaction::InsertResult(const ResultRow& r) {
     for (size_t i = 0; i < r.report.layers.size(); ++i) {
       const LayerRelus& layer = r.report.layers[i];
       Query(db_,
-            "INSERT INTO result_layers (result_id, position, layer, units, kept)"
-            " VALUES (?,?,?,?,?)",
-            id, static_cast<int64_t>(i), layer.layer, layer.units, layer.kept)
+            "INSERT INTO result_layers (result_id, position, layer, units, kept, polynomials,"
+            " input_min, input_max) VALUES (?,?,?,?,?,?,?,?)",
+            id, static_cast<int64_t>(i), layer.layer, layer.units, layer.kept, layer.polynomials,
+            layer.input_min, layer.input_max)
           .Run();
     }
     return id;

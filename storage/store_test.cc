@@ -158,7 +158,11 @@ StageSettings UnusualSettings() {
                  .early_cut = 1.625,
                  .score_batches = 14,
                  .hysteresis = 0.01,
-                 .density_weight = 15};
+                 .density_weight = 15,
+                 .replacement = Replacement::kPolynomial,
+                 .range_penalty = 0.03125,
+                 .range_limit = 2.5,
+                 .layer_shares = {0.1, 2.0 / 3, 0}};
   s.fine_tune.epochs = 11;
   s.fine_tune.schedule = Schedule::kConstant;
   s.fine_tune.step_epochs = {};
@@ -214,7 +218,7 @@ TEST_F(StoreTest, JobIsReadBackAsWritten) {
 
 TEST(SettingsRowsTest, EverySettingHasARowAndMissingOnesTakeTheirDefault) {
   std::vector<SettingRow> rows = SettingsToRows(UnusualSettings());
-  EXPECT_THAT(rows, SizeIs(52));
+  EXPECT_THAT(rows, SizeIs(61));
   EXPECT_EQ(SettingsFromRows(rows).value(), UnusualSettings());
   EXPECT_EQ(SettingsFromRows({}).value(), StageSettings());
   EXPECT_EQ(SettingsFromRows({{"pretrain.epochs", int64_t{5}}})->pretrain.epochs, 5);

@@ -200,6 +200,22 @@ INSTANTIATE_TEST_SUITE_P(
         BadJob{"Method", R"("stages": {"linearize": {"method": "luck"}})",
                "stages.linearize.method: found \"luck\"; allowed: snl, autorep, senet, snip, "
                "taylor, magnitude, layer_uniform, random"},
+        BadJob{"Replacement", R"("stages": {"linearize": {"replacement": "cubic"}})",
+               "stages.linearize.replacement: found \"cubic\"; allowed: identity, polynomial"},
+        BadJob{"RangePenalty", R"("stages": {"linearize": {"range_penalty": -1}})",
+               "stages.linearize.range_penalty: found -1; allowed: a number of at least 0"},
+        BadJob{"RangeLimit", R"("stages": {"linearize": {"range_limit": 0}})",
+               "stages.linearize.range_limit: found 0; allowed: a number above 0"},
+        BadJob{"NegativeLayerShare",
+               R"("stages": {"linearize": {"method": "senet", "layer_shares": [1, -2]}})",
+               "stages.linearize.layer_shares[1]: found -2; allowed: a finite number from 0"},
+        BadJob{"LayerSharesAllZero",
+               R"("stages": {"linearize": {"method": "senet", "layer_shares": [0, 0]}})",
+               "stages.linearize.layer_shares: found zeros alone; allowed: at least one entry "
+               "above 0"},
+        BadJob{"LayerSharesWithoutSenet", R"("stages": {"linearize": {"layer_shares": [1, 2]}})",
+               "stages.linearize.layer_shares: found 2 entries; allowed: none unless method is "
+               "senet"},
         BadJob{"EarlyCut", R"("stages": {"linearize": {"early_cut": 0.5}})",
                "stages.linearize.early_cut: found 0.5; allowed: a number of at least 1"},
         BadJob{"FeedbackFactor", R"("stages": {"linearize": {"feedback_factor": 1}})",
@@ -346,7 +362,11 @@ JobSpec FullSpec() {
                            1.37,
                            38,
                            0.39,
-                           40};
+                           40,
+                           Replacement::kPolynomial,
+                           0.41,
+                           0.42,
+                           {0.43, 0}};
   spec.stages.fine_tune = {31,   32,     0.33, 0.34, true, 0.35, false, Schedule::kSteps,
                            0.36, {4, 9}, 0.37};
   spec.stages.distillation = {4.1, 4.2, 4.3};

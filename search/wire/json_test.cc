@@ -153,6 +153,8 @@ v1::Result SomeResult() {
   v1::LayerRelus& layer = *result.add_layers();
   layer.set_layer("stage1.block1.relu1");
   layer.set_units(5);
+  layer.set_polynomials(3);
+  layer.set_input_min(-0.1);
   result.add_layers();
   return result;
 }

@@ -1,6 +1,7 @@
 #include "search/wire/stages.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,10 @@ constexpr EnumName<MaskShape, v1::LinearizeSpec::MaskShape> kMaskShapes[] = {
     {MaskShape::kPixel, v1::LinearizeSpec::PIXEL, "pixel"},
     {MaskShape::kChannel, v1::LinearizeSpec::CHANNEL, "channel"},
 };
+constexpr EnumName<Replacement, v1::LinearizeSpec::Replacement> kReplacements[] = {
+    {Replacement::kIdentity, v1::LinearizeSpec::IDENTITY, "identity"},
+    {Replacement::kPolynomial, v1::LinearizeSpec::POLYNOMIAL, "polynomial"},
+};
 constexpr EnumName<LambdaSchedule, v1::LinearizeSpec::LambdaSchedule> kLambdaSchedules[] = {
     {LambdaSchedule::kGrowing, v1::LinearizeSpec::GROWING, "growing"},
     {LambdaSchedule::kPlanned, v1::LinearizeSpec::PLANNED, "planned"},
@@ -56,6 +61,7 @@ constexpr int kMostStepEpochs = 100;
 constexpr int64_t kLargestCutout = 256;  // the largest side of an image
 // A Beta distribution with larger parameters gives one half nearly always.
 constexpr Interval kMixup = {0, 100, true, true, "a number from 0 to 100"};
+constexpr int kMostLayerShares = 1000;
 
 void ReadStepEpochs(const v1::SgdSpec& message, const FieldReader& reader, SgdSettings& settings) {
   const std::string path = reader.Path("step_epochs");
@@ -95,6 +101,35 @@ void ReadStepEpochs(const v1::SgdSpec& message, const FieldReader& reader, SgdSe
     }
     before = std::max(before, epoch);
     settings.step_epochs.push_back(epoch);
+  }
+}
+
+void ReadLayerShares(const v1::LinearizeSpec& message, const FieldReader& reader,
+                     LinearizeSettings& settings) {
+  if (reader.missing() == Missing::kTakesDefault && message.layer_shares_size() == 0) return;
+  settings.layer_shares.clear();
+  const std::string path = reader.Path("layer_shares");
+  if (message.layer_shares_size() > kMostLayerShares) {
+    reader.errors().Add(path, absl::StrCat(message.layer_shares_size(), " entries"),
+                        absl::StrCat("at most ", kMostLayerShares));
+    return;
+  }
+  double sum = 0;
+  for (int i = 0; i < message.layer_shares_size(); ++i) {
+    const double share = message.layer_shares(i);
+    if (!std::isfinite(share) || share < 0) {
+      reader.errors().Add(absl::StrCat(path, "[", i, "]"), absl::StrCat(share),
+                          "a finite number from 0");
+    }
+    settings.layer_shares.push_back(share);
+    sum += share;
+  }
+  if (settings.layer_shares.empty()) return;
+  if (sum == 0) reader.errors().Add(path, "zeros alone", "at least one entry above 0");
+  if (!std::isfinite(sum)) reader.errors().Add(path, "a sum that is not finite", "smaller entries");
+  if (settings.method != LinearizeMethod::kSenet) {
+    reader.errors().Add(path, absl::StrCat(message.layer_shares_size(), " entries"),
+                        "none unless method is senet");
   }
 }
 
@@ -170,6 +205,13 @@ void ReadLinearize(const v1::LinearizeSpec& message, const FieldReader& reader,
               settings.hysteresis);
   reader.Real("density_weight", message.has_density_weight(), message.density_weight(), kPositive,
               settings.density_weight);
+  reader.Enum("replacement", message.has_replacement(), message.replacement(), kReplacements,
+              settings.replacement);
+  reader.Real("range_penalty", message.has_range_penalty(), message.range_penalty(), kNotNegative,
+              settings.range_penalty);
+  reader.Real("range_limit", message.has_range_limit(), message.range_limit(), kPositive,
+              settings.range_limit);
+  ReadLayerShares(message, reader, settings);
 }
 
 void ReadDistillation(const v1::DistillationSpec& message, const FieldReader& reader,
@@ -280,6 +322,10 @@ v1::StagesSpec ToProto(const StageSettings& settings) {
   linearize.set_score_batches(settings.linearize.score_batches);
   linearize.set_hysteresis(settings.linearize.hysteresis);
   linearize.set_density_weight(settings.linearize.density_weight);
+  linearize.set_replacement(EnumToProto(kReplacements, settings.linearize.replacement));
+  linearize.set_range_penalty(settings.linearize.range_penalty);
+  linearize.set_range_limit(settings.linearize.range_limit);
+  for (const double share : settings.linearize.layer_shares) linearize.add_layer_shares(share);
   WriteSgd(settings.fine_tune, *message.mutable_fine_tune());
   message.mutable_distillation()->set_temperature(settings.distillation.temperature);
   message.mutable_distillation()->set_weight(settings.distillation.weight);

@@ -10,6 +10,7 @@
 #include "base/field_errors.h"
 #include "base/sha256.h"
 #include "search/wire/job.h"
+#include "search/wire/views.h"
 
 namespace reluscape {
 namespace {
@@ -181,12 +182,7 @@ Measurement Read(const v1::Measurement& message, const std::string& path, Checke
 void Write(const ResultReport& result, v1::ResultReport& message) {
   message.set_budget(result.budget);
   message.set_relus(result.relus);
-  for (const LayerRelus& layer : result.layers) {
-    v1::LayerRelus& written = *message.add_layers();
-    written.set_layer(layer.layer);
-    written.set_units(layer.units);
-    written.set_kept(layer.kept);
-  }
+  for (const LayerRelus& layer : result.layers) *message.add_layers() = ToProto(layer);
   message.set_accuracy_soft(result.accuracy_soft);
   message.set_accuracy_trimmed(result.accuracy_trimmed);
   message.set_accuracy_validation(result.accuracy_validation);
@@ -208,6 +204,15 @@ ResultReport Read(const v1::ResultReport& message, const std::string& path, Chec
       layer.kept = check.AtLeast(item + ".kept", read.kept(), 0);
       check.Require(read.kept() <= read.units(), item + ".kept", absl::StrCat(read.kept()),
                     absl::StrCat("at most its units, ", read.units()));
+      layer.polynomials = check.AtLeast(item + ".polynomials", read.polynomials(), 0);
+      if (read.kept() >= 0 && read.kept() <= read.units()) {
+        check.Require(
+            read.polynomials() <= read.units() - read.kept(), item + ".polynomials",
+            absl::StrCat(read.polynomials()),
+            absl::StrCat("at most its units without a ReLU, ", read.units() - read.kept()));
+      }
+      if (read.has_input_min()) layer.input_min = read.input_min();
+      if (read.has_input_max()) layer.input_max = read.input_max();
       result.layers.push_back(std::move(layer));
     }
   }

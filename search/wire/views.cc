@@ -146,6 +146,17 @@ v1::CandidateDetail ToProto(const CandidateDetailView& detail) {
   return message;
 }
 
+v1::LayerRelus ToProto(const LayerRelus& layer) {
+  v1::LayerRelus message;
+  message.set_layer(layer.layer);
+  message.set_units(layer.units);
+  message.set_kept(layer.kept);
+  message.set_polynomials(layer.polynomials);
+  if (layer.input_min) message.set_input_min(*layer.input_min);
+  if (layer.input_max) message.set_input_max(*layer.input_max);
+  return message;
+}
+
 v1::Result ToProto(const ResultView& result) {
   v1::Result message;
   message.set_result(result.id.value);
@@ -157,6 +168,7 @@ v1::Result ToProto(const ResultView& result) {
   message.set_budget(result.budget);
   message.set_relus(result.relus);
   message.set_relus_with_stem(result.relus_with_stem);
+  message.set_polynomials(result.polynomials);
   message.set_macs(result.macs);
   message.set_parameters(result.parameters);
   message.set_accuracy_soft(result.accuracy_soft);
@@ -181,12 +193,7 @@ v1::Result ToProto(const ResultView& result) {
   message.set_worker(result.worker);
   message.set_attempt(result.attempt);
   message.set_created_at_ms(ToUnixMs(result.created_at));
-  for (const LayerRelus& layer : result.layers) {
-    v1::LayerRelus& written = *message.add_layers();
-    written.set_layer(layer.layer);
-    written.set_units(layer.units);
-    written.set_kept(layer.kept);
-  }
+  for (const LayerRelus& layer : result.layers) *message.add_layers() = ToProto(layer);
   message.set_artifact_sha256(result.artifact.sha256);
   message.set_artifact_bytes(result.artifact.bytes);
   message.set_origin(result.origin);

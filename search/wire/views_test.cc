@@ -106,6 +106,7 @@ ResultView SomeResult() {
   result.budget = 4;
   result.relus = 5;
   result.relus_with_stem = 6;
+  result.polynomials = 22;
   result.macs = 7;
   result.parameters = 8;
   result.accuracy_soft = 0.1;
@@ -126,7 +127,7 @@ ResultView SomeResult() {
   result.worker = "w";
   result.attempt = 17;
   result.created_at = TimeFromUnixMs(18);
-  result.layers = {{"l", 20, 19}};
+  result.layers = {{"l", 20, 17, 3, -1.5}};
   result.artifact = {"sha", 21};
   result.origin = "o";
   result.costs = {{"cheetah.online_s@wan", {2.5, true}}};
@@ -135,7 +136,7 @@ ResultView SomeResult() {
 }
 const char kSomeResult[] = R"({"result": 1, "job": 2, "candidate": 3, "name": "n",
     "network": "net", "network_hash": "h", "budget": 4, "relus": 5, "relus_with_stem": 6,
-    "macs": 7, "parameters": 8, "accuracy_soft": 0.1, "accuracy_trimmed": 0.2,
+    "polynomials": 22, "macs": 7, "parameters": 8, "accuracy_soft": 0.1, "accuracy_trimmed": 0.2,
     "accuracy_validation": 0.3, "accuracy_test": 0.4, "latency": {"delphi_online": 0.5},
     "on_front": true,
     "seeds": {"pretrain": 9, "linearize": 10, "fine_tune": 11, "split": 12}, "recipe": "r",
@@ -143,7 +144,8 @@ const char kSomeResult[] = R"({"result": 1, "job": 2, "candidate": 3, "name": "n
       "precision": "float32", "threads": 13, "data_hash": "dh", "split_hash": "sh",
       "train_images": 14, "validation_images": 15, "test_images": 16},
     "seconds": {"pretrain": 1.5, "linearize": 2.5, "fine_tune": 3.5}, "worker": "w",
-    "attempt": 17, "created_at_ms": 18, "layers": [{"layer": "l", "units": 20, "kept": 19}],
+    "attempt": 17, "created_at_ms": 18, "layers": [{"layer": "l", "units": 20, "kept": 17,
+      "polynomials": 3, "input_min": -1.5, "input_max": null}],
     "artifact_sha256": "sha", "artifact_bytes": 21, "origin": "o",
     "costs": {"cheetah.online_s@wan": {"value": 2.5, "lower_bound": true}},
     "off_front": "dominated"})";

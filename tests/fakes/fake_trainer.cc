@@ -272,6 +272,12 @@ absl::Status FakeTrainer::Finish(const TaskDescription& task, const Script& scri
                                                  units_so_far / script.counts.relus);
     layer.kept = kept_until - kept_so_far;
     kept_so_far = kept_until;
+    if (task.settings.linearize.replacement == Replacement::kPolynomial &&
+        layer.kept < layer.units) {
+      layer.polynomials = layer.units - layer.kept;
+      layer.input_min = -1;
+      layer.input_max = 1;
+    }
     std::string mask(static_cast<size_t>(layer.units), '\0');
     std::fill_n(mask.begin(), layer.kept, '\1');
     masks[op.name + ".mask"] = std::move(mask);

@@ -102,6 +102,7 @@ ResultView ViewOf(const TrainPlan& plan, const TrainState& state, const PlannedT
   view.budget = report.budget;
   view.relus = report.relus;
   view.relus_with_stem = report.relus + (candidate.relus_with_stem - candidate.relus);
+  view.polynomials = CountPolynomials(report.layers);
   view.macs = candidate.macs;
   view.parameters = candidate.parameters;
   view.accuracy_soft = report.accuracy_soft;

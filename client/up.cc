@@ -262,7 +262,8 @@ class Installation {
           .program = programs_ / "reluscape-worker",
           .arguments = {"--server", absl::StrCat("127.0.0.1:", grpc_port_), "--artifact-dir",
                         (folder_ / "artifacts").string(), "--id", absl::StrCat(HostName(), "-", i),
-                        "--threads", absl::StrCat(threads), "--device", options_.device},
+                        "--data-cache", (folder_ / "data-cache").string(), "--threads",
+                        absl::StrCat(threads), "--device", options_.device},
           .environment = {},
           .log = LogOf(worker.name)};
       for (const std::string& data : options_.data) {

@@ -24,6 +24,7 @@ struct Options {
   std::string server = "127.0.0.1:50551";
   std::string artifact_dir;
   std::vector<std::string> data;
+  std::string data_cache;
   std::string device = "auto";
   int threads = 0;
   std::string id;
@@ -41,6 +42,9 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--data", options.data,
                  "a data set as NAME=PATH, where jobs say NAME (repeatable); synthetic is always "
                  "there");
+  app.add_option("--data-cache", options.data_cache,
+                 "folder for decoded images of image folders and TinyImageNet, which are then "
+                 "decoded once; empty = at every start");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N");
   app.add_option("--threads", options.threads, "CPU threads; 0 = one per core")
       ->check(CLI::Range(0, 1024));
@@ -60,6 +64,7 @@ absl::Status Work(const Options& options, const std::stop_token& stop) {
   trainer_options.checkpoint_interval =
       Milliseconds(static_cast<int64_t>(std::llround(options.checkpoint_seconds * 1000)));
   ASSIGN_OR_RETURN(trainer_options.data_sets, ParseNamedPaths("--data", options.data));
+  trainer_options.data_cache = options.data_cache;
   const ArtifactFolder artifacts(options.artifact_dir);
   ASSIGN_OR_RETURN(const std::unique_ptr<Trainer> trainer,
                    MakeTorchTrainer(trainer_options, artifacts));

@@ -44,6 +44,7 @@ struct Options {
   std::string job;
   std::string out;
   std::vector<std::string> data;
+  std::string data_cache;
   std::string device = "auto";
   int threads = 0;
   double checkpoint_seconds = 15;
@@ -61,6 +62,9 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--data", options.data,
                  "a data set as NAME=PATH, where the job says NAME (repeatable); synthetic is "
                  "always there");
+  app.add_option("--data-cache", options.data_cache,
+                 "folder for decoded images of image folders and TinyImageNet, which are then "
+                 "decoded once; empty = at every start");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N");
   app.add_option("--threads", options.threads, "CPU threads; 0 = one per core")
       ->check(CLI::Range(0, 1024));
@@ -101,6 +105,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Options& options, con
   trainer_options.checkpoint_interval =
       Milliseconds(static_cast<int64_t>(std::llround(options.checkpoint_seconds * 1000)));
   ASSIGN_OR_RETURN(trainer_options.data_sets, ParseNamedPaths("--data", options.data));
+  trainer_options.data_cache = options.data_cache;
   ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, MakeTorchTrainer(trainer_options, artifacts));
   WorkerInfo info;
   trainer->Describe(info);

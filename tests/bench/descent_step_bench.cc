@@ -99,7 +99,7 @@ absl::Status Run(const Options& options) {
                       .test_images = 2};
   ASSIGN_OR_RETURN(const DataSet data, LoadDataSet(spec, /*split_seed=*/1, "", {}));
   const StageSettings settings;
-  TrainingImages images(data.train, {.mean = data.mean, .deviation = data.deviation},
+  TrainingImages images(data.train, kClasses, {.mean = data.mean, .deviation = data.deviation},
                         settings.augmentation, at::kCPU);
   images.StartEpoch(/*seed=*/2, /*epoch=*/0);
   const Batch batch = images.Get(/*step=*/0, options.batch);

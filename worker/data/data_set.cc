@@ -23,7 +23,8 @@
 namespace reluscape {
 namespace {
 
-absl::StatusOr<Source> Open(const DataSpec& spec, const std::string& path) {
+absl::StatusOr<Source> Open(const DataSpec& spec, const std::string& path,
+                            const std::string& cache_folder) {
   if (spec.set == kSyntheticName) {
     if (!path.empty()) {
       return absl::InvalidArgumentError(
@@ -44,9 +45,9 @@ absl::StatusOr<Source> Open(const DataSpec& spec, const std::string& path) {
     case DataFormat::kCifar100:
       return OpenCifar(layout.path, /*hundred=*/true);
     case DataFormat::kTinyImageNet:
-      return OpenTinyImageNet(layout.path, spec.side);
+      return OpenTinyImageNet(layout.path, spec.side, cache_folder);
     case DataFormat::kImageFolder:
-      return OpenImageFolder(layout.path, spec.side);
+      return OpenImageFolder(layout.path, spec.side, cache_folder);
   }
   return absl::InternalError("unknown data format");
 }
@@ -158,12 +159,12 @@ std::string DataHash(const DataSet& data, const Split& split) {
 }
 
 absl::StatusOr<DataSet> Load(const DataSpec& spec, uint64_t split_seed, const std::string& path,
-                             const std::stop_token& stop) {
+                             const std::stop_token& stop, const std::string& cache_folder) {
   if (spec.side < 1 || spec.side > kMaxSide) {
     return absl::InvalidArgumentError(
         absl::StrCat("data.side: found ", spec.side, "; allowed: 1 to ", kMaxSide));
   }
-  ASSIGN_OR_RETURN(const Source source, Open(spec, path));
+  ASSIGN_OR_RETURN(const Source source, Open(spec, path, cache_folder));
   FieldErrors errors;
   const auto classes = static_cast<int64_t>(source.class_names.size());
   const std::string shown = path.empty() ? spec.set : absl::StrCat(spec.set, " in ", path);
@@ -211,9 +212,10 @@ absl::StatusOr<DataSet> Load(const DataSpec& spec, uint64_t split_seed, const st
 }  // namespace
 
 absl::StatusOr<DataSet> LoadDataSet(const DataSpec& spec, uint64_t split_seed,
-                                    const std::string& path, std::stop_token stop) {
+                                    const std::string& path, std::stop_token stop,
+                                    const std::string& cache_folder) {
   try {
-    return Load(spec, split_seed, path, stop);
+    return Load(spec, split_seed, path, stop, cache_folder);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError(
         absl::StrCat("not enough memory for the data set ", spec.set));

@@ -45,7 +45,9 @@ struct DataSet {
 // Loads what `spec` asks for. `path` is the folder that the Worker's configuration maps spec.set
 // to; empty for the built-in set "synthetic", which is drawn instead of read. `split_seed` decides
 // which images are used and which of them validate; the same seed, spec and data give the same
-// DataSet on every machine. Only images in use are decoded. `stop` is looked at every few images.
+// DataSet on every machine. Only images in use are decoded; those of image files are kept below
+// `cache_folder` where it is not empty and not decoded again (worker/data/pixel_cache.h). `stop` is
+// looked at every few images.
 //
 // Errors, each naming the field or the file, what was found and what is allowed:
 //   INVALID_ARGUMENT    spec and data disagree (classes, side, number of images)
@@ -56,6 +58,7 @@ struct DataSet {
 //   RESOURCE_EXHAUSTED  a limit of worker/data/limits.h is passed
 //   CANCELLED           `stop` was requested
 absl::StatusOr<DataSet> LoadDataSet(const DataSpec& spec, uint64_t split_seed,
-                                    const std::string& path, std::stop_token stop = {});
+                                    const std::string& path, std::stop_token stop = {},
+                                    const std::string& cache_folder = "");
 
 }  // namespace reluscape

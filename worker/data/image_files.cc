@@ -80,8 +80,24 @@ std::string ImageFiles::PathOf(int64_t index) const {
   return holders_[file.holder] + "/" + file.name;
 }
 
+absl::Status ImageFiles::UseCache(const std::string& folder, const std::string& name) {
+  ASSIGN_OR_RETURN(cache_, PixelCache::Open(folder, absl::StrCat(name, halved_ ? "\nhalved" : ""),
+                                            side_ * side_ * 3));
+  return absl::OkStatus();
+}
+
 absl::Status ImageFiles::Read(int64_t index, std::span<uint8_t> pixels) const {
   const std::string path = PathOf(index);
+  // Before the file is read: a change in between makes the slot one of an older state.
+  const std::string origin = cache_ ? OriginOf(path) : "";
+  if (origin.empty()) return Decode(path, pixels);
+  if (cache_->Read(index, origin, pixels)) return absl::OkStatus();
+  RETURN_IF_ERROR(Decode(path, pixels));
+  cache_->Write(index, origin, pixels);
+  return absl::OkStatus();
+}
+
+absl::Status ImageFiles::Decode(const std::string& path, std::span<uint8_t> pixels) const {
   ASSIGN_OR_RETURN(const std::string bytes, ReadRegularFile(path, kMaxImageFileBytes));
   if (!halved_) return DecodeImage(path, bytes, side_, pixels);
 

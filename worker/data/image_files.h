@@ -3,11 +3,13 @@
 // A part of a data set whose images lie in files of their own. Thread-safe once it is filled.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "worker/data/pixel_cache.h"
 #include "worker/data/source.h"
 
 namespace reluscape {
@@ -27,6 +29,9 @@ class ImageFiles final : public SourcePart {
   absl::Status AppendFiles(const std::string& folder, std::vector<std::string> names,
                            const std::vector<int32_t>& labels);
 
+  // Decoded images are taken from a cache in `folder` and kept there; `name` is that of the part.
+  absl::Status UseCache(const std::string& folder, const std::string& name);
+
   const std::vector<int32_t>& labels() const override { return labels_; }
   absl::Status Read(int64_t index, std::span<uint8_t> pixels) const override;
   std::string PathOf(int64_t index) const;
@@ -37,6 +42,7 @@ class ImageFiles final : public SourcePart {
     std::string name;
   };
 
+  absl::Status Decode(const std::string& path, std::span<uint8_t> pixels) const;
   absl::Status CheckCount(const std::string& holder) const;
 
   int64_t side_;
@@ -44,6 +50,7 @@ class ImageFiles final : public SourcePart {
   std::vector<std::string> holders_;  // folders with images
   std::vector<File> files_;
   std::vector<int32_t> labels_;
+  std::unique_ptr<PixelCache> cache_;  // null: none
 };
 
 }  // namespace reluscape

@@ -54,7 +54,8 @@ absl::StatusOr<std::string> TestFolder(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<Source> OpenImageFolder(const std::string& path, int64_t side) {
+absl::StatusOr<Source> OpenImageFolder(const std::string& path, int64_t side,
+                                       const std::string& cache_folder) {
   Source source;
   source.side = side;
   const std::string train_path = path + "/train";
@@ -84,6 +85,10 @@ absl::StatusOr<Source> OpenImageFolder(const std::string& path, int64_t side) {
     const std::string& name = source.class_names[label];
     RETURN_IF_ERROR(train->AppendClass(train_path + "/" + name, static_cast<int32_t>(label)));
     RETURN_IF_ERROR(test->AppendClass(test_path + "/" + name, static_cast<int32_t>(label)));
+  }
+  if (!cache_folder.empty()) {
+    RETURN_IF_ERROR(train->UseCache(cache_folder, absl::StrCat(path, "\ntrain")));
+    RETURN_IF_ERROR(test->UseCache(cache_folder, absl::StrCat(path, "\ntest")));
   }
   source.train = std::move(train);
   source.test = std::move(test);

@@ -38,14 +38,17 @@ absl::StatusOr<Source> OpenCifar(const std::string& path, bool hundred);
 
 // A folder per class with JPEG or PNG files, below `path`/train and `path`/test or `path`/val.
 // Labels are the positions of the sorted class names. Sizes are checked when an image is read.
-absl::StatusOr<Source> OpenImageFolder(const std::string& path, int64_t side);
+// Decoded images are kept below `cache_folder` (worker/data/pixel_cache.h) where it is not empty.
+absl::StatusOr<Source> OpenImageFolder(const std::string& path, int64_t side,
+                                       const std::string& cache_folder = "");
 
 // TinyImageNet-200 as it is distributed: classes in `path`/wnids.txt, training images below
 // `path`/train/<class>/images, and as test images those of `path`/val/images, whose classes stand
 // in `path`/val/val_annotations.txt; `path`/test has no labels and is not looked at. Labels are the
 // positions of the sorted class names. With a side of 32 images of 64 x 64 are halved, each pixel
 // the mean of four.
-absl::StatusOr<Source> OpenTinyImageNet(const std::string& path, int64_t side);
+absl::StatusOr<Source> OpenTinyImageNet(const std::string& path, int64_t side,
+                                        const std::string& cache_folder = "");
 
 // The images of worker/data/synthetic.h.
 Source OpenSynthetic();

@@ -118,7 +118,8 @@ bool FilesAreTwiceAsLarge(const ImageFiles& part, int64_t side) {
 
 }  // namespace
 
-absl::StatusOr<Source> OpenTinyImageNet(const std::string& path, int64_t side) {
+absl::StatusOr<Source> OpenTinyImageNet(const std::string& path, int64_t side,
+                                        const std::string& cache_folder) {
   Source source;
   source.side = side;
   ASSIGN_OR_RETURN(source.class_names, ReadClasses(path));
@@ -138,6 +139,10 @@ absl::StatusOr<Source> OpenTinyImageNet(const std::string& path, int64_t side) {
   }
   auto test = std::make_unique<ImageFiles>(side, halved);
   RETURN_IF_ERROR(ReadValidation(path, source.class_names, *test));
+  if (!cache_folder.empty()) {
+    RETURN_IF_ERROR(train->UseCache(cache_folder, absl::StrCat(path, "\ntrain")));
+    RETURN_IF_ERROR(test->UseCache(cache_folder, absl::StrCat(path, "\ntest")));
+  }
   source.train = std::move(train);
   source.test = std::move(test);
   return source;

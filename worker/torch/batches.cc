@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "worker/torch/mixup.h"
 
 namespace reluscape {
 namespace {
@@ -56,13 +57,17 @@ EvaluationImages::EvaluationImages(const ImageSet& images, const Normalization& 
       shift_(Shift(normalization, device)) {}
 
 Batch EvaluationImages::Get(int64_t first, int64_t count) const {
+  const at::Tensor labels = labels_.narrow(0, first, count);
   return {.images = Normalised(pixels_.narrow(0, first, count), scale_, shift_),
-          .labels = labels_.narrow(0, first, count)};
+          .labels = labels,
+          .targets = labels};
 }
 
-TrainingImages::TrainingImages(const ImageSet& images, const Normalization& normalization,
+TrainingImages::TrainingImages(const ImageSet& images, int64_t classes,
+                               const Normalization& normalization,
                                const AugmentationSettings& settings, at::Device device)
     : settings_(settings),
+      classes_(classes),
       side_(images.side),
       labels_(LabelsOf(images, device)),
       scale_(Scale(normalization, device)),
@@ -80,6 +85,8 @@ int64_t TrainingImages::StepsPerEpoch(int64_t batch) const {
 }
 
 void TrainingImages::StartEpoch(uint64_t seed, int64_t epoch) {
+  seed_ = seed;
+  epoch_ = epoch;
   const auto index = static_cast<uint64_t>(epoch);
   Random order(DeriveSeed(seed, "order", index));
   Random augmentation(DeriveSeed(seed, "augmentation", index));
@@ -108,6 +115,34 @@ void TrainingImages::StartEpoch(uint64_t seed, int64_t epoch) {
   rows_ = ToDevice(rows, device);
   columns_ = ToDevice(columns, device);
   flips_ = ToDevice(flips, device);
+  if (settings_.cutout == 0) return;
+  // Its own stream, so that crops and flips are those without cutout.
+  Random cutout(DeriveSeed(seed, "cutout", index));
+  for (std::vector<int64_t>* starts : {&rows, &columns}) {
+    for (int64_t& start : *starts) {
+      start =
+          static_cast<int64_t>(cutout.Below(static_cast<uint64_t>(side_))) - settings_.cutout / 2;
+    }
+  }
+  cut_rows_ = ToDevice(rows, device);
+  cut_columns_ = ToDevice(columns, device);
+}
+
+void TrainingImages::CutOut(int64_t first, at::Tensor& images) const {
+  const auto inside = [&](const at::Tensor& starts) {
+    const at::Tensor start = starts.narrow(0, first, images.size(0)).unsqueeze(1);
+    return (offsets_ >= start) & (offsets_ < start + settings_.cutout);
+  };
+  const at::Tensor square = inside(cut_rows_).unsqueeze(2) & inside(cut_columns_).unsqueeze(1);
+  images.masked_fill_(square.unsqueeze(1), 0);  // the mean, as images are normalised
+}
+
+void TrainingImages::MixUp(int64_t step, Batch& batch) const {
+  const double share = MixupShare(settings_.mixup, seed_, epoch_, step);
+  // The order is random, so that the images from the other end are random partners.
+  batch.images = batch.images.mul(share).add_(batch.images.flip(0), 1 - share);
+  const at::Tensor classes = at::one_hot(batch.labels, classes_).to(at::kFloat);
+  batch.targets = classes.mul(share).add_(classes.flip(0), 1 - share);
 }
 
 Batch TrainingImages::Get(int64_t step, int64_t batch) const {
@@ -121,7 +156,13 @@ Batch TrainingImages::Get(int64_t step, int64_t batch) const {
                              at::where(flips.to(at::kBool), side_ - 1 - offsets_, offsets_);
   const at::Tensor pixels = pixels_.index(
       {chosen.view({size, 1, 1}), rows.view({size, side_, 1}), columns.view({size, 1, side_})});
-  return {.images = Normalised(pixels, scale_, shift_), .labels = labels_.index_select(0, chosen)};
+  Batch result{.images = Normalised(pixels, scale_, shift_),
+               .labels = labels_.index_select(0, chosen),
+               .targets = {}};
+  result.targets = result.labels;
+  if (settings_.cutout > 0) CutOut(first, result.images);
+  if (settings_.mixup > 0) MixUp(step, result);
+  return result;
 }
 
 }  // namespace reluscape

@@ -14,7 +14,10 @@ namespace reluscape {
 
 struct Batch {
   at::Tensor images;  // N x 3 x side x side, float32, (pixel / 255 - mean) / deviation
-  at::Tensor labels;  // N, int64
+  at::Tensor labels;  // N, int64; of a mixture the label with the larger share
+  // What a cross-entropy is taken against: the labels, or where images are mixed the probability of
+  // each class, N x classes, float32.
+  at::Tensor targets;
 };
 
 // All images in their own order, unchanged: for evaluation.
@@ -33,13 +36,14 @@ class EvaluationImages {
   at::Tensor shift_;
 };
 
-// All images in a new order every epoch, each with a new crop and flip: for training. Order and
+// All images in a new order every epoch, each augmented anew: for training. Order and
 // augmentation follow from (seed, epoch) alone, so that an epoch repeats exactly on any device,
 // whatever ran before it.
 class TrainingImages {
  public:
-  // `images` are kept with settings.crop_padding black pixels on every side.
-  TrainingImages(const ImageSet& images, const Normalization& normalization,
+  // `images` are kept with settings.crop_padding black pixels on every side. Labels are below
+  // `classes`.
+  TrainingImages(const ImageSet& images, int64_t classes, const Normalization& normalization,
                  const AugmentationSettings& settings, at::Device device);
 
   int64_t count() const { return labels_.size(0); }
@@ -53,18 +57,27 @@ class TrainingImages {
   Batch Get(int64_t step, int64_t batch) const;
 
  private:
+  void CutOut(int64_t first, at::Tensor& images) const;
+  void MixUp(int64_t step, Batch& batch) const;
+
   AugmentationSettings settings_;
+  int64_t classes_;
   int64_t side_;
   at::Tensor pixels_;  // N x (side + 2 padding) x (side + 2 padding) x 3, uint8
   at::Tensor labels_;
   at::Tensor scale_;
   at::Tensor shift_;
   at::Tensor offsets_;  // 0 .. side - 1
-  // Of the epoch, in its order: image, first row, first column, and whether it is mirrored.
+  uint64_t seed_ = 0;
+  int64_t epoch_ = 0;
+  // Of the epoch, in its order: image, first row, first column, and whether it is mirrored; with
+  // cutout also the first row and column of the square, which may lie outside.
   at::Tensor order_;
   at::Tensor rows_;
   at::Tensor columns_;
   at::Tensor flips_;
+  at::Tensor cut_rows_;
+  at::Tensor cut_columns_;
 };
 
 }  // namespace reluscape

@@ -5,9 +5,9 @@
 namespace reluscape {
 
 at::Tensor DistillationLoss(const at::Tensor& student, const at::Tensor& teacher,
-                            const at::Tensor& labels, const DistillationSettings& settings) {
+                            const at::Tensor& targets, const DistillationSettings& settings) {
   const double temperature = settings.temperature;
-  at::Tensor loss = settings.cross_entropy_weight * at::cross_entropy_loss(student, labels);
+  at::Tensor loss = settings.cross_entropy_weight * at::cross_entropy_loss(student, targets);
   if (settings.weight == 0) return loss;
   const at::Tensor divergence =
       at::kl_div(at::log_softmax(student / temperature, 1),

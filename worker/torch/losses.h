@@ -8,10 +8,10 @@
 
 namespace reluscape {
 
-// cross_entropy_weight * CE(student, labels)
+// cross_entropy_weight * CE(student, targets)
 //   + weight * T^2 * KL(softmax(teacher / T) || softmax(student / T)), both means over the batch.
-// Logits are N x classes, float32; `labels` int64. No gradient reaches `teacher`.
+// Logits are N x classes, float32; `targets` are Batch::targets. No gradient reaches `teacher`.
 at::Tensor DistillationLoss(const at::Tensor& student, const at::Tensor& teacher,
-                            const at::Tensor& labels, const DistillationSettings& settings);
+                            const at::Tensor& targets, const DistillationSettings& settings);
 
 }  // namespace reluscape

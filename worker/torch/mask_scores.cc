@@ -36,7 +36,7 @@ absl::Status ForScoredBatches(const StageContext& context,
 void AddGradients(const GraphNetwork& network, const Batch& batch, double weight,
                   const std::function<at::Tensor(const at::Tensor& gradient)>& what,
                   std::vector<at::Tensor>& sums) {
-  at::cross_entropy_loss(network.Forward(batch.images), batch.labels).backward();
+  at::cross_entropy_loss(network.Forward(batch.images), batch.targets).backward();
   const c10::NoGradGuard no_grad;
   for (const NamedTensor& parameter : network.weights()) parameter.tensor.mutable_grad().reset();
   for (size_t i = 0; i < sums.size(); ++i) {
@@ -65,7 +65,10 @@ absl::StatusOr<std::vector<at::Tensor>> Taylor(const StageContext& context,
     // Image by image: the square is of one image's gradient.
     for (int64_t i = 0; i < batch.labels.size(0); ++i) {
       AddGradients(
-          network, {.images = batch.images.narrow(0, i, 1), .labels = batch.labels.narrow(0, i, 1)},
+          network,
+          {.images = batch.images.narrow(0, i, 1),
+           .labels = batch.labels.narrow(0, i, 1),
+           .targets = batch.targets.narrow(0, i, 1)},
           /*weight=*/1, [](const at::Tensor& gradient) { return gradient.square() / 2 - gradient; },
           sums);
     }

@@ -148,7 +148,7 @@ StepResult Senet::Step(const Batch& batch, std::vector<at::Tensor>& differences)
         ++relu;
       });
   result.loss =
-      DistillationLoss(result.logits, target, batch.labels, context_.task.settings.distillation);
+      DistillationLoss(result.logits, target, batch.targets, context_.task.settings.distillation);
   result.loss.backward();
   adam_.Step();
   return result;

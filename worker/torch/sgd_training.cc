@@ -27,9 +27,9 @@ absl::StatusOr<SgdOutcome> TrainBySgd(const StageContext& context, const SgdTrai
           if (training.teacher != nullptr) target = training.teacher->Logits(batch);
           StepResult result;
           result.logits = training.network.Forward(batch.images);
-          result.loss = target.defined() ? DistillationLoss(result.logits, target, batch.labels,
+          result.loss = target.defined() ? DistillationLoss(result.logits, target, batch.targets,
                                                             context.task.settings.distillation)
-                                         : at::cross_entropy_loss(result.logits, batch.labels);
+                                         : at::cross_entropy_loss(result.logits, batch.targets);
           result.loss.backward();
           rate = LearningRateAt(settings, epoch * steps + step, steps);
           optimizer.Step(rate);

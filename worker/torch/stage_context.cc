@@ -27,7 +27,8 @@ bool AllFinite(const std::vector<NamedTensor>& tensors) {
 }  // namespace
 
 TrainingImages StageContext::MakeTrainingImages() const {
-  return TrainingImages(data.train, NormalizationOfData(data), task.settings.augmentation, device);
+  return TrainingImages(data.train, data.classes, NormalizationOfData(data),
+                        task.settings.augmentation, device);
 }
 
 EvaluationImages StageContext::MakeEvaluationImages(const ImageSet& images) const {

@@ -198,7 +198,8 @@ class TorchTrainer final : public Trainer {
       return absl::NotFoundError(absl::StrCat(
           "data set '", task.data.set, "' is not configured on this worker; it has ", names));
     }
-    absl::StatusOr<DataSet> data = LoadDataSet(task.data, task.split_seed, found->second, stop);
+    absl::StatusOr<DataSet> data =
+        LoadDataSet(task.data, task.split_seed, found->second, stop, options_.data_cache);
     if (!data.ok()) return data.status();
     data_ = *std::move(data);
     loaded_spec_ = task.data;

@@ -22,6 +22,8 @@ struct TorchTrainerOptions {
   int threads = 0;
   // Data sets that can be loaded: name -> path. "synthetic" needs no path and is always there.
   std::map<std::string, std::string> data_sets;
+  // Folder for decoded image files, which are then decoded once; empty = decoded at every start.
+  std::string data_cache;
   // The least time between two resume checkpoints; they are made at ends of epochs only.
   Milliseconds checkpoint_interval{15000};
 };

@@ -18,6 +18,7 @@
 #include "worker/torch/evaluate.h"
 #include "worker/torch/learning_rate.h"
 #include "worker/torch/losses.h"
+#include "worker/torch/mixup.h"
 #include "worker/torch/optimizers.h"
 #include "worker/torch/trim.h"
 
@@ -275,7 +276,7 @@ TEST(EvaluationImagesTest, NormalisesInPlaceAndOrder) {
 }
 
 TEST(TrainingImagesTest, CropsAndFlipsWholeImages) {
-  TrainingImages images(Numbered(40), Plain(), {.crop_padding = 2, .flip = true}, at::kCPU);
+  TrainingImages images(Numbered(40), 40, Plain(), {.crop_padding = 2, .flip = true}, at::kCPU);
   images.StartEpoch(/*seed=*/3, /*epoch=*/0);
   std::set<std::string> views;
   for (int64_t step = 0; step < 4; ++step) {
@@ -315,7 +316,7 @@ TEST(TrainingImagesTest, CropsAndFlipsWholeImages) {
 }
 
 TEST(TrainingImagesTest, AlternatingFlipTurnsEveryImageOverFromEpochToEpoch) {
-  TrainingImages images(Numbered(40), Plain(),
+  TrainingImages images(Numbered(40), 40, Plain(),
                         {.crop_padding = 0, .flip = true, .alternating_flip = true}, at::kCPU);
   std::vector<std::vector<bool>> flipped;  // per epoch, by image
   for (const int64_t epoch : {0, 1, 2, 1}) {
@@ -342,7 +343,7 @@ TEST(TrainingImagesTest, PaddingIsBlackBeforeNormalisation) {
   white.side = 4;
   white.labels.assign(64, 0);
   white.pixels.assign(64 * 48, 255);
-  TrainingImages images(white, {.mean = {0.5, 0.5, 0.5}, .deviation = {0.5, 0.5, 0.5}},
+  TrainingImages images(white, 1, {.mean = {0.5, 0.5, 0.5}, .deviation = {0.5, 0.5, 0.5}},
                         {.crop_padding = 4, .flip = false}, at::kCPU);
   images.StartEpoch(1, 0);
   const at::Tensor pixels = images.Get(0, 64).images;
@@ -351,7 +352,7 @@ TEST(TrainingImagesTest, PaddingIsBlackBeforeNormalisation) {
 }
 
 TEST(TrainingImagesTest, EveryImageComesOncePerEpochInANewOrder) {
-  TrainingImages images(Numbered(25), Plain(), {.crop_padding = 0, .flip = false}, at::kCPU);
+  TrainingImages images(Numbered(25), 25, Plain(), {.crop_padding = 0, .flip = false}, at::kCPU);
   std::vector<std::vector<int64_t>> orders;
   for (const int64_t epoch : {0, 1, 0}) {
     images.StartEpoch(7, epoch);
@@ -369,6 +370,89 @@ TEST(TrainingImagesTest, EveryImageComesOncePerEpochInANewOrder) {
   EXPECT_EQ(orders[0], orders[2]);
   EXPECT_EQ(images.StepsPerEpoch(23), 2);
   EXPECT_EQ(images.StepsPerEpoch(100), 1);
+}
+
+TEST(TrainingImagesTest, CutoutBlanksASquareOfEveryImage) {
+  const AugmentationSettings plain{.crop_padding = 0, .flip = true};
+  AugmentationSettings cut = plain;
+  cut.cutout = 2;
+  TrainingImages whole(Numbered(64), 64, Plain(), plain, at::kCPU);
+  TrainingImages images(Numbered(64), 64, Plain(), cut, at::kCPU);
+  std::set<int64_t> places;
+  std::set<int64_t> sizes;
+  whole.StartEpoch(5, 2);
+  images.StartEpoch(5, 2);
+  const Batch before = whole.Get(0, 64);
+  const Batch after = images.Get(0, 64);
+  EXPECT_TRUE(at::equal(before.labels, after.labels));
+  EXPECT_TRUE(at::equal(after.targets, after.labels));
+  for (int64_t i = 0; i < 64; ++i) {
+    const at::Tensor blank = (after.images[i] == 0).all(0);
+    // What is not blank is as it was, and blank is the same in all channels.
+    EXPECT_TRUE(at::equal(after.images[i], before.images[i].masked_fill(blank, 0)));
+    const at::Tensor at = blank.nonzero();
+    ASSERT_GE(at.size(0), 1);
+    const at::Tensor extent = at.amax(0) - at.amin(0) + 1;
+    EXPECT_EQ(extent.prod().item<int64_t>(), at.size(0));  // a rectangle
+    EXPECT_LE(extent.max().item<int64_t>(), 2);
+    sizes.insert(at.size(0));
+    places.insert(4 * at[0][0].item<int64_t>() + at[0][1].item<int64_t>());
+  }
+  EXPECT_EQ(sizes, (std::set<int64_t>{1, 2, 4}));  // 1 and 2: partly outside
+  EXPECT_GE(places.size(), 8U);
+  images.StartEpoch(5, 3);
+  const at::Tensor next = images.Get(0, 64).images;
+  images.StartEpoch(5, 2);
+  EXPECT_TRUE(at::equal(images.Get(0, 64).images, after.images));
+  EXPECT_FALSE(at::equal(next, after.images));
+}
+
+TEST(TrainingImagesTest, MixupMixesImagesAndTheirTargets) {
+  const AugmentationSettings plain{.crop_padding = 0, .flip = false};
+  AugmentationSettings mixed = plain;
+  mixed.mixup = 1;
+  TrainingImages whole(Numbered(40), 40, Plain(), plain, at::kCPU);
+  TrainingImages images(Numbered(40), 40, Plain(), mixed, at::kCPU);
+  whole.StartEpoch(5, 2);
+  images.StartEpoch(5, 2);
+  std::set<double> shares;
+  for (int64_t step = 0; step < 4; ++step) {
+    const Batch before = whole.Get(step, 10);
+    const Batch after = images.Get(step, 10);
+    EXPECT_TRUE(at::equal(before.labels, after.labels));
+    const double share = MixupShare(1, 5, 2, step);
+    shares.insert(share);
+    const at::Tensor classes = at::one_hot(before.labels, 40).to(at::kFloat);
+    EXPECT_TRUE(
+        at::allclose(after.images, share * before.images + (1 - share) * before.images.flip(0)));
+    EXPECT_TRUE(at::allclose(after.targets, share * classes + (1 - share) * classes.flip(0)));
+    EXPECT_TRUE(at::equal(after.targets.argmax(1), after.labels));
+    // The loss against the mixture is the mixture of the losses.
+    const at::Tensor logits = at::arange(400, at::kFloat).view({10, 40}).sin();
+    EXPECT_NEAR(
+        at::cross_entropy_loss(logits, after.targets).item<double>(),
+        share * at::cross_entropy_loss(logits, before.labels).item<double>() +
+            (1 - share) * at::cross_entropy_loss(logits, before.labels.flip(0)).item<double>(),
+        1e-5);
+  }
+  EXPECT_EQ(shares.size(), 4U);
+}
+
+TEST(MixupShareTest, HasTheMomentsOfTheBetaDistribution) {
+  for (const double alpha : {0.2, 1.0, 4.0}) {
+    double square = 0;
+    constexpr int kDraws = 20000;
+    for (int i = 0; i < kDraws; ++i) {
+      const double share = MixupShare(alpha, 9, i / 100, i % 100);
+      ASSERT_GE(share, 0.5);
+      ASSERT_LE(share, 1);
+      square += (share - 0.5) * (share - 0.5) / kDraws;
+    }
+    // The variance of Beta(alpha, alpha); folding at its mean leaves it as it is.
+    EXPECT_NEAR(square, 1 / (4 * (2 * alpha + 1)), 0.004) << alpha;
+  }
+  EXPECT_EQ(MixupShare(1e-9, 1, 0, 0), 1);
+  EXPECT_NEAR(MixupShare(1e8, 1, 0, 0), 0.5, 1e-3);
 }
 
 TEST(EvaluateTest, IsTheFractionOfRightAnswersAndCanBeStopped) {

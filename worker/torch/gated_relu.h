@@ -7,13 +7,20 @@
 namespace reluscape {
 
 // y = a * relu(x) + (1 - a) * x = x + a * max(-x, 0), element by element; a = 1 is the ReLU and
-// a = 0 the identity, both exactly. `x` is N x C x H x W and `mask` (the a) C x H x W, or
-// C x 1 x 1 for one value per channel; both are float32 and on one device. With g = dL/dy:
+// a = 0 the identity, both exactly for every finite x. With g = dL/dy:
 //   dL/dx = g where x > 0, else g * (1 - a)
-//   dL/da = sum over the batch (and the channel's pixels) of g * max(-x, 0), in float32
+//   dL/da = sum over the batch (and the channel's pixels) of g * max(-x, 0)
 // (Cho et al., "Selective Network Linearization for Efficient Private Inference", ICML 2022.)
-// Gradients are computed for those of the two that ask for them; there is no second derivative.
-// Keeps x for the backward pass. Thread-safe.
+//
+// `x` is N x C x H x W, float32 or bfloat16, and y has its type and layout. `mask` (the a) is
+// K x H x W, or K x 1 x 1 for one value per channel, float32, on the device of `x`; it governs the
+// first K <= C channels and the others pass unchanged. Everything is computed in float32.
+//
+// One pass over memory forward, one backward; both are fastest where `x` and `mask` are contiguous
+// in the same memory format (contiguous or channels last): another layout is copied first. Keeps
+// `x` and `mask` for the backward pass. Gradients are computed for those of the two that ask for
+// them; there is no second derivative. The result does not depend on the number of threads. A value
+// that is not a number stays one. Throws c10::Error for another type, shape or device. Thread-safe.
 at::Tensor GatedRelu(const at::Tensor& x, const at::Tensor& mask);
 
 }  // namespace reluscape

@@ -1,8 +1,13 @@
 #include "worker/torch/gated_relu.h"
 
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/generated/variable_factories.h>
+
+#include <string>
+#include <vector>
 
 namespace reluscape {
 namespace {
@@ -122,6 +127,141 @@ TEST(GatedReluTest, DoesNotDependOnTheNumberOfImagesAround) {
   };
   EXPECT_TRUE(
       at::allclose(mask_gradient(0, 6), mask_gradient(0, 2) + mask_gradient(2, 4), 1e-5, 1e-6));
+}
+
+// What differs between uses of the operator, and its slow form in float64.
+struct Case {
+  at::ScalarType type = at::kFloat;
+  at::MemoryFormat format = at::MemoryFormat::Contiguous;
+  bool per_channel = false;
+  int64_t masked = 6;  // channels, of 6
+};
+
+std::vector<Case> AllCases() {
+  std::vector<Case> cases;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+      for (const bool per_channel : {false, true}) {
+        for (const int64_t masked : {1, 4, 6}) cases.push_back({type, format, per_channel, masked});
+      }
+    }
+  }
+  return cases;
+}
+
+struct Values {
+  at::Tensor y;
+  at::Tensor x_gradient;
+  at::Tensor mask_gradient;
+};
+
+Values SlowInDouble(const at::Tensor& x, const at::Tensor& mask, const at::Tensor& weights) {
+  const at::Tensor leaf = x.detach().to(at::kDouble).requires_grad_();
+  const at::Tensor mask_leaf = mask.detach().to(at::kDouble).requires_grad_();
+  const int64_t masked = mask.size(0);
+  const at::Tensor y = at::cat(
+      {TwoTerms(leaf.narrow(1, 0, masked), mask_leaf), leaf.narrow(1, masked, x.size(1) - masked)},
+      1);
+  (y * weights.to(at::kDouble)).sum().backward();
+  return {.y = y.detach(), .x_gradient = leaf.grad(), .mask_gradient = mask_leaf.grad()};
+}
+
+Values Fast(const at::Tensor& x, const at::Tensor& mask, const at::Tensor& weights) {
+  const at::Tensor leaf = x.detach().clone().requires_grad_();
+  const at::Tensor mask_leaf = mask.detach().clone().requires_grad_();
+  const at::Tensor y = GatedRelu(leaf, mask_leaf);
+  y.backward(weights);
+  return {.y = y.detach(), .x_gradient = leaf.grad(), .mask_gradient = mask_leaf.grad()};
+}
+
+TEST(GatedReluTest, EveryTypeLayoutAndMaskAgreesWithTheSlowForm) {
+  for (const Case& one : AllCases()) {
+    const int64_t mask_side = one.per_channel ? 1 : 7;
+    at::manual_seed(23);
+    const at::Tensor x = torch::randn({5, 6, 7, 7}).to(one.type).contiguous(one.format);
+    const at::Tensor weights = torch::randn({5, 6, 7, 7}).to(one.type).contiguous(one.format);
+    const at::Tensor mask = torch::rand({1, one.masked, mask_side, mask_side})
+                                .contiguous(one.format)
+                                .select(0, 0)
+                                .detach();
+    const Values slow = SlowInDouble(x, mask, weights);
+    const Values fast = Fast(x, mask, weights);
+    const double tolerance = one.type == at::kFloat ? 1e-5 : 1.0 / 128;
+    EXPECT_EQ(fast.y.scalar_type(), one.type);
+    EXPECT_TRUE(fast.y.is_contiguous(one.format));
+    EXPECT_EQ(fast.mask_gradient.scalar_type(), at::kFloat);
+    EXPECT_EQ(fast.mask_gradient.sizes(), mask.sizes());
+    EXPECT_TRUE(at::allclose(fast.y.to(at::kDouble), slow.y, tolerance, 1e-6));
+    EXPECT_TRUE(at::allclose(fast.x_gradient.to(at::kDouble), slow.x_gradient, tolerance, 1e-6));
+    // Summed in float32 whatever the type outside.
+    EXPECT_TRUE(at::allclose(fast.mask_gradient.to(at::kDouble), slow.mask_gradient, 1e-5, 1e-5));
+  }
+}
+
+TEST(GatedReluTest, AnyStridesGiveTheSameNumbers) {
+  const Example example = MakeExample(4, 6, 5, 29);
+  const Values dense = Fast(example.x, example.mask, example.weights);
+  // A part of a larger tensor, a mask in the other layout, a gradient without memory of its own.
+  const at::Tensor wide = at::cat({example.x, example.x}, 1);
+  const at::Tensor x = wide.narrow(1, 0, 6).detach().requires_grad_();
+  const at::Tensor mask = example.mask.permute({2, 0, 1}).contiguous().permute({1, 2, 0}).detach();
+  const at::Tensor y = GatedRelu(x, mask.requires_grad_());
+  EXPECT_TRUE(at::equal(y, dense.y));
+  y.backward(at::ones({1}).expand_as(y));
+  const Values ones = Fast(example.x, example.mask, at::ones_like(example.x));
+  EXPECT_TRUE(at::equal(x.grad(), ones.x_gradient));
+  EXPECT_TRUE(at::equal(mask.grad(), ones.mask_gradient));
+}
+
+TEST(GatedReluTest, AFrozenMaskIsNeverSummed) {
+  // Frozen, the other gradient is the same and the mask has none.
+  const Example example = MakeExample(4, 6, 5, 31);
+  const at::Tensor x = example.x.clone().requires_grad_();
+  GatedRelu(x, example.mask).backward(example.weights);
+  EXPECT_TRUE(at::equal(x.grad(), Fast(example.x, example.mask, example.weights).x_gradient));
+  EXPECT_FALSE(example.mask.grad().defined());
+}
+
+TEST(GatedReluTest, TheNumberOfThreadsChangesNoBit) {
+  const int threads = at::get_num_threads();
+  for (const bool per_channel : {false, true}) {
+    at::manual_seed(37);
+    const int64_t mask_side = per_channel ? 1 : 16;
+    const at::Tensor x = torch::randn({200, 16, 16, 16});
+    const at::Tensor weights = torch::randn({200, 16, 16, 16});
+    const at::Tensor mask = torch::rand({16, mask_side, mask_side});
+    at::set_num_threads(1);
+    const Values one = Fast(x, mask, weights);
+    at::set_num_threads(3);
+    const Values three = Fast(x, mask, weights);
+    EXPECT_TRUE(at::equal(one.y, three.y));
+    EXPECT_TRUE(at::equal(one.x_gradient, three.x_gradient));
+    EXPECT_TRUE(at::equal(one.mask_gradient, three.mask_gradient));
+  }
+  at::set_num_threads(threads);
+}
+
+std::string ErrorOf(const at::Tensor& x, const at::Tensor& mask) {
+  try {
+    GatedRelu(x, mask);
+  } catch (const c10::Error& error) {
+    return error.what_without_backtrace();
+  }
+  return "";
+}
+
+TEST(GatedReluTest, WrongArgumentsAreNamed) {
+  using testing::HasSubstr;
+  const at::Tensor x = at::ones({2, 4, 3, 3});
+  const at::Tensor mask = at::ones({4, 3, 3});
+  EXPECT_THAT(ErrorOf(x.to(at::kDouble), mask), HasSubstr("x: found type Double"));
+  EXPECT_THAT(ErrorOf(x.select(0, 0), mask), HasSubstr("x: found shape [4, 3, 3]"));
+  EXPECT_THAT(ErrorOf(x.narrow(0, 0, 0), mask), HasSubstr("x: found shape [0, 4, 3, 3]"));
+  EXPECT_THAT(ErrorOf(x, mask.to(at::kBFloat16)), HasSubstr("mask: found type BFloat16"));
+  for (const at::Tensor& wrong : {at::ones({5, 3, 3}), at::ones({4, 3, 1}), at::ones({0, 3, 3}),
+                                  at::ones({4, 2, 2}), at::ones({4})}) {
+    EXPECT_THAT(ErrorOf(x, wrong), HasSubstr("mask: found shape")) << wrong.sizes();
+  }
 }
 
 }  // namespace

@@ -33,13 +33,10 @@ at::Tensor Downsample(const at::Tensor& x, int64_t stride, int64_t channels) {
 
 at::Tensor ReluOnChannels(const at::Tensor& x, int64_t channels, const at::Tensor& mask,
                           bool in_place) {
-  const auto relu = [&](const at::Tensor& part) {
-    return mask.defined() ? GatedRelu(part, mask) : at::relu(part);
-  };
-  if (channels == x.size(1)) return in_place && !mask.defined() ? x.relu_() : relu(x);
-  // The gated ReLU's kernel wants its operands dense.
-  const at::Tensor first = x.narrow(1, 0, channels).contiguous(x.suggest_memory_format());
-  return at::cat({relu(first), x.narrow(1, channels, x.size(1) - channels)}, 1);
+  if (mask.defined()) return GatedRelu(x, mask);
+  if (channels == x.size(1)) return in_place ? x.relu_() : at::relu(x);
+  return at::cat({at::relu(x.narrow(1, 0, channels)), x.narrow(1, channels, x.size(1) - channels)},
+                 1);
 }
 
 }  // namespace reluscape

@@ -4,6 +4,7 @@
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,21 @@ TEST(JobFileReferenceTest, ItsExamplesAreValid) {
     ++examples;
   }
   EXPECT_GE(examples, 2);
+}
+
+// The jobs whose results docs/curves-cifar10.md and docs/recipes.md show.
+TEST(DocumentedJobsTest, AreValid) {
+  const std::filesystem::path folder = RELUSCAPE_SOURCE_DIR "/docs/jobs";
+  int jobs = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    SCOPED_TRACE(entry.path().string());
+    ASSERT_EQ(entry.path().extension(), ".json");
+    const absl::StatusOr<std::string> text = ReadFile(entry.path(), /*limit_bytes=*/1 << 20);
+    ASSERT_TRUE(text.ok()) << text.status();
+    EXPECT_EQ(ExpectValid(*text).data.set, "cifar10");
+    ++jobs;
+  }
+  EXPECT_GT(jobs, 0);
 }
 
 // docs/json.md explains every key of every document.

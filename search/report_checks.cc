@@ -121,6 +121,12 @@ absl::Status CheckResultReport(const ResultReport& r, int64_t budget, int64_t ne
     return Wrong(absl::StrCat("reported a result of ", r.relus, " ReLUs whose layers keep ", kept,
                               " of ", units, " (the network has ", network_relus, ")"));
   }
+  for (const ClassAccuracy& one : r.classes) {
+    if (one.correct < 0 || one.images < one.correct) {
+      return Wrong(absl::StrCat("reported a result with ", one.correct, " of ", one.images,
+                                " images of class ", one.name, " right"));
+    }
+  }
   if (!IsSha256Hex(r.artifact.sha256)) return Wrong("reported a result without a file");
   return absl::OkStatus();
 }

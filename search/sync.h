@@ -97,6 +97,15 @@ inline int64_t CountPolynomials(const std::vector<LayerRelus>& layers) {
   return polynomials;
 }
 
+// How many validation images of a class are classified right.
+struct ClassAccuracy {
+  std::string name;
+  int64_t images = 0;
+  int64_t correct = 0;
+
+  friend bool operator==(const ClassAccuracy&, const ClassAccuracy&) = default;
+};
+
 // How numbers were measured; the same for all of a Task.
 struct Measurement {
   std::string build_commit;
@@ -122,6 +131,8 @@ struct ResultReport {
   double accuracy_validation = 0;  // validation, final: the one that ranks
   double accuracy_test = 0;        // evaluated once; stored sealed
   ArtifactRef artifact;            // final weights and 0/1 masks
+  // One per class in the order of labels, of accuracy_validation.
+  std::vector<ClassAccuracy> classes;
 
   friend bool operator==(const ResultReport&, const ResultReport&) = default;
 };

@@ -44,6 +44,19 @@ class ResultReaderTest : public ::testing::Test {
   std::unique_ptr<ResultReader> reader_;
 };
 
+TEST_F(ResultReaderTest, ResultsKeepTheAccuracyOfEveryClass) {
+  Do([&](Transaction& t) {
+    const TestTasks tasks = InsertTestTasks(t, t.InsertJob(TestJob()).value());
+    ASSERT_TRUE(t.InsertResult(TestResult(tasks.fine_tunes[0], 500, 0.5)).ok());
+  });
+  SQLite::Database db = OpenSql();
+  EXPECT_STREQ(db.execAndGet("SELECT group_concat(class || ' ' || class_name || ' ' || correct || "
+                             "'/' || images || ' ' || coalesce(accuracy, 'none'), ', ')"
+                             " FROM class_accuracies_v WHERE result = 1")
+                   .getText(),
+               "0 cat 1/4 0.25, 1 dog 0/0 none");
+}
+
 TEST_F(ResultReaderTest, UnknownIdsAreNamed) {
   for (const absl::Status& status :
        {reader_->GetJob(JobId{7}).status(), reader_->GetFront(JobId{7}).status(),

@@ -522,6 +522,14 @@ absl::StatusOr<ResultId> SqliteTransaction::InsertResult(const ResultRow& r) {
             layer.input_min, layer.input_max)
           .Run();
     }
+    for (size_t i = 0; i < r.report.classes.size(); ++i) {
+      const ClassAccuracy& one = r.report.classes[i];
+      Query(db_,
+            "INSERT INTO result_classes (result_id, class, name, images, correct)"
+            " VALUES (?,?,?,?,?)",
+            id, static_cast<int64_t>(i), one.name, one.images, one.correct)
+          .Run();
+    }
     return id;
   });
 }

@@ -83,6 +83,7 @@ inline ResultRow TestResult(const TaskRow& fine_tune, int64_t relus, double accu
   r.report.budget = fine_tune.budget;
   r.report.relus = relus;
   r.report.layers = {{"conv1", 600, relus}, {"conv2", 400, 0, 300, -1.5, 2.25}};
+  r.report.classes = {{"cat", 4, 1}, {"dog", 0, 0}};
   r.report.accuracy_soft = 0.3;
   r.report.accuracy_trimmed = 0.2;
   r.report.accuracy_validation = accuracy;

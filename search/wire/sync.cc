@@ -20,10 +20,12 @@ constexpr int kMostReports = 1000;
 constexpr int kMostEpochs = 10'000;
 constexpr int kMostSnapshots = 1000;
 constexpr int kMostLayers = 10'000;
+constexpr int kMostClasses = 100'000;
 constexpr int kMostDataSets = 1000;
 constexpr int kMostBudgets = 1000;
 constexpr int kMostLeases = 1000;
 constexpr size_t kLongestName = 200;
+constexpr size_t kLongestClassName = 255;  // a folder's
 constexpr size_t kLongestNetwork = 10'000;
 constexpr size_t kLongestMessage = 10'000;
 constexpr int64_t kLargestWait = int64_t{24} * 3600 * 1000;  // ms
@@ -179,6 +181,34 @@ Measurement Read(const v1::Measurement& message, const std::string& path, Checke
   return measurement;
 }
 
+// `text` as the receiver takes it: not too long, and of UTF-8 alone (protobuf refuses a message
+// with other bytes as a whole, and a file's name may have any). Bytes that are no UTF-8 become '?'.
+std::string Sendable(const std::string& text) {
+  constexpr size_t kLongest = 8'000;
+  std::string sendable;
+  for (size_t i = 0; i < text.size() && sendable.size() < kLongest;) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 0;
+    if (i + length > text.size()) length = 0;
+    for (size_t k = 1; k < length; ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) length = 0;
+    }
+    // Overlong forms and surrogates.
+    if (length == 3) {
+      const auto second = static_cast<unsigned char>(text[i + 1]);
+      if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0)) length = 0;
+    }
+    if (length == 0) {
+      sendable += '?';
+      ++i;
+    } else {
+      sendable += text.substr(i, length);
+      i += length;
+    }
+  }
+  return sendable;
+}
+
 void Write(const ResultReport& result, v1::ResultReport& message) {
   message.set_budget(result.budget);
   message.set_relus(result.relus);
@@ -187,6 +217,12 @@ void Write(const ResultReport& result, v1::ResultReport& message) {
   message.set_accuracy_trimmed(result.accuracy_trimmed);
   message.set_accuracy_validation(result.accuracy_validation);
   message.set_accuracy_test(result.accuracy_test);
+  for (const ClassAccuracy& one : result.classes) {
+    v1::ClassAccuracy& written = *message.add_classes();
+    written.set_name(Sendable(one.name));
+    written.set_images(one.images);
+    written.set_correct(one.correct);
+  }
   Write(result.artifact, *message.mutable_artifact());
 }
 
@@ -221,6 +257,20 @@ ResultReport Read(const v1::ResultReport& message, const std::string& path, Chec
   result.accuracy_validation =
       check.Accuracy(path + ".accuracy_validation", message.accuracy_validation());
   result.accuracy_test = check.Accuracy(path + ".accuracy_test", message.accuracy_test());
+  if (check.Length(path + ".classes", message.classes_size(), kMostClasses)) {
+    for (int i = 0; i < message.classes_size(); ++i) {
+      const v1::ClassAccuracy& read = message.classes(i);
+      const std::string item = Item(path + ".classes", i);
+      ClassAccuracy one;
+      one.name = check.Text(item + ".name", read.name(), 1, kLongestClassName);
+      one.images = check.AtLeast(item + ".images", read.images(), 0);
+      one.correct = check.AtLeast(item + ".correct", read.correct(), 0);
+      check.Require(read.correct() <= read.images(), item + ".correct",
+                    absl::StrCat(read.correct()),
+                    absl::StrCat("at most its images, ", read.images()));
+      result.classes.push_back(std::move(one));
+    }
+  }
   result.artifact = ReadRequired(message.artifact(), path + ".artifact", check);
   return result;
 }
@@ -284,34 +334,6 @@ std::optional<ReportState> FromProto(v1::TaskReport::State state) {
     default:
       return std::nullopt;
   }
-}
-
-// `text` as the receiver takes it: not too long, and of UTF-8 alone (protobuf refuses a message
-// with other bytes as a whole, and a file's name may have any). Bytes that are no UTF-8 become '?'.
-std::string Sendable(const std::string& text) {
-  constexpr size_t kLongest = 8'000;
-  std::string sendable;
-  for (size_t i = 0; i < text.size() && sendable.size() < kLongest;) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 0;
-    if (i + length > text.size()) length = 0;
-    for (size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) length = 0;
-    }
-    // Overlong forms and surrogates.
-    if (length == 3) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0)) length = 0;
-    }
-    if (length == 0) {
-      sendable += '?';
-      ++i;
-    } else {
-      sendable += text.substr(i, length);
-      i += length;
-    }
-  }
-  return sendable;
 }
 
 void Write(const TaskReport& report, v1::TaskReport& message) {

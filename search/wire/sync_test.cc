@@ -30,7 +30,8 @@ SyncRequest FullRequest() {
   report.snapshots = {{500, {kHash, 11}, 505, 4, 6.5}};
   report.weights = {kHash, 12};
   report.result = ResultReport{
-      500, 499, {{"relu1", 300, 200, 100, -1.5, 2.5}}, 0.5, 0.25, 0.75, 0.625, {kHash, 13}};
+      500, 499, {{"relu1", 300, 200, 100, -1.5, 2.5}}, 0.5, 0.25, 0.75, 0.625, {kHash, 13}, {}};
+  report.result->classes = {{"cat", 5, 5}, {"dog", 7, 0}};
   report.measurement = Measurement{"abc", "2.13", "cpu", "float32", 2, kHash, kHash, 100, 20, 30};
   report.device_seconds = 7.5;
   request.reports.push_back(report);
@@ -194,6 +195,10 @@ INSTANTIATE_TEST_SUITE_P(
             [](auto& r) { First(r).mutable_result()->mutable_layers(0)->set_polynomials(101); },
             "reports[0].result.layers[0].polynomials: found 101; allowed: at most its units "
             "without a ReLU, 100"},
+        BadRequest{"MoreRightThanThereAre",
+                   [](auto& r) { First(r).mutable_result()->mutable_classes(1)->set_correct(8); },
+                   "reports[0].result.classes[1].correct: found 8; allowed: at most its images, "
+                   "7"},
         BadRequest{"FailureOfASuccess",
                    [](auto& r) { First(r).mutable_failure()->set_kind(v1::Failure::DIVERGED); },
                    "reports[0].failure: found a failure; allowed: a failure exactly where state "

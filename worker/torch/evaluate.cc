@@ -43,20 +43,24 @@ std::optional<double> Evaluate(GraphNetwork& network, const EvaluationImages& im
   return static_cast<double>(correct.item<int64_t>()) / static_cast<double>(images.count());
 }
 
-std::optional<std::vector<double>> EvaluatePerClass(GraphNetwork& network,
-                                                    const EvaluationImages& images, int64_t classes,
-                                                    const std::stop_token& stop) {
-  const at::TensorOptions options = at::TensorOptions().dtype(at::kDouble).device(network.device());
-  at::Tensor correct = at::zeros({classes}, options);
-  at::Tensor total = at::zeros({classes}, options);
+std::optional<std::vector<ClassCount>> EvaluatePerClass(GraphNetwork& network,
+                                                        const EvaluationImages& images,
+                                                        int64_t classes,
+                                                        const std::stop_token& stop) {
+  // Column 0 counts images, column 1 those that are classified right.
+  at::Tensor counts =
+      at::zeros({classes, 2}, at::TensorOptions().dtype(at::kLong).device(network.device()));
   const auto look = [&](const at::Tensor& right, const at::Tensor& labels) {
-    correct.index_add_(0, labels, right.to(at::kDouble));
-    total.index_add_(0, labels, at::ones_like(right, options));
+    counts.index_add_(0, labels, at::stack({at::ones_like(labels), right.to(at::kLong)}, 1));
   };
   if (!ForBatches(network, images, stop, look)) return std::nullopt;
-  const at::Tensor accuracy = (correct / total).cpu();
-  const double* values = accuracy.const_data_ptr<double>();
-  return std::vector<double>(values, values + classes);
+  const at::Tensor read = counts.cpu();
+  std::vector<ClassCount> result(static_cast<size_t>(classes));
+  for (int64_t i = 0; i < classes; ++i) {
+    const int64_t* row = read.const_data_ptr<int64_t>() + 2 * i;
+    result[static_cast<size_t>(i)] = {.images = row[0], .correct = row[1]};
+  }
+  return result;
 }
 
 }  // namespace reluscape

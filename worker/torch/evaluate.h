@@ -16,9 +16,15 @@ namespace reluscape {
 std::optional<double> Evaluate(GraphNetwork& network, const EvaluationImages& images,
                                const std::stop_token& stop);
 
-// The same for the images of each of `classes` classes; not a number for a class without images.
-std::optional<std::vector<double>> EvaluatePerClass(GraphNetwork& network,
-                                                    const EvaluationImages& images, int64_t classes,
-                                                    const std::stop_token& stop);
+// How many images of one class there are, and how many of them are classified right.
+struct ClassCount {
+  int64_t images = 0;
+  int64_t correct = 0;
+};
+// The same evaluation for each of `classes` classes.
+std::optional<std::vector<ClassCount>> EvaluatePerClass(GraphNetwork& network,
+                                                        const EvaluationImages& images,
+                                                        int64_t classes,
+                                                        const std::stop_token& stop);
 
 }  // namespace reluscape

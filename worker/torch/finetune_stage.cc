@@ -166,6 +166,7 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   result.budget = budget;
   result.relus = relus;
   result.accuracy_validation = trained.validation_accuracy;
+  ASSIGN_OR_RETURN(result.classes, AccuracyPerClass(context, network));
   ASSIGN_OR_RETURN(result.artifact, StoreResult(context, network, result));
   ASSIGN_OR_RETURN(result.accuracy_test, Accuracy(context, network, context.data.test));
 

@@ -256,6 +256,14 @@ TEST_F(MethodsTest, AResultTellsTheAccuracyOfEveryClass) {
     begin = end + 1;
   }
   EXPECT_NEAR(sum / 10, outcome.result->accuracy_validation, 1e-12);
+  ASSERT_EQ(outcome.result->classes.size(), 10U);
+  int64_t correct = 0;
+  for (const ClassAccuracy& one : outcome.result->classes) {
+    EXPECT_FALSE(one.name.empty());
+    EXPECT_EQ(one.images, 6);
+    correct += one.correct;
+  }
+  EXPECT_NEAR(static_cast<double>(correct) / 60, outcome.result->accuracy_validation, 1e-12);
 }
 
 TEST_F(MethodsTest, ADivergedTaskNamesItsLastGoodCheckpoint) {

@@ -1,6 +1,5 @@
 #include "worker/torch/result.h"
 
-#include <cmath>
 #include <optional>
 #include <string>
 
@@ -25,12 +24,23 @@ absl::StatusOr<double> Accuracy(const StageContext& context, GraphNetwork& netwo
   return *accuracy;
 }
 
+absl::StatusOr<std::vector<ClassAccuracy>> AccuracyPerClass(const StageContext& context,
+                                                            GraphNetwork& network) {
+  const DataSet& data = context.data;
+  const auto counts = EvaluatePerClass(network, context.MakeEvaluationImages(data.validation),
+                                       data.classes, context.stop);
+  if (!counts) return StoppedError();
+  std::vector<ClassAccuracy> classes;
+  for (size_t i = 0; i < counts->size(); ++i) {
+    classes.push_back({.name = data.class_names[i],
+                       .images = (*counts)[i].images,
+                       .correct = (*counts)[i].correct});
+  }
+  return classes;
+}
+
 absl::StatusOr<ArtifactRef> StoreResult(const StageContext& context, GraphNetwork& network,
                                         const ResultReport& result) {
-  const auto per_class =
-      EvaluatePerClass(network, context.MakeEvaluationImages(context.data.validation),
-                       context.task.data.classes, context.stop);
-  if (!per_class) return StoppedError();
   SafetensorsFile file;
   AddTensors(LearnedOf(network), file.tensors);
   for (const Op& op : context.network.ops) {
@@ -45,8 +55,10 @@ absl::StatusOr<ArtifactRef> StoreResult(const StageContext& context, GraphNetwor
   file.metadata["budget"] = absl::StrCat(result.budget);
   file.metadata["relus"] = absl::StrCat(result.relus);
   file.metadata["accuracy_per_class"] =
-      absl::StrJoin(*per_class, ",", [](std::string* text, double accuracy) {
-        absl::StrAppend(text, std::isfinite(accuracy) ? NumberText(accuracy) : std::string());
+      absl::StrJoin(result.classes, ",", [](std::string* text, const ClassAccuracy& one) {
+        if (one.images == 0) return;
+        absl::StrAppend(
+            text, NumberText(static_cast<double>(one.correct) / static_cast<double>(one.images)));
       });
   return StoreArtifact(context.artifacts, file);
 }

@@ -51,6 +51,7 @@ absl::StatusOr<ResultReport> WholeResult(const StageContext& context, GraphNetwo
                              .units = network.relu_units()[i],
                              .kept = network.relu_units()[i]});
   }
+  ASSIGN_OR_RETURN(result.classes, AccuracyPerClass(context, network));
   ASSIGN_OR_RETURN(result.artifact, StoreResult(context, network, result));
   ASSIGN_OR_RETURN(result.accuracy_test, Accuracy(context, network, context.data.test));
   return result;

@@ -2,12 +2,16 @@
 
 add_library(reluscape_options INTERFACE)
 target_include_directories(reluscape_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
-target_compile_options(reluscape_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+# For C++ alone: nvcc does not know these options.
+set(reluscape_warnings -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
 if(RELUSCAPE_WARNINGS_AS_ERRORS)
-  target_compile_options(reluscape_options INTERFACE -Werror)
+  list(APPEND reluscape_warnings -Werror)
 endif()
+target_compile_options(reluscape_options
+                       INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${reluscape_warnings}>")
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-  target_compile_options(reluscape_options INTERFACE -Wthread-safety)
+  target_compile_options(reluscape_options
+                         INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wthread-safety>)
 endif()
 
 # reluscape_library(NAME SOURCES a.cc ... [PUBLIC libs] [PRIVATE libs])

@@ -4,9 +4,17 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
-#include <utility>
+#include <initializer_list>
 
 #include "worker/torch/kernels/gated_relu_cpu.h"
+
+#ifdef RELUSCAPE_WITH_CUDA
+#include <c10/core/DeviceGuard.h>
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include "worker/torch/kernels/gated_relu_cuda.h"
+#endif
 
 namespace reluscape {
 namespace {
@@ -16,11 +24,6 @@ using torch::autograd::variable_list;
 
 // Elements that are worth a thread of their own.
 constexpr int64_t kGrain = 32768;
-
-at::MemoryFormat FormatOf(const at::Tensor& x) {
-  // Where both hold (one channel or one pixel) they are the same.
-  return x.is_contiguous() ? at::MemoryFormat::Contiguous : x.suggest_memory_format();
-}
 
 void Check(const at::Tensor& x, const at::Tensor& mask) {
   TORCH_CHECK(x.dim() == 4 && x.numel() > 0, "gated ReLU: x: found shape ", x.sizes(),
@@ -42,19 +45,27 @@ bool PerChannel(const at::Tensor& x, const at::Tensor& mask) {
   return mask.size(1) != x.size(2) || mask.size(2) != x.size(3);
 }
 
-// The mask in the memory format of `x`, with zeros, which are the identity, for the channels that
+// The format to compute in. Where x is contiguous in both (one channel, or one pixel) they are the
+// same. On CUDA channels are neighbours where they have one mask value each.
+at::MemoryFormat FormatOf(const at::Tensor& x, bool per_channel) {
+  if (!x.is_contiguous()) return x.suggest_memory_format();
+  const bool channels_last = x.is_cuda() && per_channel && x.size(2) * x.size(3) > 1;
+  return channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+}
+
+// The mask in that format, with zeros, which are the identity, for the channels that
 // it does not govern.
-at::Tensor WholeMask(const at::Tensor& x, const at::Tensor& mask) {
+at::Tensor WholeMask(const at::Tensor& x, const at::Tensor& mask, at::MemoryFormat format) {
   const int64_t others = x.size(1) - mask.size(0);
   at::Tensor whole = mask.unsqueeze(0);
   if (others > 0) whole = at::constant_pad_nd(whole, {0, 0, 0, 0, 0, others}, 0);
-  return whole.contiguous(FormatOf(x));
+  return whole.contiguous(format);
 }
 
-GatedReluShape ShapeOf(const at::Tensor& x, bool per_channel) {
+GatedReluShape ShapeOf(const at::Tensor& x, bool per_channel, at::MemoryFormat format) {
   const int64_t pixels = x.size(2) * x.size(3);
   if (!per_channel) return {.outer = x.size(0), .values = x.size(1) * pixels, .run = 1};
-  if (FormatOf(x) == at::MemoryFormat::Contiguous) {
+  if (format == at::MemoryFormat::Contiguous && pixels > 1) {
     return {.outer = x.size(0), .values = x.size(1), .run = pixels};
   }
   return {.outer = x.size(0) * pixels, .values = x.size(1), .run = 1};
@@ -103,30 +114,82 @@ void BackwardOnCpu(const GatedReluShape& shape, const at::Tensor& gradient, cons
                    });
 }
 
-void Forward(const GatedReluShape& shape, const at::Tensor& x, const at::Tensor& mask,
-             const at::Tensor& y) {
-  TORCH_CHECK(x.is_cpu(), "gated ReLU: x: found on ", x.device(), "; allowed: cpu");
-  if (x.scalar_type() == at::kFloat) return ForwardOnCpu<float>(shape, x, mask, y);
-  ForwardOnCpu<Bfloat16Bits>(shape, x, mask, y);
+#ifdef RELUSCAPE_WITH_CUDA
+
+GatedReluPlan PlanOf(const GatedReluShape& shape, const at::Tensor& x,
+                     std::initializer_list<const void*> tensors, const at::Tensor& mask) {
+  int multiprocessors = 0;
+  C10_CUDA_CHECK(
+      cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, x.device().index()));
+  const int widest =
+      WidestAccess(static_cast<int64_t>(x.element_size()), tensors, mask.const_data_ptr());
+  return PlanGatedRelu(shape, widest, multiprocessors);
 }
 
+template <typename T>
+void ForwardOnCuda(const GatedReluShape& shape, const at::Tensor& x, const at::Tensor& mask,
+                   const at::Tensor& y) {
+  const at::DeviceGuard guard(x.device());
+  const GatedReluPlan plan = PlanOf(shape, x, {x.const_data_ptr(), y.const_data_ptr()}, mask);
+  C10_CUDA_CHECK(GatedReluCuda(shape, plan, Data<T>(x), Data<float>(mask), MutableData<T>(y),
+                               c10::cuda::getCurrentCUDAStream()));
+}
+
+template <typename T>
+void BackwardOnCuda(const GatedReluShape& shape, const at::Tensor& gradient, const at::Tensor& x,
+                    const at::Tensor& mask, const at::Tensor& x_gradient,
+                    const at::Tensor& mask_gradient) {
+  const at::DeviceGuard guard(x.device());
+  const GatedReluPlan plan = PlanOf(
+      shape, x, {gradient.const_data_ptr(), x.const_data_ptr(), MutableData<T>(x_gradient)}, mask);
+  at::Tensor partial;
+  if (mask_gradient.defined() && plan.slices > 1) {
+    partial = at::empty({plan.slices, shape.values}, mask.options());
+  }
+  C10_CUDA_CHECK(
+      GatedReluBackwardCuda(shape, plan, Data<T>(gradient), Data<T>(x), Data<float>(mask),
+                            MutableData<T>(x_gradient), MutableData<float>(mask_gradient),
+                            MutableData<float>(partial), c10::cuda::getCurrentCUDAStream()));
+}
+
+#endif
+
+template <typename T>
+void Forward(const GatedReluShape& shape, const at::Tensor& x, const at::Tensor& mask,
+             const at::Tensor& y) {
+  if (x.is_cpu()) return ForwardOnCpu<T>(shape, x, mask, y);
+#ifdef RELUSCAPE_WITH_CUDA
+  if (x.is_cuda()) return ForwardOnCuda<T>(shape, x, mask, y);
+#endif
+  TORCH_CHECK(false, "gated ReLU: x: found on ", x.device(), "; this program has no kernel for it");
+}
+
+template <typename T>
 void Backward(const GatedReluShape& shape, const at::Tensor& gradient, const at::Tensor& x,
               const at::Tensor& mask, const at::Tensor& x_gradient,
               const at::Tensor& mask_gradient) {
-  if (x.scalar_type() == at::kFloat) {
-    return BackwardOnCpu<float>(shape, gradient, x, mask, x_gradient, mask_gradient);
-  }
-  BackwardOnCpu<Bfloat16Bits>(shape, gradient, x, mask, x_gradient, mask_gradient);
+  if (x.is_cpu()) return BackwardOnCpu<T>(shape, gradient, x, mask, x_gradient, mask_gradient);
+#ifdef RELUSCAPE_WITH_CUDA
+  BackwardOnCuda<T>(shape, gradient, x, mask, x_gradient, mask_gradient);
+#endif
 }
 
 class GatedReluFunction : public torch::autograd::Function<GatedReluFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& mask) {
     Check(x, mask);
-    const at::Tensor dense = x.contiguous(FormatOf(x));
+    const bool per_channel = PerChannel(x, mask);
+    const at::MemoryFormat format = FormatOf(x, per_channel);
+    const at::Tensor dense = x.contiguous(format);
     context->save_for_backward({dense, mask});
     at::Tensor y = at::empty_like(dense);
-    Forward(ShapeOf(dense, PerChannel(x, mask)), dense, WholeMask(dense, mask), y);
+    const GatedReluShape shape = ShapeOf(dense, per_channel, format);
+    const at::Tensor whole_mask = WholeMask(dense, mask, format);
+    if (x.scalar_type() == at::kFloat) {
+      Forward<float>(shape, dense, whole_mask, y);
+    } else {
+      Forward<Bfloat16Bits>(shape, dense, whole_mask, y);
+    }
     return y;
   }
 
@@ -134,14 +197,20 @@ class GatedReluFunction : public torch::autograd::Function<GatedReluFunction> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor& x = saved[0];
     const at::Tensor& mask = saved[1];
-    const at::Tensor whole_mask = WholeMask(x, mask);
+    const bool per_channel = PerChannel(x, mask);
+    const at::MemoryFormat format = FormatOf(x, per_channel);
+    const GatedReluShape shape = ShapeOf(x, per_channel, format);
+    const at::Tensor gradient = gradients[0].to(x.scalar_type()).contiguous(format);
+    const at::Tensor whole_mask = WholeMask(x, mask, format);
     at::Tensor x_gradient;
     at::Tensor mask_gradient;
     if (context->needs_input_grad(0)) x_gradient = at::empty_like(x);
     if (context->needs_input_grad(1)) mask_gradient = at::empty_like(whole_mask);
-    Backward(ShapeOf(x, PerChannel(x, mask)),
-             gradients[0].to(x.scalar_type()).contiguous(FormatOf(x)), x, whole_mask, x_gradient,
-             mask_gradient);
+    if (x.scalar_type() == at::kFloat) {
+      Backward<float>(shape, gradient, x, whole_mask, x_gradient, mask_gradient);
+    } else {
+      Backward<Bfloat16Bits>(shape, gradient, x, whole_mask, x_gradient, mask_gradient);
+    }
     if (mask_gradient.defined()) {
       mask_gradient = mask_gradient.select(0, 0).narrow(0, 0, mask.size(0));
     }

@@ -17,10 +17,12 @@ namespace reluscape {
 // first K <= C channels and the others pass unchanged. Everything is computed in float32.
 //
 // One pass over memory forward, one backward; both are fastest where `x` and `mask` are contiguous
-// in the same memory format (contiguous or channels last): another layout is copied first. Keeps
-// `x` and `mask` for the backward pass. Gradients are computed for those of the two that ask for
-// them; there is no second derivative. The result does not depend on the number of threads. A value
-// that is not a number stays one. Throws c10::Error for another type, shape or device. Thread-safe.
+// in the same memory format (contiguous or channels last): another layout is copied first. On CUDA
+// one value per channel is computed, and y returned, with channels last. Keeps `x` and `mask` for
+// the backward pass. Gradients are computed for those of the two that ask for them; there is no
+// second derivative. On the CPU the number of threads changes no bit; a CUDA device repeats its
+// results bit for bit. A value that is not a number stays one. Throws c10::Error for another type,
+// shape or device. Thread-safe.
 at::Tensor GatedRelu(const at::Tensor& x, const at::Tensor& mask);
 
 }  // namespace reluscape

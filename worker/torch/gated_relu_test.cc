@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/generated/variable_factories.h>
+#include <torch/cuda.h>
 
 #include <string>
 #include <vector>
@@ -174,27 +175,62 @@ Values Fast(const at::Tensor& x, const at::Tensor& mask, const at::Tensor& weigh
   return {.y = y.detach(), .x_gradient = leaf.grad(), .mask_gradient = mask_leaf.grad()};
 }
 
+void ExpectAgreesWithSlowForm(const Case& one, int64_t batch, int64_t side, at::Device device) {
+  const int64_t mask_side = one.per_channel ? 1 : side;
+  at::manual_seed(23);
+  const at::Tensor x = torch::randn({batch, 6, side, side}).to(one.type).contiguous(one.format);
+  const at::Tensor weights =
+      torch::randn({batch, 6, side, side}).to(one.type).contiguous(one.format);
+  const at::Tensor mask = torch::rand({1, one.masked, mask_side, mask_side})
+                              .contiguous(one.format)
+                              .select(0, 0)
+                              .detach();
+  const Values slow = SlowInDouble(x, mask, weights);
+  const Values fast = Fast(x.to(device), mask.to(device), weights.to(device));
+  const double tolerance = one.type == at::kFloat ? 1e-5 : 1.0 / 128;
+  const auto close = [&](const at::Tensor& found, const at::Tensor& expected, double relative,
+                         double absolute) {
+    return at::allclose(found.cpu().to(at::kDouble), expected, relative, absolute);
+  };
+  EXPECT_EQ(fast.y.scalar_type(), one.type);
+  EXPECT_EQ(fast.mask_gradient.scalar_type(), at::kFloat);
+  EXPECT_EQ(fast.mask_gradient.sizes(), mask.sizes());
+  EXPECT_TRUE(close(fast.y, slow.y, tolerance, 1e-6));
+  EXPECT_TRUE(close(fast.x_gradient, slow.x_gradient, tolerance, 1e-6));
+  // Summed in float32 whatever the type outside.
+  EXPECT_TRUE(close(fast.mask_gradient, slow.mask_gradient, 1e-5, 1e-4));
+  EXPECT_TRUE(fast.y.is_contiguous(
+      device.is_cuda() && one.per_channel ? at::MemoryFormat::ChannelsLast : one.format));
+}
+
 TEST(GatedReluTest, EveryTypeLayoutAndMaskAgreesWithTheSlowForm) {
+  for (const Case& one : AllCases()) ExpectAgreesWithSlowForm(one, 5, 7, at::kCPU);
+}
+
+TEST(GatedReluCudaTest, EveryTypeLayoutAndMaskAgreesWithTheSlowForm) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a CUDA device";
   for (const Case& one : AllCases()) {
-    const int64_t mask_side = one.per_channel ? 1 : 7;
-    at::manual_seed(23);
-    const at::Tensor x = torch::randn({5, 6, 7, 7}).to(one.type).contiguous(one.format);
-    const at::Tensor weights = torch::randn({5, 6, 7, 7}).to(one.type).contiguous(one.format);
-    const at::Tensor mask = torch::rand({1, one.masked, mask_side, mask_side})
-                                .contiguous(one.format)
-                                .select(0, 0)
-                                .detach();
-    const Values slow = SlowInDouble(x, mask, weights);
-    const Values fast = Fast(x, mask, weights);
-    const double tolerance = one.type == at::kFloat ? 1e-5 : 1.0 / 128;
-    EXPECT_EQ(fast.y.scalar_type(), one.type);
-    EXPECT_TRUE(fast.y.is_contiguous(one.format));
-    EXPECT_EQ(fast.mask_gradient.scalar_type(), at::kFloat);
-    EXPECT_EQ(fast.mask_gradient.sizes(), mask.sizes());
-    EXPECT_TRUE(at::allclose(fast.y.to(at::kDouble), slow.y, tolerance, 1e-6));
-    EXPECT_TRUE(at::allclose(fast.x_gradient.to(at::kDouble), slow.x_gradient, tolerance, 1e-6));
-    // Summed in float32 whatever the type outside.
-    EXPECT_TRUE(at::allclose(fast.mask_gradient.to(at::kDouble), slow.mask_gradient, 1e-5, 1e-5));
+    // Columns that wide accesses take and that they do not; one slice and many.
+    for (const int64_t side : {int64_t{7}, int64_t{8}}) {
+      for (const int64_t batch : {int64_t{5}, int64_t{300}}) {
+        ExpectAgreesWithSlowForm(one, batch, side, at::kCUDA);
+      }
+    }
+  }
+}
+
+TEST(GatedReluCudaTest, RepeatsBitForBit) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a CUDA device";
+  const Example example = MakeExample(300, 6, 8, 41);
+  const auto run = [&] {
+    return Fast(example.x.to(at::kCUDA), example.mask.to(at::kCUDA), example.weights.to(at::kCUDA));
+  };
+  const Values first = run();
+  for (int i = 0; i < 20; ++i) {
+    const Values again = run();
+    EXPECT_TRUE(at::equal(first.y, again.y));
+    EXPECT_TRUE(at::equal(first.x_gradient, again.x_gradient));
+    EXPECT_TRUE(at::equal(first.mask_gradient, again.mask_gradient));
   }
 }
 

@@ -22,15 +22,11 @@ struct GatedReluShape {
   int64_t run = 1;
 
   int64_t elements() const { return outer * values * run; }
-
-  bool operator==(const GatedReluShape&) const = default;
 };
 
 // A bfloat16 number as it lies in memory: the upper half of a float.
 struct Bfloat16Bits {
   uint16_t bits = 0;
-
-  bool operator==(const Bfloat16Bits&) const = default;
 };
 
 }  // namespace reluscape

@@ -14,6 +14,7 @@
 #include "base/status_macros.h"
 #include "search/network/names.h"
 #include "worker/data/data_set.h"
+#include "worker/torch/deterministic.h"
 #include "worker/torch/device.h"
 #include "worker/torch/finetune_stage.h"
 #include "worker/torch/linearize_stage.h"
@@ -107,6 +108,9 @@ class TorchTrainer final : public Trainer {
                                        const std::stop_token& stop) {
     // The number of threads belongs to the calling thread.
     if (options_.threads > 0) at::set_num_threads(options_.threads);
+    const bool deterministic = task.settings.deterministic && device_.is_cuda();
+    if (deterministic) RETURN_IF_ERROR(CheckCublasWorkspace());
+    const DeterministicKernels kernels(deterministic);
     ASSIGN_OR_RETURN(const Network network, ParseNetwork(task));
     RETURN_IF_ERROR(CheckSettings(task));
     RETURN_IF_ERROR(LoadData(task, stop));
@@ -237,6 +241,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOpti
       at::globalContext().setAllowTF32CuDNN(false);
       at::globalContext().setAllowTF32CuBLAS(false);
       at::globalContext().setBenchmarkCuDNN(true);
+      FixCublasWorkspace();
     }
     TorchTrainerOptions complete = options;
     complete.data_sets.emplace(kSynthetic, "");

@@ -17,6 +17,8 @@
 #include "client/client_test_util.h"
 #include "client/connection.h"
 #include "client/watch.h"
+#include "search/export/pretrained_file.h"
+#include "search/network/names.h"
 
 namespace reluscape {
 namespace {
@@ -116,6 +118,41 @@ TEST_F(CliTest, SubmitSendsTheFileAsItIs) {
   EXPECT_TRUE(coordinator_.service.submitted.validate_only());
   Client({"submit", file});
   EXPECT_NE(coordinator_.service.submitted.request_id(), first);
+}
+
+TEST_F(CliTest, SubmitStoresTheFilesThatAJobBrings) {
+  const Architecture architecture = ParseArchitecture("resnet20@2", 32, 10).value();
+  TensorFile weights;
+  for (const TensorPlace& place : TensorsOf(BuildNetwork(architecture).value())) {
+    int64_t bytes = sizeof(float);
+    for (const int64_t size : place.shape) bytes *= size;
+    weights.tensors[place.name] = {.type = ElementType::kFloat32,
+                                   .shape = place.shape,
+                                   .data = std::string(static_cast<size_t>(bytes), '\0')};
+  }
+  const std::string content = WriteTensorFile(weights);
+  Write("teacher.safetensors", content);
+  const std::string file = Write("job.json", R"({
+      "data": {"set": "synthetic"}, "budgets": {"fractions": [0.5]},
+      "candidates": {"networks": ["resnet20@2"], "pretrained": [
+        {"network": "resnet20@2", "file": "teacher.safetensors"}]}})");
+  coordinator_.service.submit_response.set_job(17);
+  ClientRun run = Client({"submit", file, "--validate-only"});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(coordinator_.service.submitted.job_json(), HasSubstr(Sha256Hex(content)));
+  EXPECT_TRUE(coordinator_.service.artifacts.empty());
+  run = Client({"submit", file});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_FALSE(coordinator_.service.submitted.validate_only());
+  EXPECT_EQ(coordinator_.service.artifacts[Sha256Hex(content)], content);
+
+  weights.tensors.erase("stage1.block1.bn2.bias");
+  Write("teacher.safetensors", WriteTensorFile(weights));
+  coordinator_.service.artifacts.clear();
+  run = Client({"submit", file});
+  EXPECT_EQ(run.status, 3);
+  EXPECT_THAT(run.err, HasSubstr("tensor stage1.block1.bn2.bias is missing"));
+  EXPECT_TRUE(coordinator_.service.artifacts.empty());
 }
 
 TEST_F(CliTest, AnInvalidJobLeavesWithThreeAndEveryError) {

@@ -83,6 +83,20 @@ class FakeJobService final : public v1::JobService::Service {
     }
     return grpc::Status::OK;
   }
+  grpc::Status WriteArtifact(grpc::ServerContext* /*context*/,
+                             grpc::ServerReader<v1::WriteArtifactRequest>* reader,
+                             v1::WriteArtifactResponse* response) override {
+    v1::WriteArtifactRequest part;
+    std::string content;
+    std::string sha256;
+    while (reader->Read(&part)) {
+      if (sha256.empty()) sha256 = part.sha256();
+      content += part.data();
+    }
+    artifacts[sha256] = content;
+    response->set_stored(true);
+    return grpc::Status::OK;
+  }
 
  private:
   template <typename Message>

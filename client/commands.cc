@@ -1,6 +1,7 @@
 #include "client/commands.h"
 
 #include <array>
+#include <filesystem>
 #include <iostream>
 #include <random>
 
@@ -11,6 +12,8 @@
 #include "client/format.h"
 #include "client/front_table.h"
 #include "client/listings.h"
+#include "search/export/pretrained_file.h"
+#include "search/wire/brought_files.h"
 #include "search/wire/json.h"
 
 namespace reluscape {
@@ -49,14 +52,36 @@ absl::Status Print(const google::protobuf::Message& message, std::ostream& out) 
   return absl::OkStatus();
 }
 
+// Says of errors of the job file which file that is.
+absl::Status NotAValidJob(const SubmitOptions& options, const absl::Status& status) {
+  if (status.code() != absl::StatusCode::kInvalidArgument) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat(options.file, " is not a valid job:\n", status.message()));
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& options,
                                std::ostream& out) {
+  ASSIGN_OR_RETURN(const std::string text, ReadJobFile(options.file));
+  const std::filesystem::path folder = options.file == "-"
+                                           ? std::filesystem::path()
+                                           : std::filesystem::path(options.file).parent_path();
+  absl::StatusOr<BroughtJob> job = BringFiles(text, folder, CheckPretrained);
+  if (!job.ok()) return NotAValidJob(options, job.status());
   v1::SubmitJobRequest request;
-  ASSIGN_OR_RETURN(*request.mutable_job_json(), ReadJobFile(options.file));
-  request.set_validate_only(options.validate_only);
+  request.set_job_json(job->json);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  if (!job->files.empty() && !options.validate_only) {
+    // Before anything is sent, which may take a while.
+    request.set_validate_only(true);
+    const auto preview = connection.SubmitJob(request);
+    if (!preview.ok()) return NotAValidJob(options, preview.status());
+    for (const BroughtFile& file : job->files) {
+      RETURN_IF_ERROR(connection.WriteArtifact(file.artifact.sha256, file.content).status());
+    }
+  }
+  request.set_validate_only(options.validate_only);
   const absl::StatusOr<v1::SubmitJobResponse> response = connection.SubmitJob(request);
   if (response.status().code() == absl::StatusCode::kUnavailable ||
       response.status().code() == absl::StatusCode::kDeadlineExceeded) {
@@ -69,13 +94,7 @@ absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& opti
                                                           "add --request-id ",
                                                           request.request_id())));
   }
-  if (response.status().code() == absl::StatusCode::kInvalidArgument) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(options.file, " is not a valid job:\n", response.status().message()));
-  }
-  if (!response.ok()) {
-    return response.status();
-  }
+  if (!response.ok()) return NotAValidJob(options, response.status());
   if (options.json) {
     RETURN_IF_ERROR(Print(*response, out));
     return response->job();

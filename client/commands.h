@@ -21,7 +21,8 @@ struct SubmitOptions {
   bool announce_watch = true;  // says how to follow the Job
 };
 
-// The Job's number; 0 with validate_only. INVALID_ARGUMENT lists every error of the file.
+// The Job's number; 0 with validate_only. Files that the Job brings are read, checked against their
+// networks and stored first. INVALID_ARGUMENT lists every error of the job file.
 absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& options,
                                std::ostream& out);
 

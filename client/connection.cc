@@ -12,6 +12,7 @@ constexpr std::chrono::seconds kListingTimeout{15};
 constexpr std::chrono::seconds kSubmitTimeout{60};
 // The slowest link that an export is expected to work over.
 constexpr int64_t kMinBytesPerSecond = 256 << 10;
+constexpr size_t kPieceBytes = size_t{1} << 20;  // of job_service.proto
 
 }  // namespace
 
@@ -64,6 +65,29 @@ absl::StatusOr<v1::Job> Connection::UnsealJob(int64_t job) {
 
 absl::StatusOr<v1::WorkerList> Connection::ListWorkers() {
   return Call(&Stub::ListWorkers, v1::ListWorkersRequest(), kListingTimeout);
+}
+
+absl::StatusOr<bool> Connection::WriteArtifact(const std::string& sha256,
+                                               const std::string& content) {
+  grpc::ClientContext context;
+  context.set_deadline(
+      std::chrono::system_clock::now() + kListingTimeout +
+      std::chrono::seconds(static_cast<int64_t>(content.size()) / kMinBytesPerSecond));
+  v1::WriteArtifactResponse response;
+  const auto writer = stub_->WriteArtifact(&context, &response);
+  v1::WriteArtifactRequest part;
+  part.set_sha256(sha256);
+  part.set_bytes(static_cast<int64_t>(content.size()));
+  bool goes_on = true;
+  for (size_t begin = 0; begin < content.size() && goes_on; begin += kPieceBytes) {
+    part.set_data(content.substr(begin, kPieceBytes));
+    // Ends early where the coordinator has answered: it has the file, or an error.
+    goes_on = writer->Write(part);
+    part.Clear();
+  }
+  if (goes_on) writer->WritesDone();
+  const grpc::Status status = writer->Finish();
+  return status.ok() ? absl::StatusOr<bool>(response.stored()) : Explained(FromGrpc(status));
 }
 
 absl::Status Connection::ReadArtifact(const std::string& sha256, int64_t expected_bytes,

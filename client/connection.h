@@ -31,6 +31,8 @@ class Connection {
   absl::StatusOr<v1::Job> CancelJob(int64_t job);
   absl::StatusOr<v1::Job> UnsealJob(int64_t job);
   absl::StatusOr<v1::WorkerList> ListWorkers();
+  // Stores `content` as an artifact; false where the coordinator has it already.
+  absl::StatusOr<bool> WriteArtifact(const std::string& sha256, const std::string& content);
   // Hands the pieces of an artifact to `take` in order; stops at the first error of either side.
   absl::Status ReadArtifact(const std::string& sha256, int64_t expected_bytes,
                             const std::function<absl::Status(const std::string&)>& take);

@@ -15,4 +15,8 @@ struct ArtifactRef {
   friend bool operator==(const ArtifactRef&, const ArtifactRef&) = default;
 };
 
+// The largest file that a user may bring: half a billion float32 numbers, more than ten times what
+// a wide ResNet has. Workers hold files whole in memory.
+inline constexpr int64_t kMaxBroughtBytes = int64_t{2} << 30;
+
 }  // namespace reluscape

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "search/artifact.h"
 #include "search/stage.h"
 
 namespace reluscape {
@@ -85,11 +86,22 @@ struct DeepReduceSpec {
   friend bool operator==(const DeepReduceSpec&, const DeepReduceSpec&) = default;
 };
 
+// The weights of a named network that are brought instead of being trained: the file's tensors are
+// checked against the network and its validation accuracy is measured in the place of the pretrain.
+struct PretrainedSpec {
+  std::string network;   // one of CandidatesSpec::networks, as it stands there
+  std::string file;      // as the user wrote it: relative to the job file
+  ArtifactRef artifact;  // the file's content
+
+  friend bool operator==(const PretrainedSpec&, const PretrainedSpec&) = default;
+};
+
 struct CandidatesSpec {
   std::vector<std::string> networks;  // by name or canonical text, see search/network/names.h
   std::vector<DeepReShapeSpec> deepreshape;
   int64_t replicates = 1;  // Candidates per network, differing in their seeds
   std::vector<DeepReduceSpec> deepreduce;
+  std::vector<PretrainedSpec> pretrained;  // at most one per network
 
   friend bool operator==(const CandidatesSpec&, const CandidatesSpec&) = default;
 };

@@ -49,6 +49,10 @@ struct TaskDescription {
   // Both empty: cross-entropy alone.
   std::string teacher_network;
   ArtifactRef teacher;
+  // The file with which the Candidate's pretrained weights were brought, and its name. A pretrain
+  // takes them over; the other stages only tell where their network comes from. Empty: trained.
+  ArtifactRef pretrained;
+  std::string pretrained_file;
 };
 
 // One finished epoch. Accuracies are fractions in [0, 1].

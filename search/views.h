@@ -82,6 +82,9 @@ struct CandidateView {
   // Where it comes from: "named"; or the generator with its order and that order's source. Empty
   // for a Candidate of before this was recorded.
   std::string origin;
+  // With which its pretrained weights were brought; empty where they were trained.
+  std::string pretrained_file;
+  ArtifactRef pretrained;
 };
 
 struct JobView {

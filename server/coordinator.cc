@@ -24,6 +24,8 @@ namespace reluscape {
 namespace {
 
 constexpr char kFolderFact[] = "artifact_folder_id";
+// How long a file that a user has stored waits for its Job.
+constexpr Milliseconds kUploadTime{24 * 3600 * 1000};
 constexpr size_t kMaxRequestId = 100;  // job_service.proto
 
 bool HasReportOf(const SyncRequest& request, const TaskRow& task) {
@@ -48,6 +50,8 @@ absl::StatusOr<TaskDescription> Describe(Transaction& transaction, const TaskRow
   d.seed = task.seed;
   d.split_seed = job.split_seed;
   d.checkpoint = task.checkpoint;
+  d.pretrained = candidate.pretrained;
+  d.pretrained_file = candidate.pretrained_file;
   if (task.stage == Stage::kPretrain) {
     if (candidate.role == CandidateRole::kWhole) d.budgets = candidate.budgets;
     if (!candidate.teacher) return d;
@@ -79,6 +83,20 @@ absl::StatusOr<TaskDescription> Describe(Transaction& transaction, const TaskRow
     if (snapshot.report.budget == task.budget) d.snapshot = snapshot.report.artifact;
   }
   return d;
+}
+
+// Whether every file that the Job brings is there. Their content is checked by those who store and
+// those who read them.
+absl::Status CheckBrought(const JobSpec& spec, const ArtifactFolder& artifacts) {
+  for (size_t i = 0; i < spec.candidates.pretrained.size(); ++i) {
+    const PretrainedSpec& brought = spec.candidates.pretrained[i];
+    if (artifacts.Has(brought.artifact)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("candidates.pretrained[", i, "]: the coordinator has no artifact ",
+                     brought.artifact.sha256, " of ", brought.artifact.bytes, " bytes (",
+                     brought.file, "); reluscape submit stores it before it submits the job"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckRequestId(const std::string& request_id) {
@@ -153,6 +171,8 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
         return absl::OkStatus();
       }
     }
+    // In here, where no file can be removed meanwhile.
+    RETURN_IF_ERROR(CheckBrought(spec, artifacts_));
     const Time now = clock_.Now();
     TaskBook book(transaction, now);
     plan.job.request_id = request_id;
@@ -182,6 +202,16 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
   });
   RETURN_IF_ERROR(stored);
   return outcome;
+}
+
+absl::Status Coordinator::NoteUpload(const ArtifactRef& artifact) {
+  const MutexLock hold(mutex_);
+  if (!artifacts_.Has(artifact)) {
+    return absl::UnavailableError(
+        absl::StrCat("artifact ", artifact.sha256, " is gone again; send it once more"));
+  }
+  return store_.Transact(
+      [&](Transaction& transaction) { return transaction.PutUpload(artifact, clock_.Now()); });
 }
 
 absl::Status Coordinator::Cancel(JobId id) {
@@ -345,7 +375,8 @@ absl::Status Coordinator::Tick() {
 
 absl::Status Coordinator::RemoveUnusedArtifacts() {
   return store_.Transact([&](Transaction& transaction) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::vector<ArtifactRef> unused, transaction.ListUnusedArtifacts());
+    ASSIGN_OR_RETURN(const std::vector<ArtifactRef> unused,
+                     transaction.ListUnusedArtifacts(clock_.Now() - kUploadTime));
     for (const ArtifactRef& artifact : unused) {
       // The file first: after a crash in between, its row still asks for the removal.
       artifacts_.Remove(artifact);

@@ -50,10 +50,15 @@ class Coordinator {
 
   // Validates `spec` against its networks (every error at once, INVALID_ARGUMENT) and, unless
   // `validate_only`, stores the Job with its Candidates and Tasks. `spec` has passed
-  // JobSpecFromProto. A known non-empty `request_id` answers with the Job it made.
+  // JobSpecFromProto. FAILED_PRECONDITION: a file that the Job brings is not in the artifact
+  // folder. A known non-empty `request_id` answers with the Job it made.
   absl::StatusOr<SubmitOutcome> Submit(const JobSpec& spec, const std::string& spec_json,
                                        const std::string& recipe, const std::string& request_id,
                                        bool validate_only);
+
+  // Remembers an artifact that a user has stored in the folder; one that no Job names within a day
+  // of the last call is removed. UNAVAILABLE where its file is not there.
+  absl::Status NoteUpload(const ArtifactRef& artifact);
 
   // NOT_FOUND for an unknown Job. A Job that has ended, or is unsealed already, stays as it is.
   absl::Status Cancel(JobId job);

@@ -122,6 +122,42 @@ TEST_F(CoordinatorTest, RepeatedSubmissionAnswersWithItsJob) {
       absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(CoordinatorTest, BroughtWeightsMustBeThereAndReachEveryTask) {
+  JobSpec spec = SmallJob();
+  const std::string content = "brought";
+  const ArtifactRef artifact{Sha256Hex(content), static_cast<int64_t>(content.size())};
+  spec.candidates.pretrained = {{"resnet18@4", "teacher.safetensors", artifact}};
+  const auto submit = [&](bool validate_only) {
+    return coordinator_->Submit(spec, "{}", Sha256Hex("recipe"), "", validate_only).status();
+  };
+  EXPECT_TRUE(submit(/*validate_only=*/true).ok());
+  const absl::Status missing = submit(/*validate_only=*/false);
+  EXPECT_EQ(missing.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("candidates.pretrained[0]"));
+  EXPECT_TRUE(absl::IsUnavailable(coordinator_->NoteUpload(artifact)));
+
+  ASSERT_EQ(File(content), artifact);
+  ASSERT_TRUE(coordinator_->NoteUpload(artifact).ok());
+  Submit(spec);
+  Lease lease = One("a");
+  EXPECT_EQ(lease.description.stage, Stage::kPretrain);
+  EXPECT_EQ(lease.description.pretrained, artifact);
+  lease = One("a", {Pretrained(lease)});
+  EXPECT_EQ(lease.description.stage, Stage::kLinearize);
+  EXPECT_EQ(lease.description.pretrained_file, "teacher.safetensors");
+  // The file stays for as long as its Candidate does; an upload without one goes after a day.
+  const ArtifactRef alone = File("nobody's");
+  ASSERT_TRUE(coordinator_->NoteUpload(alone).ok());
+  Sync("a", {Running(lease)});
+  Tick();
+  EXPECT_TRUE(artifacts_.Has(alone));
+  clock_.Advance(Milliseconds(24 * 3600 * 1000 + 1));
+  Tick();
+  Tick();
+  EXPECT_FALSE(artifacts_.Has(alone));
+  EXPECT_TRUE(artifacts_.Has(artifact));
+}
+
 TEST_F(CoordinatorTest, ReplicatesDifferInTheirSeedsAlone) {
   JobSpec spec = SmallJob();
   spec.candidates.replicates = 2;

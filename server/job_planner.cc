@@ -46,6 +46,8 @@ absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_jso
     candidate.role = network.role;
     candidate.measured_stage = network.measured_stage;
     candidate.origin = network.origin;
+    candidate.pretrained_file = network.pretrained_file;
+    candidate.pretrained = network.pretrained;
 
     PreviewNetwork shown;
     shown.name = candidate.name;

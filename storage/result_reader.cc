@@ -287,7 +287,9 @@ class SqliteResultReader final : public ResultReader {
     {
       Query row(*db_,
                 "SELECT candidate_id, job_id, name, network, network_hash, replicate, relus,"
-                " relus_with_stem, macs, parameters, role, measured_stage, teacher_id, origin"
+                " relus_with_stem, macs, parameters, role, measured_stage, teacher_id, origin,"
+                " pretrained_file, pretrained_sha256,"
+                " (SELECT bytes FROM artifacts WHERE sha256 = pretrained_sha256)"
                 " FROM candidates WHERE candidate_id = ?",
                 id);
       if (!row.Step()) {
@@ -307,6 +309,8 @@ class SqliteResultReader final : public ResultReader {
       c.measured_stage = row.Int();
       c.teacher = row.IdOf<CandidateId>();
       c.origin = row.Text();
+      c.pretrained_file = row.Text();
+      c.pretrained = row.Artifact();
     }
     {
       Query row(*db_,

@@ -175,13 +175,16 @@ absl::StatusOr<int64_t> SqliteTransaction::CountJobs() {
 
 absl::StatusOr<CandidateId> SqliteTransaction::InsertCandidate(const CandidateRow& c) {
   return Guard(db_, [&]() -> absl::StatusOr<CandidateId> {
+    if (c.pretrained) PutArtifact(c.pretrained);
     Query(db_,
           "INSERT INTO candidates (job_id, name, network, network_hash, replicate, relus,"
           " relus_with_stem, macs, parameters, data_hash, split_hash, role, measured_stage,"
-          " teacher_id, origin) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+          " teacher_id, origin, pretrained_file, pretrained_sha256)"
+          " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
           c.job, c.name, c.network, c.network_hash, c.replicate, c.relus, c.relus_with_stem, c.macs,
           c.parameters, OrNull(c.data_hash), OrNull(c.split_hash), CandidateRoleName(c.role),
-          c.measured_stage, OrNull(c.teacher), c.origin)
+          c.measured_stage, OrNull(c.teacher), c.origin, OrNull(c.pretrained_file),
+          OrNull(c.pretrained.sha256))
         .Run();
     const CandidateId id{db_.LastInsertId()};
     for (const int64_t budget : c.budgets) {
@@ -198,7 +201,9 @@ absl::StatusOr<CandidateRow> SqliteTransaction::GetCandidate(CandidateId id) {
     Query row(db_,
               "SELECT candidate_id, job_id, name, network, network_hash, replicate, relus,"
               " relus_with_stem, macs, parameters, data_hash, split_hash, role, measured_stage,"
-              " teacher_id, origin FROM candidates WHERE candidate_id = ?",
+              " teacher_id, origin, pretrained_file, pretrained_sha256,"
+              " (SELECT bytes FROM artifacts WHERE sha256 = pretrained_sha256)"
+              " FROM candidates WHERE candidate_id = ?",
               id);
     if (!row.Step()) return NoSuch("candidate", id);
     c.id = row.IdOf<CandidateId>();
@@ -217,6 +222,8 @@ absl::StatusOr<CandidateRow> SqliteTransaction::GetCandidate(CandidateId id) {
     c.measured_stage = row.Int();
     c.teacher = row.IdOf<CandidateId>();
     c.origin = row.Text();
+    c.pretrained_file = row.Text();
+    c.pretrained = row.Artifact();
     Query budgets(
         db_, "SELECT budget FROM candidate_budgets WHERE candidate_id = ? ORDER BY budget DESC",
         id);
@@ -534,7 +541,18 @@ absl::StatusOr<ResultId> SqliteTransaction::InsertResult(const ResultRow& r) {
   });
 }
 
-absl::StatusOr<std::vector<ArtifactRef>> SqliteTransaction::ListUnusedArtifacts() {
+absl::Status SqliteTransaction::PutUpload(const ArtifactRef& artifact, Time at) {
+  return Guard(db_, [&]() -> absl::Status {
+    PutArtifact(artifact);
+    Query(db_, "INSERT OR REPLACE INTO uploads (sha256, uploaded_at_ms) VALUES (?,?)",
+          artifact.sha256, at)
+        .Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<ArtifactRef>> SqliteTransaction::ListUnusedArtifacts(
+    Time uploaded_before) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<ArtifactRef>> {
     std::vector<ArtifactRef> unused;
     Query row(db_,
@@ -542,7 +560,11 @@ absl::StatusOr<std::vector<ArtifactRef>> SqliteTransaction::ListUnusedArtifacts(
               " NOT EXISTS (SELECT 1 FROM tasks t WHERE t.checkpoint_sha256 = a.sha256)"
               " AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.weights_sha256 = a.sha256)"
               " AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.artifact_sha256 = a.sha256)"
-              " AND NOT EXISTS (SELECT 1 FROM results r WHERE r.artifact_sha256 = a.sha256)");
+              " AND NOT EXISTS (SELECT 1 FROM results r WHERE r.artifact_sha256 = a.sha256)"
+              " AND NOT EXISTS (SELECT 1 FROM candidates c WHERE c.pretrained_sha256 = a.sha256)"
+              " AND NOT EXISTS (SELECT 1 FROM uploads u"
+              "   WHERE u.sha256 = a.sha256 AND u.uploaded_at_ms >= ?)",
+              uploaded_before);
     while (row.Step()) unused.push_back(row.Artifact());
     return unused;
   });

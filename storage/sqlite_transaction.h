@@ -65,7 +65,8 @@ class SqliteTransaction final : public Transaction {
   absl::StatusOr<std::vector<PricedResult>> ListPricedResults() override;
   absl::StatusOr<std::vector<LayerRelus>> ListResultLayers(ResultId result) override;
 
-  absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts() override;
+  absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts(Time uploaded_before) override;
+  absl::Status PutUpload(const ArtifactRef& artifact, Time at) override;
   absl::Status ForgetArtifact(const ArtifactRef& artifact) override;
 
   absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) override;

@@ -68,6 +68,9 @@ struct CandidateRow {
   int64_t measured_stage = 0;  // of kStage, from 1
   CandidateId teacher;         // 0 = none; inserted before
   std::string origin;
+  // With which its pretrained weights were brought; empty where they are trained.
+  std::string pretrained_file;
+  ArtifactRef pretrained;
 };
 
 struct TaskRow {
@@ -254,8 +257,11 @@ class Transaction {
   // ReLUs per layer of a Result, from the input on; empty where its Worker reported none.
   virtual absl::StatusOr<std::vector<LayerRelus>> ListResultLayers(ResultId result) = 0;
 
-  // Artifacts that a row once referred to and none does any more (replaced checkpoints).
-  virtual absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts() = 0;
+  // Remembers that a user has stored `artifact`, so that it can be removed where no Job names it.
+  virtual absl::Status PutUpload(const ArtifactRef& artifact, Time at) = 0;
+  // Artifacts that a row once referred to and none does any more (replaced checkpoints), and
+  // uploads of before `uploaded_before` that no Candidate names.
+  virtual absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts(Time uploaded_before) = 0;
   virtual absl::Status ForgetArtifact(const ArtifactRef& artifact) = 0;
 
   virtual absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) = 0;

@@ -338,6 +338,29 @@ TEST_F(StoreTest, SnapshotAndResultExistOnce) {
       absl::StatusCode::kAlreadyExists);
 }
 
+TEST_F(StoreTest, UploadsAreKeptForACandidateOrForTheirTime) {
+  const ArtifactRef named{Sha256Hex("named"), 3};
+  const ArtifactRef alone{Sha256Hex("alone"), 4};
+  Do([&](Transaction& t) {
+    for (const ArtifactRef& upload : {named, alone}) {
+      ASSERT_TRUE(t.PutUpload(upload, TimeFromUnixMs(1000)).ok());
+    }
+    CandidateRow candidate = TestCandidate(t.InsertJob(TestJob()).value());
+    candidate.pretrained_file = "teacher.safetensors";
+    candidate.pretrained = named;
+    const CandidateId id = t.InsertCandidate(candidate).value();
+    EXPECT_EQ(t.GetCandidate(id)->pretrained, named);
+    EXPECT_EQ(t.GetCandidate(id)->pretrained_file, "teacher.safetensors");
+    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(1000)).value(), IsEmpty());
+    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(1001)).value(), ElementsAre(alone));
+    // Sent again: its time begins anew.
+    ASSERT_TRUE(t.PutUpload(alone, TimeFromUnixMs(2000)).ok());
+    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(1001)).value(), IsEmpty());
+    ASSERT_TRUE(t.ForgetArtifact(alone).ok());
+    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(9000)).value(), IsEmpty());
+  });
+}
+
 TEST_F(StoreTest, ReplacedCheckpointsAreUnused) {
   Do([](Transaction& t) {
     const TestTasks tasks = InsertTestTasks(t, t.InsertJob(TestJob()).value());
@@ -351,12 +374,12 @@ TEST_F(StoreTest, ReplacedCheckpointsAreUnused) {
     ASSERT_TRUE(t.UpdateTask(other).ok());
     task.checkpoint = second;
     ASSERT_TRUE(t.UpdateTask(task).ok());
-    EXPECT_THAT(t.ListUnusedArtifacts().value(), IsEmpty()) << "another task refers to it";
+    EXPECT_THAT(t.ListUnusedArtifacts(Time()).value(), IsEmpty()) << "another task refers to it";
     other.weights = {};
     ASSERT_TRUE(t.UpdateTask(other).ok());
-    EXPECT_THAT(t.ListUnusedArtifacts().value(), ElementsAre(first));
+    EXPECT_THAT(t.ListUnusedArtifacts(Time()).value(), ElementsAre(first));
     ASSERT_TRUE(t.ForgetArtifact(first).ok());
-    EXPECT_THAT(t.ListUnusedArtifacts().value(), IsEmpty());
+    EXPECT_THAT(t.ListUnusedArtifacts(Time()).value(), IsEmpty());
   });
   EXPECT_FALSE(
       store_->Transact([](Transaction& t) { return t.ForgetArtifact({Sha256Hex("second"), 2}); })

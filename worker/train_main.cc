@@ -131,7 +131,7 @@ void PrintFront(const TrainPlan& plan, const TrainState& state) {
 }
 
 absl::StatusOr<JobState> Train(const Options& options, const TrainPlan& plan,
-                               const std::stop_token& stop) {
+                               const std::vector<std::string>& files, const std::stop_token& stop) {
   const SystemClock clock;
   const std::filesystem::path out = options.out;
   const ArtifactFolder artifacts(out / "artifacts");
@@ -140,6 +140,7 @@ absl::StatusOr<JobState> Train(const Options& options, const TrainPlan& plan,
                    MakeTrainer(options, plan, artifacts, settings));
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainFolder> folder,
                    TrainFolder::Open(out, plan, settings, clock));
+  for (const std::string& file : files) RETURN_IF_ERROR(artifacts.Put(file).status());
   if (options.unseal && !folder->state().unsealed_at) {
     folder->state().unsealed_at = clock.Now();
     RETURN_IF_ERROR(folder->Save());
@@ -156,12 +157,14 @@ absl::StatusOr<JobState> Train(const Options& options, const TrainPlan& plan,
 End Work(const Options& options, const std::stop_token& stop) {
   const absl::StatusOr<std::string> text = ReadFile(options.job, kMaxJobFileBytes);
   if (!text.ok()) return {StatusOf(text.status()), std::string(text.status().message())};
-  const absl::StatusOr<TrainPlan> plan = PlanTraining(*text);
-  if (!plan.ok()) {
-    return {3, absl::StrCat(options.job, " is not a valid job:\n",
-                            std::string(plan.status().message()))};
-  }
-  const absl::StatusOr<JobState> state = Train(options, *plan, stop);
+  const auto invalid = [&](const absl::Status& status) -> End {
+    return {3, absl::StrCat(options.job, " is not a valid job:\n", std::string(status.message()))};
+  };
+  const std::filesystem::path folder = std::filesystem::path(options.job).parent_path();
+  const absl::StatusOr<PlanWithFiles> plan = PlanTrainingWithFiles(*text, folder);
+  if (absl::IsInvalidArgument(plan.status())) return invalid(plan.status());
+  if (!plan.ok()) return {StatusOf(plan.status()), std::string(plan.status().message())};
+  const absl::StatusOr<JobState> state = Train(options, plan->plan, plan->files, stop);
   if (!state.ok()) return {StatusOf(state.status()), std::string(state.status().message())};
   switch (*state) {
     case JobState::kFinished:

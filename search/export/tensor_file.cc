@@ -157,6 +157,8 @@ absl::StatusOr<Json> ParseHeader(std::string_view text) {
 
 int64_t ElementBytes(ElementType type) { return TypeOf(type).bytes; }
 
+const char* ElementName(ElementType type) { return TypeOf(type).name; }
+
 std::string WriteTensorFile(const TensorFile& file) {
   std::vector<std::pair<const std::string*, const RawTensor*>> tensors;
   for (const auto& [name, tensor] : file.tensors) tensors.emplace_back(&name, &tensor);

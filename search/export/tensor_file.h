@@ -17,6 +17,8 @@ namespace reluscape {
 enum class ElementType { kFloat32, kFloat64, kInt64, kInt32, kUint8 };
 
 int64_t ElementBytes(ElementType type);
+// As the format writes it: "F32".
+const char* ElementName(ElementType type);
 
 // Row-major. `data` holds exactly the bytes that type and shape need.
 struct RawTensor {

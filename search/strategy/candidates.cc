@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "search/strategy/collector.h"
@@ -77,6 +78,21 @@ void ResolveBudgets(const BudgetsSpec& budgets, std::vector<ProposedNetwork>& ne
   }
 }
 
+// Each file is of a named network, and each network has at most one.
+void CheckPretrained(const CandidatesSpec& candidates, FieldErrors& errors) {
+  std::set<std::string> seen;
+  for (size_t i = 0; i < candidates.pretrained.size(); ++i) {
+    const std::string& network = candidates.pretrained[i].network;
+    const std::string field = EntryOf("candidates.pretrained", i) + ".network";
+    const std::vector<std::string>& named = candidates.networks;
+    if (std::find(named.begin(), named.end(), network) == named.end()) {
+      errors.Add(field, Quoted(network), "an entry of candidates.networks, as it stands there");
+    } else if (!seen.insert(network).second) {
+      errors.Add(field, Quoted(network) + " again", "each network once");
+    }
+  }
+}
+
 }  // namespace
 
 Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors, const MeasuredOrders& measured) {
@@ -105,6 +121,7 @@ Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors, const Measure
     return {};
   }
 
+  CheckPretrained(spec.candidates, errors);
   // A list of its own: that others found errors must not hide those of budgets.
   FieldErrors network_errors;
   Collector collector(spec, measured, network_errors);

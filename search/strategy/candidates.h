@@ -42,6 +42,9 @@ struct ProposedNetwork {
   int64_t measured_stage = 0;  // of kStage, from 1
   int64_t teacher = -1;        // index of an earlier network of the proposal; -1 = none
   std::string origin;          // see CandidateView
+  // With which its pretrained weights are brought; empty where they are trained.
+  std::string pretrained_file;
+  ArtifactRef pretrained;
 };
 
 struct Proposal {
@@ -66,6 +69,7 @@ struct Proposal {
 //  * A Budget must be at least 1 and below the ReLU count of every network. A fraction is of each
 //    network's own count, rounded down (a product that is an integer but for the last bits of
 //    floating point counts as that integer).
+//  * An entry of candidates.pretrained names an entry of candidates.networks, each network once.
 //  * A network whose stages are to be measured needs ReLUs in each of them, and none that stays
 //    where all other stages are culled.
 Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors,

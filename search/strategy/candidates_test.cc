@@ -108,6 +108,26 @@ TEST(ProposeNetworksTest, AGeneratedNetworkThatIsThereAlreadyIsMergedWithANote) 
   EXPECT_THAT(proposal.notes[1], HasSubstr("hrn-7x5x2x@4"));
 }
 
+TEST(ProposeNetworksTest, WeightsAreBroughtForNamedNetworks) {
+  JobSpec spec = Job({"resnet18@8", "hrn-5x5x3x@4"});
+  const ArtifactRef artifact{std::string(64, 'a'), 7};
+  spec.candidates.pretrained = {{"hrn-5x5x3x@4", "weights/teacher.safetensors", artifact}};
+  const Proposal proposal = Propose(spec);
+  EXPECT_FALSE(proposal.networks[0].pretrained);
+  EXPECT_EQ(proposal.networks[0].origin, "named");
+  EXPECT_EQ(proposal.networks[1].pretrained, artifact);
+  EXPECT_EQ(proposal.networks[1].pretrained_file, "weights/teacher.safetensors");
+  EXPECT_EQ(proposal.networks[1].origin, "named, weights brought in weights/teacher.safetensors");
+
+  spec.candidates.pretrained.push_back(spec.candidates.pretrained[0]);
+  spec.candidates.pretrained.push_back({"resnet34@8", "x", artifact});
+  EXPECT_EQ(ErrorsOf(spec),
+            "candidates.pretrained[1].network: found \"hrn-5x5x3x@4\" again; allowed: each "
+            "network once\n"
+            "candidates.pretrained[2].network: found \"resnet34@8\"; allowed: an entry of "
+            "candidates.networks, as it stands there");
+}
+
 TEST(ProposeNetworksTest, ANetworkNamedTwiceIsAnErrorUnderAnyName) {
   EXPECT_THAT(ErrorsOf(Job({"resnet18@16", "resnet20", "hrn-2x2x2x"})),
               HasSubstr("candidates.networks[2]: found \"hrn-2x2x2x\", the same network as "

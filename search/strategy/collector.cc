@@ -97,6 +97,12 @@ void Collector::AddNamed(size_t index) {
     return;
   }
   network->origin = "named";
+  for (const PretrainedSpec& brought : spec_.candidates.pretrained) {
+    if (brought.network != text) continue;
+    network->origin = absl::StrCat("named, weights brought in ", brought.file);
+    network->pretrained_file = brought.file;
+    network->pretrained = brought.artifact;
+  }
   if (spec_.kind != JobKind::kCriticality) {
     Append(*std::move(network), field);
     return;

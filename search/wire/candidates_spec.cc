@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/sha256.h"
 #include "search/wire/field_reader.h"
 
 namespace reluscape {
@@ -16,6 +18,7 @@ constexpr int kMostGenerators = 100;
 constexpr int kMostListed = 100;  // base channels, scales
 constexpr int kMostStages = 5;    // of any network
 constexpr size_t kLongestNetworkText = 4000;
+constexpr size_t kLongestFile = 1000;
 constexpr size_t kLongestBackbone = kLongestNetworkText;  // a generator may take a whole text
 constexpr int64_t kMostChannels = 65'536;
 
@@ -122,6 +125,41 @@ DeepReduceSpec ReadDeepReduce(const v1::DeepReduceSpec& message, const std::stri
   return spec;
 }
 
+// What stands in a list of files; whether the network is a named one is checked with the networks.
+void ReadPretrained(const v1::CandidatesSpec& message, const FieldReader& reader,
+                    CandidatesSpec& spec) {
+  FieldErrors& errors = reader.errors();
+  const std::string list = reader.Path("pretrained");
+  if (!CheckLength(list, message.pretrained_size(), kMostNetworks, errors)) return;
+  for (int i = 0; i < message.pretrained_size(); ++i) {
+    const v1::PretrainedSpec& given = message.pretrained(i);
+    const std::string path = Item(list, i);
+    PretrainedSpec read{given.network(), given.file(), {given.sha256(), given.bytes()}};
+    if (read.network.empty() || read.network.size() > kLongestNetworkText) {
+      errors.Add(path + ".network", absl::StrCat(read.network.size(), " characters"),
+                 "an entry of candidates.networks");
+    }
+    if (read.file.empty() || read.file.size() > kLongestFile || HasControlCharacter(read.file)) {
+      errors.Add(path + ".file",
+                 HasControlCharacter(read.file) ? "a control character"
+                                                : absl::StrCat(read.file.size(), " characters"),
+                 absl::StrCat("the path of a safetensors file, 1 to ", kLongestFile,
+                              " characters on one line"));
+    }
+    if (!IsSha256Hex(read.artifact.sha256)) {
+      errors.Add(
+          path + ".sha256",
+          given.has_sha256() ? absl::StrCat(read.artifact.sha256.size(), " characters") : "nothing",
+          "64 lower-case hexadecimal digits (reluscape submit and reluscape-train read the "
+          "file and fill them in)");
+    } else if (read.artifact.bytes < 1 || read.artifact.bytes > kMaxBroughtBytes) {
+      errors.Add(path + ".bytes", given.has_bytes() ? absl::StrCat(read.artifact.bytes) : "nothing",
+                 absl::StrCat("1 to ", kMaxBroughtBytes));
+    }
+    spec.pretrained.push_back(std::move(read));
+  }
+}
+
 }  // namespace
 
 CandidatesSpec ReadCandidates(const v1::CandidatesSpec& message, FieldErrors& errors) {
@@ -157,6 +195,7 @@ CandidatesSpec ReadCandidates(const v1::CandidatesSpec& message, FieldErrors& er
   }
   reader.Integer("replicates", message.has_replicates(), message.replicates(), 1, 100,
                  spec.replicates);
+  ReadPretrained(message, reader, spec);
   return spec;
 }
 
@@ -178,6 +217,13 @@ void Write(const CandidatesSpec& spec, v1::CandidatesSpec& message) {
     for (const double resolution : generator.resolutions) written.add_resolutions(resolution);
   }
   message.set_replicates(spec.replicates);
+  for (const PretrainedSpec& brought : spec.pretrained) {
+    v1::PretrainedSpec& written = *message.add_pretrained();
+    written.set_network(brought.network);
+    written.set_file(brought.file);
+    written.set_sha256(brought.artifact.sha256);
+    written.set_bytes(brought.artifact.bytes);
+  }
 }
 
 }  // namespace reluscape

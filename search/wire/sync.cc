@@ -27,6 +27,7 @@ constexpr int kMostLeases = 1000;
 constexpr size_t kLongestName = 200;
 constexpr size_t kLongestClassName = 255;  // a folder's
 constexpr size_t kLongestNetwork = 10'000;
+constexpr size_t kLongestFile = 1000;
 constexpr size_t kLongestMessage = 10'000;
 constexpr int64_t kLargestWait = int64_t{24} * 3600 * 1000;  // ms
 
@@ -427,6 +428,8 @@ void Write(const TaskDescription& task, v1::TaskDescription& message) {
   if (task.checkpoint) Write(task.checkpoint, *message.mutable_checkpoint());
   message.set_teacher_network(task.teacher_network);
   if (task.teacher) Write(task.teacher, *message.mutable_teacher());
+  if (task.pretrained) Write(task.pretrained, *message.mutable_pretrained());
+  message.set_pretrained_file(task.pretrained_file);
 }
 
 TaskDescription Read(const v1::TaskDescription& message, const std::string& path, Checker& check,
@@ -466,6 +469,12 @@ TaskDescription Read(const v1::TaskDescription& message, const std::string& path
   check.Require(task.teacher_network.empty() == !task.teacher, path + ".teacher",
                 task.teacher ? "an artifact without its network" : "nothing",
                 "an artifact exactly where teacher_network is set");
+  task.pretrained = Read(message.pretrained(), path + ".pretrained", check);
+  task.pretrained_file =
+      check.Text(path + ".pretrained_file", message.pretrained_file(), 0, kLongestFile);
+  check.Require(task.pretrained_file.empty() == !task.pretrained, path + ".pretrained",
+                task.pretrained ? "an artifact without its file name" : "nothing",
+                "an artifact exactly where pretrained_file is set");
   return task;
 }
 

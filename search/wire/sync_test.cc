@@ -65,6 +65,8 @@ SyncResponse FullResponse() {
   task.checkpoint = {kHash, 3};
   task.teacher_network = "teacher's text";
   task.teacher = {kHash, 4};
+  task.pretrained = {kHash, 5};
+  task.pretrained_file = "teacher.safetensors";
   lease.epochs_received = 7;
   lease.time_left = Milliseconds(8);
   response.leases.push_back(lease);
@@ -231,6 +233,11 @@ TEST(SyncTest, AResponseThatIsNotCompleteIsRefused) {
   EXPECT_EQ(FromProto(message).status().message(),
             "leases[0].description.teacher: found nothing; allowed: an artifact exactly where "
             "teacher_network is set");
+  message = ToProto(FullResponse());
+  message.mutable_leases(0)->mutable_description()->clear_pretrained_file();
+  EXPECT_EQ(FromProto(message).status().message(),
+            "leases[0].description.pretrained: found an artifact without its file name; allowed: "
+            "an artifact exactly where pretrained_file is set");
 }
 
 TEST(SyncTest, AFailureOfAnyLengthAndEncodingCanBeReported) {

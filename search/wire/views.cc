@@ -127,6 +127,10 @@ v1::Candidate ToProto(const CandidateView& candidate) {
   if (candidate.role == CandidateRole::kStage) message.set_measured_stage(candidate.measured_stage);
   if (candidate.teacher) message.set_teacher(candidate.teacher.value);
   message.set_origin(candidate.origin);
+  if (candidate.pretrained) {
+    message.set_pretrained_file(candidate.pretrained_file);
+    message.set_pretrained_sha256(candidate.pretrained.sha256);
+  }
   return message;
 }
 

@@ -60,7 +60,9 @@ CandidateView SomeCandidate() {
                              CandidateRole::kStage,
                              12,
                              CandidateId{13},
-                             "o"};
+                             "o",
+                             "teacher.safetensors",
+                             {"brought", 14}};
   TaskView task = {TaskId{10},
                    CandidateId{1},
                    Stage::kFineTune,
@@ -90,7 +92,8 @@ json ExpectedCandidate() {
         {"task": 0, "candidate": 0, "stage": "pretrain", "budget": null, "state": "BLOCKED",
          "attempt": 0, "worker": "", "epochs_done": 0, "epochs_planned": 0, "last_epoch": null,
          "device_seconds": 0, "started_at_ms": null, "finished_at_ms": null, "message": ""}],
-      "role": "stage", "measured_stage": 12, "teacher": 13, "origin": "o"})");
+      "role": "stage", "measured_stage": 12, "teacher": 13, "origin": "o",
+      "pretrained_file": "teacher.safetensors", "pretrained_sha256": "brought"})");
   candidate["tasks"][0]["last_epoch"] = json::parse(kSomeEpoch);
   return candidate;
 }

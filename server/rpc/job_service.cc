@@ -9,6 +9,7 @@
 #include "base/field_errors.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
+#include "search/artifact_upload.h"
 #include "search/wire/job.h"
 #include "search/wire/json.h"
 #include "search/wire/status.h"
@@ -174,6 +175,43 @@ grpc::Status JobService::ReadArtifact(grpc::ServerContext* context,
   if (file.bad()) {
     return ToGrpc(absl::DataLossError(absl::StrCat("cannot read artifact ", request->sha256())));
   }
+  return grpc::Status::OK;
+}
+
+absl::StatusOr<v1::WriteArtifactResponse> JobService::Receive(
+    grpc::ServerReader<v1::WriteArtifactRequest>& reader) {
+  v1::WriteArtifactRequest part;
+  if (!reader.Read(&part)) {
+    return absl::InvalidArgumentError("sha256: found no message; allowed: at least one");
+  }
+  const ArtifactRef announced{part.sha256(), part.bytes()};
+  v1::WriteArtifactResponse response;
+  // Equal name and size could still be a file that a crash of the machine spoiled.
+  const bool known = artifacts_.Has(announced) &&
+                     Sha256OfFile(artifacts_.PathOf(announced)).value_or("") == announced.sha256;
+  if (!known) {
+    ASSIGN_OR_RETURN(ArtifactUpload upload, ArtifactUpload::Begin(artifacts_, announced));
+    do {
+      if (part.data().size() > kChunkBytes) {
+        return absl::InvalidArgumentError(absl::StrCat("data: found ", part.data().size(),
+                                                       " bytes; allowed: at most ", kChunkBytes,
+                                                       " in one message"));
+      }
+      RETURN_IF_ERROR(upload.Append(part.data()));
+    } while (reader.Read(&part));
+    RETURN_IF_ERROR(upload.Commit());
+    response.set_stored(true);
+  }
+  RETURN_IF_ERROR(coordinator_.NoteUpload(announced));
+  return response;
+}
+
+grpc::Status JobService::WriteArtifact(grpc::ServerContext*,
+                                       grpc::ServerReader<v1::WriteArtifactRequest>* reader,
+                                       v1::WriteArtifactResponse* response) {
+  absl::StatusOr<v1::WriteArtifactResponse> received = Receive(*reader);
+  if (!received.ok()) return ToGrpc(received.status());
+  *response = *received;
   return grpc::Status::OK;
 }
 

@@ -45,9 +45,14 @@ class JobService final : public v1::JobService::Service {
                           v1::EventList* response) override;
   grpc::Status ReadArtifact(grpc::ServerContext* context, const v1::ReadArtifactRequest* request,
                             grpc::ServerWriter<v1::ArtifactChunk>* writer) override;
+  grpc::Status WriteArtifact(grpc::ServerContext* context,
+                             grpc::ServerReader<v1::WriteArtifactRequest>* reader,
+                             v1::WriteArtifactResponse* response) override;
 
  private:
   absl::StatusOr<v1::SubmitJobResponse> Submit(const v1::SubmitJobRequest& request);
+  absl::StatusOr<v1::WriteArtifactResponse> Receive(
+      grpc::ServerReader<v1::WriteArtifactRequest>& reader);
   absl::StatusOr<v1::Job> ReadJob(int64_t job);
   absl::StatusOr<std::unique_ptr<ResultReader>> OpenReader() const;
 

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/sha256.h"
 #include "reluscape/v1/job_service.grpc.pb.h"
 #include "reluscape/v1/worker_service.grpc.pb.h"
 #include "search/wire/channel.h"
@@ -264,6 +265,48 @@ TEST_F(RpcServerTest, ReadsAnArtifactInPiecesAndNothingElse) {
   EXPECT_EQ(bytes, content);
   EXPECT_EQ(read(std::string(64, '0'), bytes).error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(read("../reluscape.db", bytes).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(RpcServerTest, AFileIsStoredUnderItsHashOrNotAtAll) {
+  const std::string content(3 * 1024 * 1024 + 5, 'w');
+  bool stored = false;
+  const auto write = [&](const std::string& sha256, const std::string& sent, size_t piece) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    v1::WriteArtifactResponse response;
+    const auto writer = jobs_->WriteArtifact(&context, &response);
+    v1::WriteArtifactRequest part;
+    part.set_sha256(sha256);
+    part.set_bytes(static_cast<int64_t>(content.size()));
+    bool goes_on = true;
+    for (size_t begin = 0; begin < sent.size() && goes_on; begin += piece) {
+      part.set_data(sent.substr(begin, piece));
+      goes_on = writer->Write(part);
+      part.Clear();
+    }
+    writer->WritesDone();
+    const grpc::Status status = writer->Finish();
+    stored = response.stored();
+    return status;
+  };
+  constexpr size_t kPiece = 1024 * 1024;
+  const ArtifactRef artifact{Sha256Hex(content), static_cast<int64_t>(content.size())};
+  const auto code = [&](const std::string& sha256, const std::string& sent, size_t piece) {
+    return write(sha256, sent, piece).error_code();
+  };
+  EXPECT_EQ(code("../../escape", content, kPiece), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(code(artifact.sha256, content, 2 * kPiece), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(code(artifact.sha256, content.substr(1), kPiece), grpc::StatusCode::DATA_LOSS);
+  EXPECT_EQ(code(artifact.sha256, content.substr(1) + "v", kPiece), grpc::StatusCode::DATA_LOSS);
+  EXPECT_EQ(code(artifact.sha256, content + "w", kPiece), grpc::StatusCode::DATA_LOSS);
+  EXPECT_FALSE(artifacts_->Has(artifact));
+  const grpc::Status first = write(artifact.sha256, content, kPiece);
+  EXPECT_TRUE(first.ok()) << first.error_message();
+  EXPECT_TRUE(stored);
+  EXPECT_EQ(artifacts_->Get(artifact).value(), content);
+  const grpc::Status second = write(artifact.sha256, content, kPiece);
+  EXPECT_TRUE(second.ok()) << second.error_message();
+  EXPECT_FALSE(stored);
 }
 
 TEST_F(RpcServerTest, WorkersOfAnotherFolderAndMalformedReportsAreRefused) {

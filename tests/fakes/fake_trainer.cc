@@ -137,7 +137,7 @@ absl::StatusOr<FakeTrainer::Script> FakeTrainer::Prepare(const TaskDescription& 
         absl::StrCat("the data differs from what the pretrain used: found ", measurement.data_hash,
                      ", expected ", task.data_hash));
   }
-  for (const ArtifactRef& input : {task.weights, task.snapshot, task.teacher}) {
+  for (const ArtifactRef& input : {task.weights, task.snapshot, task.teacher, task.pretrained}) {
     if (input) RETURN_IF_ERROR(artifacts_.Get(input).status());
   }
   const auto chosen = options_.epochs.find(task.stage);

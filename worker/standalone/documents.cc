@@ -151,6 +151,8 @@ CandidateView ViewOf(const TrainPlan& plan, const TrainState& state,
   view.parameters = candidate.parameters;
   view.budgets = candidate.budgets;
   view.origin = candidate.origin;
+  view.pretrained_file = candidate.pretrained_file;
+  view.pretrained = candidate.pretrained;
   view.role = candidate.role;
   if (candidate.teacher) view.teacher = plan.candidates[*candidate.teacher].id;
   for (const size_t task : candidate.tasks) {

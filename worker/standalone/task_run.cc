@@ -69,6 +69,8 @@ TaskDescription TaskRun::Describe() const {
   // No data hash: OnMeasurement compares it, for pretrains too, and refuses the start, not the
   // Task.
   task.checkpoint = progress_.report.checkpoint;
+  task.pretrained = candidate_.pretrained;
+  task.pretrained_file = candidate_.pretrained_file;
   const TrainState& state = folder_.state();
   if (task_.stage == Stage::kPretrain) {
     if (candidate_.role == CandidateRole::kWhole) task.budgets = candidate_.budgets;

@@ -173,8 +173,10 @@ void AddArtifacts(const TaskReport& report, std::set<std::string>& digests) {
 }
 
 // Files that stay behind in spite of it only take space.
-void RemoveUnusedArtifacts(const std::filesystem::path& folder, const TrainState& state) {
+void RemoveUnusedArtifacts(const std::filesystem::path& folder, const TrainPlan& plan,
+                           const TrainState& state) {
   std::set<std::string> used;
+  for (const PlannedCandidate& one : plan.candidates) used.insert(one.pretrained.sha256);
   for (const auto& [id, task] : state.tasks) AddArtifacts(task.report, used);
   std::vector<std::filesystem::path> unused;
   std::error_code error;
@@ -220,7 +222,7 @@ absl::StatusOr<std::unique_ptr<TrainFolder>> TrainFolder::Open(const std::filesy
   WarnOfOtherVersion("LibTorch", found->torch_version, settings.torch_version);
   WarnOfOtherVersion("commit", found->build_commit, settings.build_commit);
   TryFailuresAgain(*found);
-  RemoveUnusedArtifacts(path / "artifacts", *found);
+  RemoveUnusedArtifacts(path / "artifacts", plan, *found);
   RETURN_IF_ERROR(WriteFileAtomically(path / "job.json", plan.job_json + "\n"));
   ASSIGN_OR_RETURN(LearningCurves curves, LearningCurves::Open(path / kCurvesFile));
   return std::unique_ptr<TrainFolder>(

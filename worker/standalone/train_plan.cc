@@ -6,8 +6,10 @@
 #include "base/field_errors.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
+#include "search/export/pretrained_file.h"
 #include "search/strategy/checked_proposal.h"
 #include "search/strategy/seeds.h"
+#include "search/wire/brought_files.h"
 #include "search/wire/job.h"
 #include "search/wire/json.h"
 
@@ -41,6 +43,8 @@ void AddCandidate(TrainPlan& plan, const ProposedNetwork& network, int64_t repli
   candidate.parameters = network.counts.parameters;
   candidate.budgets = network.budgets;
   candidate.origin = network.origin;
+  candidate.pretrained_file = network.pretrained_file;
+  candidate.pretrained = network.pretrained;
   candidate.role = network.role;
   if (network.teacher >= 0) {
     candidate.teacher =
@@ -103,6 +107,15 @@ absl::StatusOr<TrainPlan> PlanTraining(const std::string& job_json) {
     }
   }
   return plan;
+}
+
+absl::StatusOr<PlanWithFiles> PlanTrainingWithFiles(const std::string& job_json,
+                                                    const std::filesystem::path& folder) {
+  ASSIGN_OR_RETURN(BroughtJob job, BringFiles(job_json, folder, CheckPretrained));
+  PlanWithFiles planned;
+  ASSIGN_OR_RETURN(planned.plan, PlanTraining(job.json));
+  for (BroughtFile& file : job.files) planned.files.push_back(std::move(file.content));
+  return planned;
 }
 
 }  // namespace reluscape

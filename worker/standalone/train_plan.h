@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ struct PlannedCandidate {
   int64_t parameters = 0;
   std::vector<int64_t> budgets;  // largest first
   std::string origin;            // named, or by which generator
+  std::string pretrained_file;   // with which its weights are brought; empty: they are trained
+  ArtifactRef pretrained;        // likewise
   CandidateRole role = CandidateRole::kSearch;
   std::optional<size_t> teacher;  // index of an earlier Candidate, whose pretrain it waits for
   // Indices into TrainPlan::tasks: pretrain; of kSearch also linearize and fine-tunes.
@@ -60,5 +63,14 @@ struct TrainPlan {
 // Of a job file's text. INVALID_ARGUMENT with one line per wrong field, as a coordinator would
 // answer; also for what only a coordinator can do.
 absl::StatusOr<TrainPlan> PlanTraining(const std::string& job_json);
+
+struct PlanWithFiles {
+  TrainPlan plan;
+  std::vector<std::string> files;  // the content of those that the job brings
+};
+
+// Of a job file that may bring files, relative ones from `folder`. Also the errors of BringFiles.
+absl::StatusOr<PlanWithFiles> PlanTrainingWithFiles(const std::string& job_json,
+                                                    const std::filesystem::path& folder);
 
 }  // namespace reluscape

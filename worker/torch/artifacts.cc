@@ -27,11 +27,17 @@ absl::Status About(const absl::Status& status, const ArtifactRef& artifact) {
 }  // namespace
 
 Metadata DescribeOrigin(const std::string& kind, const TaskDescription& task, const DataSet& data) {
-  return {{"format", "reluscape-1"},         {"kind", kind},
-          {"stage", StageName(task.stage)},  {"network", task.network},
-          {"seed", absl::StrCat(task.seed)}, {"split_seed", absl::StrCat(task.split_seed)},
-          {"data_set", task.data.set},       {"data_hash", data.data_hash},
-          {"split_hash", data.split_hash}};
+  Metadata metadata = {
+      {"format", "reluscape-1"},         {"kind", kind},
+      {"stage", StageName(task.stage)},  {"network", task.network},
+      {"seed", absl::StrCat(task.seed)}, {"split_seed", absl::StrCat(task.split_seed)},
+      {"data_set", task.data.set},       {"data_hash", data.data_hash},
+      {"split_hash", data.split_hash}};
+  if (task.pretrained) {
+    metadata["pretrained_file"] = task.pretrained_file;
+    metadata["pretrained_sha256"] = task.pretrained.sha256;
+  }
+  return metadata;
 }
 
 void AddTensors(const std::vector<NamedTensor>& tensors, TensorMap& map) {

@@ -2,7 +2,8 @@
 
 // The files that stages leave for one another: tensors with a description of where they come from.
 // Every file's metadata holds "format" ("reluscape-1"), "kind", "stage", "network" (canonical
-// text), "seed", "split_seed", "data_set", "data_hash" and "split_hash". The kinds:
+// text), "seed", "split_seed", "data_set", "data_hash" and "split_hash"; where the pretrained
+// weights were brought also "pretrained_file" and "pretrained_sha256". The kinds:
 //   weights     a pretrained network
 //   snapshot    the network that a fine-tune starts from; also "relus", "epoch", "threshold",
 //               "mask_mean", "mask_deviation"

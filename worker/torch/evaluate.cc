@@ -1,5 +1,6 @@
 #include "worker/torch/evaluate.h"
 
+#include <ATen/core/Reduction.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -12,18 +13,17 @@ namespace {
 constexpr int64_t kCpuBatch = 128;
 constexpr int64_t kCudaBatch = 1024;
 
-// Calls `look` with whether each image of a batch was classified right, and its labels. False where
-// a stop was requested.
+// Calls `look` with the logits of each batch and its labels. False where a stop was requested.
 bool ForBatches(
     GraphNetwork& network, const EvaluationImages& images, const std::stop_token& stop,
-    const std::function<void(const at::Tensor& right, const at::Tensor& labels)>& look) {
+    const std::function<void(const at::Tensor& logits, const at::Tensor& labels)>& look) {
   const c10::NoGradGuard no_grad;
   const int64_t batch = network.device().is_cuda() ? kCudaBatch : kCpuBatch;
   network.SetTraining(false);
   bool stopped = false;
   for (int64_t first = 0; first < images.count() && !stopped; first += batch) {
     const Batch part = images.Get(first, std::min(batch, images.count() - first));
-    look(network.Forward(part.images).argmax(1) == part.labels, part.labels);
+    look(network.Forward(part.images), part.labels);
     stopped = stop.stop_requested();
   }
   network.SetTraining(true);
@@ -36,11 +36,27 @@ std::optional<double> Evaluate(GraphNetwork& network, const EvaluationImages& im
                                const std::stop_token& stop) {
   if (images.count() == 0) return 0;
   at::Tensor correct = at::zeros({}, at::TensorOptions().dtype(at::kLong).device(network.device()));
-  const auto look = [&](const at::Tensor& right, const at::Tensor& /*labels*/) {
-    correct += right.sum();
+  const auto look = [&](const at::Tensor& logits, const at::Tensor& labels) {
+    correct += (logits.argmax(1) == labels).sum();
   };
   if (!ForBatches(network, images, stop, look)) return std::nullopt;
   return static_cast<double>(correct.item<int64_t>()) / static_cast<double>(images.count());
+}
+
+std::optional<Evaluation> EvaluateWithLoss(GraphNetwork& network, const EvaluationImages& images,
+                                           const std::stop_token& stop) {
+  if (images.count() == 0) return Evaluation{};
+  const at::TensorOptions options = at::TensorOptions().dtype(at::kDouble).device(network.device());
+  at::Tensor correct = at::zeros({}, options);
+  at::Tensor loss = at::zeros({}, options);
+  const auto look = [&](const at::Tensor& logits, const at::Tensor& labels) {
+    correct += (logits.argmax(1) == labels).sum();
+    loss += at::cross_entropy_loss(logits, labels, /*weight=*/{}, at::Reduction::Sum);
+  };
+  if (!ForBatches(network, images, stop, look)) return std::nullopt;
+  const auto count = static_cast<double>(images.count());
+  return Evaluation{.accuracy = correct.item<double>() / count,
+                    .loss = loss.item<double>() / count};
 }
 
 std::optional<std::vector<ClassCount>> EvaluatePerClass(GraphNetwork& network,
@@ -50,7 +66,8 @@ std::optional<std::vector<ClassCount>> EvaluatePerClass(GraphNetwork& network,
   // Column 0 counts images, column 1 those that are classified right.
   at::Tensor counts =
       at::zeros({classes, 2}, at::TensorOptions().dtype(at::kLong).device(network.device()));
-  const auto look = [&](const at::Tensor& right, const at::Tensor& labels) {
+  const auto look = [&](const at::Tensor& logits, const at::Tensor& labels) {
+    const at::Tensor right = logits.argmax(1) == labels;
     counts.index_add_(0, labels, at::stack({at::ones_like(labels), right.to(at::kLong)}, 1));
   };
   if (!ForBatches(network, images, stop, look)) return std::nullopt;

@@ -16,6 +16,14 @@ namespace reluscape {
 std::optional<double> Evaluate(GraphNetwork& network, const EvaluationImages& images,
                                const std::stop_token& stop);
 
+struct Evaluation {
+  double accuracy = 0;
+  double loss = 0;  // mean cross-entropy over the images, without distillation
+};
+// The same with the loss; zeros where there is no image.
+std::optional<Evaluation> EvaluateWithLoss(GraphNetwork& network, const EvaluationImages& images,
+                                           const std::stop_token& stop);
+
 // How many images of one class there are, and how many of them are classified right.
 struct ClassCount {
   int64_t images = 0;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "worker/torch/brought_weights.h"
 #include "worker/torch/result.h"
 #include "worker/torch/sgd_training.h"
 #include "worker/torch/whole_network.h"
@@ -16,6 +17,7 @@ namespace reluscape {
 absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
   const TaskDescription& task = context.task;
   const SgdSettings& settings = task.settings.pretrain;
+  if (task.pretrained) return TakeOverWeights(context);
   GraphNetwork network(context.network, MaskMode::kNone, context.device);
   const bool whole = !task.budgets.empty();
   if (whole && (task.budgets.size() != 1 || task.budgets.front() != network.units())) {

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/status_macros.h"
-#include "search/export/tensor_file.h"
 
 namespace reluscape {
 namespace {
@@ -46,18 +45,21 @@ std::string WriteSafetensors(const SafetensorsFile& file) {
   return WriteTensorFile(raw);
 }
 
-absl::StatusOr<SafetensorsFile> ReadSafetensors(std::string_view bytes) {
-  ASSIGN_OR_RETURN(TensorFile raw, ReadTensorFile(bytes));
-  SafetensorsFile file;
-  file.metadata = std::move(raw.metadata);
-  for (const auto& [name, tensor] : raw.tensors) {
+TensorMap TensorsIn(const TensorFile& file) {
+  TensorMap tensors;
+  for (const auto& [name, tensor] : file.tensors) {
     at::Tensor copy = at::empty(tensor.shape, ScalarOf(tensor.type));
     if (!tensor.data.empty()) {
       std::memcpy(copy.mutable_data_ptr(), tensor.data.data(), tensor.data.size());
     }
-    file.tensors.emplace(name, std::move(copy));
+    tensors.emplace(name, std::move(copy));
   }
-  return file;
+  return tensors;
+}
+
+absl::StatusOr<SafetensorsFile> ReadSafetensors(std::string_view bytes) {
+  ASSIGN_OR_RETURN(TensorFile raw, ReadTensorFile(bytes));
+  return SafetensorsFile{.tensors = TensorsIn(raw), .metadata = std::move(raw.metadata)};
 }
 
 }  // namespace reluscape

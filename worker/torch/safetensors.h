@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "search/export/tensor_file.h"
 
 namespace reluscape {
 
@@ -23,6 +24,9 @@ struct SafetensorsFile {
 // The bytes of a file; equal content gives equal bytes. Tensors may be on any device and of
 // float32, float64, int64, int32 or uint8.
 std::string WriteSafetensors(const SafetensorsFile& file);
+
+// The tensors of a file that has been read; on the CPU, contiguous.
+TensorMap TensorsIn(const TensorFile& file);
 
 // Reads `bytes`, which may come from anywhere. The errors of ReadTensorFile.
 absl::StatusOr<SafetensorsFile> ReadSafetensors(std::string_view bytes);

@@ -124,7 +124,7 @@ class TorchTrainer final : public Trainer {
 
     const StageSettings& settings = task.settings;
     const int64_t epochs =
-        task.stage == Stage::kPretrain ? settings.pretrain.epochs
+        task.stage == Stage::kPretrain ? (task.pretrained ? 1 : settings.pretrain.epochs)
         : task.stage == Stage::kLinearize
             ? LinearizeEpochs(settings.linearize, static_cast<int64_t>(task.budgets.size()))
             : settings.fine_tune.epochs;

@@ -97,6 +97,7 @@ absl::StatusOr<Setting> SettingOf(const EstimateOptions& options) {
     setting.client.gc_threads = *options.gc_threads;
     setting.server.gc_threads = *options.gc_threads;
   }
+  setting.polynomial = options.polynomial;
   setting.ring_bits = options.ring_bits;
   setting.gc_bytes_per_gate = options.gc_bytes_per_gate;
   setting.shared_weights = options.shared_weights;
@@ -123,12 +124,17 @@ absl::StatusOr<std::vector<const ProtocolModel*>> ModelsOf(const EstimateOptions
   return models;
 }
 
-// Which ReLUs of a network the user keeps.
+// Which ReLUs of a network the user keeps, and what the others are.
 absl::StatusOr<PricedNetwork> Keep(const NetworkLayers& layers, const EstimateOptions& options) {
-  if (options.relus) return KeepRelus(layers, *options.relus);
-  if (options.relus_per_layer.empty()) return KeepAllRelus(layers);
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(options.relus_per_layer, kMaxFileBytes));
-  return KeepRelusPerLayer(layers, text, options.relus_per_layer);
+  PricedNetwork network = KeepAllRelus(layers);
+  if (options.relus) {
+    ASSIGN_OR_RETURN(network, KeepRelus(layers, *options.relus));
+  } else if (!options.relus_per_layer.empty()) {
+    ASSIGN_OR_RETURN(const std::string text, ReadFile(options.relus_per_layer, kMaxFileBytes));
+    ASSIGN_OR_RETURN(network, KeepRelusPerLayer(layers, text, options.relus_per_layer));
+  }
+  if (options.polynomials) MakeRestPolynomials(network);
+  return network;
 }
 
 struct Subject {
@@ -136,6 +142,7 @@ struct Subject {
   std::string canonical;
   NetworkLayers layers;
   std::vector<int64_t> kept;
+  std::vector<int64_t> polynomials;
 };
 
 absl::StatusOr<Subject> SubjectOf(const NetworkArgument& network, const EstimateOptions& options) {
@@ -143,10 +150,12 @@ absl::StatusOr<Subject> SubjectOf(const NetworkArgument& network, const Estimate
   Subject subject = {.name = network.text,
                      .canonical = CanonicalText(network.architecture),
                      .layers = {},
-                     .kept = {}};
+                     .kept = {},
+                     .polynomials = {}};
   ASSIGN_OR_RETURN(subject.layers, LayersOf(built));
   ASSIGN_OR_RETURN(PricedNetwork priced, Keep(subject.layers, options));
   subject.kept = std::move(priced.kept);
+  subject.polynomials = std::move(priced.polynomials);
   return subject;
 }
 
@@ -155,7 +164,8 @@ std::vector<EstimateRow> Price(const std::vector<Subject>& subjects,
                                const Setting& setting, bool papers) {
   std::vector<EstimateRow> rows;
   for (const Subject& subject : subjects) {
-    const PricedNetwork network = {.layers = &subject.layers, .kept = subject.kept};
+    const PricedNetwork network = {
+        .layers = &subject.layers, .kept = subject.kept, .polynomials = subject.polynomials};
     for (const ProtocolModel* model : models) {
       rows.push_back({.name = subject.name,
                       .network = subject.canonical,
@@ -258,6 +268,12 @@ absl::Status CheckOptions(const EstimateOptions& options) {
     return absl::InvalidArgumentError(
         "NETWORK: found nothing; allowed: a name (resnet18@64), canonical text or file; --list "
         "needs none");
+  }
+  const PolynomialCosts& polynomial = options.polynomial;
+  if (!options.polynomials && (polynomial.offline_s || polynomial.online_s ||
+                               polynomial.offline_bytes || polynomial.online_bytes)) {
+    return absl::InvalidArgumentError(
+        "--polynomial-...: found costs of polynomials; allowed: only with --polynomials");
   }
   if (options.relus && !options.relus_per_layer.empty()) {
     return absl::InvalidArgumentError("--relus and --relus-per-layer exclude each other");

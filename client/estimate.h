@@ -12,6 +12,7 @@
 #include "client/estimate_skips.h"
 #include "client/paper_table.h"
 #include "search/cost/metric.h"
+#include "search/cost/setting.h"
 
 namespace reluscape {
 
@@ -22,7 +23,9 @@ struct EstimateOptions {
   int64_t classes = 100;  // likewise
   // Kept in all, spread over the layers (search/cost/kept_relus.h).
   std::optional<int64_t> relus = {};
-  std::string relus_per_layer = {};         // a JSON file {"<layer>": count}; empty: none
+  std::string relus_per_layer = {};  // a JSON file {"<layer>": count}; empty: none
+  bool polynomials = false;          // removed ReLUs are polynomials of degree 2, not the identity
+  PolynomialCosts polynomial = {};   // what is known of one of them
   std::vector<std::string> protocols = {};  // names, or "all"; empty: delphi_server_garbler, with
                                             // `compare` all
   std::string link = "artifact_1000";       // a name, UP/DOWN/RTT or a JSON file

@@ -23,6 +23,20 @@ void AddNetwork(CLI::App& estimate, EstimateOptions& options) {
       .add_option("--relus-per-layer", options.relus_per_layer,
                   "JSON file {\"LAYER\": COUNT, ...}; a layer that it does not name keeps none")
       ->excludes(relus);
+  CLI::Option* polynomials =
+      estimate.add_flag("--polynomials", options.polynomials,
+                        "removed ReLUs are polynomials of degree 2, not the identity");
+  const auto cost = [&](const char* name, auto& value, const char* what) {
+    estimate.add_option(name, value, what)->check(CLI::NonNegativeNumber)->needs(polynomials);
+  };
+  cost("--polynomial-offline-s", options.polynomial.offline_s,
+       "seconds of one polynomial offline, in place of what DELPHI's model assumes");
+  cost("--polynomial-online-s", options.polynomial.online_s,
+       "seconds of one polynomial online, in place of what the model assumes");
+  cost("--polynomial-offline-bytes", options.polynomial.offline_bytes,
+       "bytes of one polynomial offline, both directions, likewise");
+  cost("--polynomial-online-bytes", options.polynomial.online_bytes,
+       "bytes of one polynomial online, both directions, likewise");
 }
 
 void AddSetting(CLI::App& estimate, EstimateOptions& options) {

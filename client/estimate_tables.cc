@@ -194,6 +194,7 @@ void PrintCsv(const std::vector<EstimateRow>& rows, std::ostream& out) {
                             "client",
                             "server",
                             "relus",
+                            "polynomials",
                             "offline_s",
                             "online_s",
                             "total_s",
@@ -236,6 +237,7 @@ void PrintCsv(const std::vector<EstimateRow>& rows, std::ostream& out) {
                      e.client,
                      e.server,
                      absl::StrCat(e.relus),
+                     absl::StrCat(e.polynomials),
                      ExactNumber(OfflineSeconds(e)),
                      ExactNumber(OnlineSeconds(e)),
                      ExactNumber(TotalSeconds(e)),
@@ -267,7 +269,10 @@ void PrintBreakdown(const EstimateRow& row, TableFormat format, std::ostream& ou
   const Estimate& estimate = *row.estimate;
   const std::vector<std::string> head = {
       absl::StrCat(row.name, ": ", WithSeparators(estimate.relus), " of ",
-                   WithSeparators(row.network_relus), " ReLUs kept"),
+                   WithSeparators(row.network_relus), " ReLUs kept",
+                   estimate.polynomials > 0
+                       ? absl::StrCat(", ", WithSeparators(estimate.polynomials), " polynomials")
+                       : ""),
       absl::StrCat(estimate.protocol, " (", estimate.model, "), link ", estimate.link, ", client ",
                    estimate.client, ", server ", estimate.server)};
   for (const std::string& line : head) {
@@ -313,7 +318,10 @@ void PrintComparison(const std::vector<EstimateRow>& rows, TableFormat format, s
     std::vector<std::string> line = {
         row.name,
         e.protocol,
-        WithSeparators(e.relus),
+        absl::StrCat(WithSeparators(e.relus),
+                     e.polynomials > 0
+                         ? absl::StrCat(" + ", WithSeparators(e.polynomials), " polynomials")
+                         : ""),
         e.offline.terms.empty() ? kNone : Bound(OfflineSeconds(e), IsLowerBound(e.offline)),
         Bound(OnlineSeconds(e), IsLowerBound(e.online)),
         Bound(TotalSeconds(e), IsLowerBound(e)),
@@ -364,28 +372,43 @@ void PrintLayers(const std::vector<EstimateRow>& rows, TableFormat format, std::
     }
     return "";
   };
-  const Columns columns =
-      csv ? Columns{{"name"},           {"protocol"},
-                    {"layer"},          {"kind"},
-                    {"relus"},          {"offline_s"},
-                    {"online_s"},       {"offline_bytes"},
-                    {"online_bytes"},   {"he_plaintext_multiplications"},
-                    {"he_key_switches"}}
-          : Columns{{"network"},        {"protocol"},          {"layer"},
-                    {"kind"},           {"ReLUs", true},       {"offline s", true},
-                    {"online s", true}, {"offline MB", true},  {"online MB", true},
-                    {"HE mult.", true}, {"key switches", true}};
+  const Columns columns = csv ? Columns{{"name"},
+                                        {"protocol"},
+                                        {"layer"},
+                                        {"kind"},
+                                        {"relus"},
+                                        {"polynomials"},
+                                        {"offline_s"},
+                                        {"online_s"},
+                                        {"offline_bytes"},
+                                        {"online_bytes"},
+                                        {"he_plaintext_multiplications"},
+                                        {"he_key_switches"}}
+                              : Columns{{"network"},
+                                        {"protocol"},
+                                        {"layer"},
+                                        {"kind"},
+                                        {"ReLUs", true},
+                                        {"polynomials", true},
+                                        {"offline s", true},
+                                        {"online s", true},
+                                        {"offline MB", true},
+                                        {"online MB", true},
+                                        {"HE mult.", true},
+                                        {"key switches", true}};
   Rows cells;
   for (const EstimateRow& row : rows) {
     if (!row.estimate.ok()) continue;
     for (const LayerEstimate& layer : row.estimate->layers) {
-      const std::string relus = !layer.relus ? ""
-                                : csv        ? absl::StrCat(*layer.relus)
-                                             : WithSeparators(*layer.relus);
-      cells.push_back(
-          {row.name, row.protocol, layer.name, layer.kind, relus, seconds(layer.offline_s),
-           seconds(layer.online_s), bytes(layer.offline_bytes.both), bytes(layer.online_bytes.both),
-           extra(layer, "he.plaintext_multiplications"), extra(layer, "he.key_switches")});
+      const auto units = [csv](const std::optional<int64_t>& number) -> std::string {
+        if (!number) return "";
+        return csv ? absl::StrCat(*number) : WithSeparators(*number);
+      };
+      cells.push_back({row.name, row.protocol, layer.name, layer.kind, units(layer.relus),
+                       units(layer.polynomials), seconds(layer.offline_s), seconds(layer.online_s),
+                       bytes(layer.offline_bytes.both), bytes(layer.online_bytes.both),
+                       extra(layer, "he.plaintext_multiplications"),
+                       extra(layer, "he.key_switches")});
     }
   }
   out << RenderTable(columns, cells, format);

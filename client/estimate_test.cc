@@ -169,6 +169,33 @@ TEST(EstimateTest, KeptRelusInAllAndPerLayer) {
             absl::StatusCode::kNotFound);
 }
 
+TEST(EstimateTest, RemovedReluAsPolynomialsAreCountedAndPriced) {
+  const EstimateOptions identity = {.networks = {"resnet18@16"}, .relus = 1000};
+  EstimateOptions options = identity;
+  options.polynomials = true;
+  const nlohmann::json before = Document(identity);
+  const nlohmann::json document = Document(options);
+  const int64_t removed = document["network_relus"].get<int64_t>() - 1000;
+  EXPECT_EQ(before["polynomials"], 0);
+  EXPECT_EQ(document["relus"], 1000);
+  EXPECT_EQ(document["polynomials"], removed);
+  EXPECT_GT(document["online_s"], before["online_s"]);
+  const double online = document["breakdown"]["online"]["polynomials_s"];
+  EXPECT_NEAR(online, 1.2e-6 * static_cast<double>(removed), 1e-9);
+  int64_t of_layers = 0;
+  for (const nlohmann::json& layer : document["layers"]) {
+    if (layer["kind"] == "relu") of_layers += layer["polynomials"].get<int64_t>();
+  }
+  EXPECT_EQ(of_layers, removed);
+  EXPECT_THAT(Printed(options), AllOf(HasSubstr("1,000 of"), HasSubstr(" polynomials")));
+
+  options.polynomial.online_s = 1e-3;
+  EXPECT_NEAR(Document(options)["breakdown"]["online"]["polynomials_s"].get<double>(),
+              1e-3 * static_cast<double>(removed), 1e-6);
+  options.polynomials = false;
+  EXPECT_THAT(std::string(Refused(options).message()), HasSubstr("only with --polynomials"));
+}
+
 TEST(EstimateTest, ProfilesAndLinksFromFiles) {
   HardwareProfile profile = *FindHardware("epyc_7502");
   profile.name = "mine";

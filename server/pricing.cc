@@ -91,7 +91,9 @@ absl::StatusOr<std::vector<CostRow>> ResultPricer::Costs(PriceSet& set, const st
   ASSIGN_OR_RETURN(MetricPricer* const pricer, PricerOf(set, network));
   std::vector<KeptLayer> kept;
   kept.reserve(layers.size());
-  for (const LayerRelus& layer : layers) kept.push_back({layer.layer, layer.kept});
+  for (const LayerRelus& layer : layers) {
+    kept.push_back({layer.layer, layer.kept, layer.polynomials});
+  }
   ASSIGN_OR_RETURN(const PricedNetwork priced, pricer->Keep(kept, relus));
   const std::vector<MetricPrice> prices = pricer->Price(priced);
   std::vector<CostRow> rows;

@@ -8,6 +8,7 @@
 #include "search/cost/estimate_parts.h"
 #include "search/cost/one_phase.h"
 #include "search/cost/ot_comparison.h"
+#include "search/cost/polynomial_units.h"
 
 namespace reluscape {
 namespace {
@@ -65,6 +66,16 @@ double ReluSeconds(const Setting& setting) {
            static_cast<double>(profile.gc_threads);
   };
   return std::max(seconds(setting.client), seconds(setting.server));
+}
+
+PolynomialUnit PolynomialOf(const Setting& setting) {
+  return {.unknown_tenth_bits = SilentSquareTenthBits(setting.ring_bits),
+          .flights = 2,
+          .relu_seconds = ReluSeconds(setting),
+          .relu_bytes = static_cast<double>(CheetahReluTenthBits(setting.ring_bits)) / 80,
+          .basis =
+              "one square by silent oblivious transfer, messages as in public code of SCI, "
+              "which OpenCheetah shares"};
 }
 
 void SetCheetahBands(const NetworkLayers& layers, const Setting& setting, Estimate& estimate) {
@@ -171,6 +182,7 @@ absl::StatusOr<Estimate> Cheetah::Price(const PricedNetwork& network,
                       : Assumed(term::kOt, KnownSeconds(costs.nonlinear),
                                 "4 thread-microseconds per ReLU of the public log's machine where "
                                 "a profile has no value"));
+  AddPolynomials(PolynomialOf(setting), network, setting, costs, estimate);
   FinishOnePhase(costs, network, setting, estimate);
   estimate.set_up_bytes = BothWays(kCheetahSetUpBytes);
   estimate.extras = {{"he.plaintext_multiplications", sum.multiplications},

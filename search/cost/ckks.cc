@@ -171,6 +171,8 @@ absl::StatusOr<CkksPricer> CkksPricer::Create(const Network& network, const Ckks
   } else {
     pricer.activation_ = MinimaxRelu(preset.relu_prescale);
   }
+  // A fold is asked for with degree 2 alone.
+  ASSIGN_OR_RETURN(pricer.quadratic_, PolynomialActivation(2, options.fold_activation));
   CkksRules& rules = pricer.rules_;
   ASSIGN_OR_RETURN(rules.levels, ChooseLevels(options, preset, pricer.activation_));
   rules.convolution_depth = preset.convolution_depth;
@@ -193,9 +195,11 @@ absl::StatusOr<CkksPricer> CkksPricer::Create(const Network& network, const Ckks
   return pricer;
 }
 
-absl::StatusOr<CkksEstimate> CkksPricer::Price(const std::vector<bool>& active) const {
+absl::StatusOr<CkksEstimate> CkksPricer::Price(const std::vector<bool>& active,
+                                               const std::vector<bool>& polynomials) const {
   ASSIGN_OR_RETURN(const CkksProgram program,
-                   BuildCkksProgram(network_, layers_, active, activation_, rules_));
+                   BuildCkksProgram(network_, layers_, active, activation_, rules_,
+                                    {.layers = polynomials, .activation = quadratic_}));
   CkksEstimate estimate;
   estimate.preset = preset_.name;
   estimate.activation = activation_.name;

@@ -4,7 +4,7 @@
 // rotations, multiplications and seconds. Always an estimate of a model, never a measurement.
 //
 // A mask changes it only where it leaves a layer without any ReLU (ckks_program.h): the cost is one
-// of the set of layers that keep some.
+// of the set of layers that keep some, and of the set that have polynomials of degree 2.
 
 #include <cstdint>
 #include <memory>
@@ -77,8 +77,10 @@ class CkksPricer {
   // packing or needs more levels than there are.
   static absl::StatusOr<CkksPricer> Create(const Network& network, const CkksOptions& options);
 
-  // `active`: of every operation, whether it is a ReLU layer that keeps any ReLU.
-  absl::StatusOr<CkksEstimate> Price(const std::vector<bool>& active) const;
+  // Of every operation, whether it is a ReLU layer that keeps any ReLU, and whether it is one that
+  // has polynomials of degree 2 (empty: none is).
+  absl::StatusOr<CkksEstimate> Price(const std::vector<bool>& active,
+                                     const std::vector<bool>& polynomials = {}) const;
 
  private:
   CkksPricer() = default;
@@ -86,6 +88,7 @@ class CkksPricer {
   Network network_;
   CkksPreset preset_;
   CkksActivation activation_;
+  CkksActivation quadratic_;  // of layers with polynomials and no ReLU
   CkksRules rules_;
   CkksLayers layers_;
   bool any_target_ = false;

@@ -28,6 +28,18 @@ std::vector<bool> ActiveLayers(const PricedNetwork& network) {
   return active;
 }
 
+// By operation, whether it is a ReLU layer with polynomials; empty: none is.
+std::vector<bool> PolynomialLayers(const PricedNetwork& network) {
+  if (CountPolynomials(network) == 0) return {};
+  std::vector<bool> layers(network.layers->network.ops.size(), false);
+  for (size_t i = 0; i < network.kept.size(); ++i) {
+    if (network.PolynomialsOf(i) > 0) {
+      layers[static_cast<size_t>(network.layers->nonlinear[i].op)] = true;
+    }
+  }
+  return layers;
+}
+
 void AddCounts(const CkksEstimate& ckks, Estimate& estimate) {
   std::vector<Extra>& extras = estimate.extras;
   extras.push_back({"label", std::string("model estimate")});
@@ -99,7 +111,7 @@ std::string Ckks::Source() const {
 
 absl::StatusOr<std::shared_ptr<const CkksEstimate>> Ckks::PriceCkks(
     const PricedNetwork& network, const CkksOptions& options) const {
-  const std::vector<bool> active = ActiveLayers(network);
+  const KnownSet set = {ActiveLayers(network), PolynomialLayers(network)};
   const MutexLock lock(mutex_);
   auto known = std::find_if(known_.begin(), known_.end(), [&](const Known& candidate) {
     return candidate.options == options && candidate.network == network.layers->network;
@@ -113,12 +125,12 @@ absl::StatusOr<std::shared_ptr<const CkksEstimate>> Ckks::PriceCkks(
                        .estimates = {}});
     known = known_.begin();
   }
-  const auto found = known->estimates.find(active);
+  const auto found = known->estimates.find(set);
   if (found != known->estimates.end()) return found->second;
-  ASSIGN_OR_RETURN(CkksEstimate estimate, known->pricer.Price(active));
+  ASSIGN_OR_RETURN(CkksEstimate estimate, known->pricer.Price(set.first, set.second));
   if (known->estimates.size() == kMaxSets) known->estimates.clear();
   auto shared = std::make_shared<const CkksEstimate>(std::move(estimate));
-  known->estimates[active] = shared;
+  known->estimates[set] = shared;
   return shared;
 }
 
@@ -139,6 +151,11 @@ absl::StatusOr<Estimate> Ckks::Price(const PricedNetwork& network, const Setting
   AddCounts(*ckks, estimate);
   if (setting.with_layers) AddLayers(*ckks, estimate);
   estimate.notes = ckks->notes;
+  if (estimate.polynomials > 0) {
+    estimate.notes.emplace_back(
+        "coefficients of polynomials of degree 2 differ by slot at no extra level; beside ReLUs "
+        "they cost one plaintext multiplication of the composition (derived)");
+  }
   estimate.notes.push_back(absl::StrCat(
       "model estimate with preset ", ckks->preset, ", ", ckks->activation, " and ", ckks->levels,
       " levels after a bootstrap; client, server and link have no part in it"));

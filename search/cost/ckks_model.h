@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -33,11 +34,13 @@ class Ckks final : public ProtocolModel {
                                                                 const CkksOptions& options) const;
 
  private:
+  // Which operations keep ReLUs, and which have polynomials.
+  using KnownSet = std::pair<std::vector<bool>, std::vector<bool>>;
   struct Known {
     Network network;
     CkksOptions options;
     CkksPricer pricer;
-    std::map<std::vector<bool>, std::shared_ptr<const CkksEstimate>> estimates;
+    std::map<KnownSet, std::shared_ptr<const CkksEstimate>> estimates;
   };
 
   std::string version_;

@@ -28,12 +28,14 @@ CkksOps Sum(const CkksOps& a, const CkksOps& b) {
 class ProgramBuilder {
  public:
   ProgramBuilder(const Network& network, const CkksLayers& layers, const std::vector<bool>& active,
-                 const CkksActivation& activation, const CkksRules& rules)
+                 const CkksActivation& activation, const CkksRules& rules,
+                 const CkksPolynomials& polynomials)
       : network_(network),
         layers_(layers),
         active_(active),
         activation_(activation),
         rules_(rules),
+        polynomials_(polynomials),
         value_(network.ops.size(), -1),
         users_(network.ops.size()) {
     for (size_t i = 0; i < network.ops.size(); ++i) {
@@ -162,7 +164,7 @@ class ProgramBuilder {
         case OpKind::kDownsample:
           break;
         case OpKind::kRelu:
-          if (!active_[user] && !FoldsForward(user)) return false;
+          if (!active_[user] && !HasPolynomials(user) && !FoldsForward(user)) return false;
           break;
         case OpKind::kBatchNorm:
           if (!FoldsForward(user)) return false;
@@ -184,20 +186,26 @@ class ProgramBuilder {
     return node;
   }
 
+  bool HasPolynomials(size_t index) const {
+    return !polynomials_.layers.empty() && polynomials_.layers[index];
+  }
+
   void AddRelu(size_t index) {
     const int input = ValueOf(OpAt(index).inputs[0]);
-    if (!active_[index]) {
+    if (!active_[index] && !HasPolynomials(index)) {
       value_[index] = input;
       return;
     }
-    if (!rules_.relu_refresh || activation_.composition.empty()) {
-      value_[index] = Append(Polynomial(index, {input}, activation_.depth,
-                                        activation_.ciphertext_multiplications,
-                                        activation_.plaintext_multiplications));
+    const CkksActivation& activation = active_[index] ? activation_ : polynomials_.activation;
+    const bool mixed = active_[index] && HasPolynomials(index);
+    int64_t plaintext =
+        activation.plaintext_multiplications + (mixed && !activation.composition.empty() ? 1 : 0);
+    if (!rules_.relu_refresh || activation.composition.empty()) {
+      value_[index] = Append(Polynomial(index, {input}, activation.depth,
+                                        activation.ciphertext_multiplications, plaintext));
       return;
     }
     int last = input;
-    int64_t plaintext = activation_.plaintext_multiplications;
     for (const PolynomialCost& polynomial : activation_.composition) {
       last = Append(Polynomial(index, {last}, polynomial.depth,
                                polynomial.ciphertext_multiplications, plaintext));
@@ -310,6 +318,7 @@ class ProgramBuilder {
   const std::vector<bool>& active_;
   const CkksActivation& activation_;
   const CkksRules& rules_;
+  const CkksPolynomials& polynomials_;
   std::vector<int> value_;  // of each operation
   std::vector<std::vector<size_t>> users_;
   std::vector<int> scaled_;  // values of kScale multiplications
@@ -341,13 +350,15 @@ const char* PartName(CkksPart part) {
 absl::StatusOr<CkksProgram> BuildCkksProgram(const Network& network, const CkksLayers& layers,
                                              const std::vector<bool>& active,
                                              const CkksActivation& activation,
-                                             const CkksRules& rules) {
-  if (active.size() != network.ops.size() || layers.layers.size() != network.ops.size()) {
+                                             const CkksRules& rules,
+                                             const CkksPolynomials& polynomials) {
+  const bool marks = polynomials.layers.empty() || polynomials.layers.size() == active.size();
+  if (active.size() != network.ops.size() || layers.layers.size() != network.ops.size() || !marks) {
     return absl::InvalidArgumentError(absl::StrCat("found marks of ", active.size(),
                                                    " operations; allowed: one for each of ",
                                                    network.ops.size()));
   }
-  return ProgramBuilder(network, layers, active, activation, rules).Run();
+  return ProgramBuilder(network, layers, active, activation, rules, polynomials).Run();
 }
 
 LevelProgram LevelsOf(const CkksProgram& program, const CkksRules& rules,

@@ -10,6 +10,10 @@
 //    plaintext multiplication of its own, one level;
 //  * a ReLU layer of which nothing is kept is gone; of one that keeps any ReLU the activation is
 //    that of the whole layer, since one operation works on all slots;
+//  * a layer with polynomials of degree 2 and no ReLU is one such polynomial, with coefficients by
+//    slot. Beside ReLUs the polynomials need no operation where an activation is one polynomial
+//    (coefficients by slot again), and with the composition one plaintext multiplication: a slot
+//    computes x (A + B sign(x) + C x) + D, whose C x is added before the last product (derived);
 //  * an identity skip is a plaintext multiplication that matches its scale, of the preset's depth;
 //    a skip with an operation of its own, whose result joins once, matches its scale there;
 //  * a trainable factor on a skip is folded into the skip's own operation, else it is that
@@ -77,13 +81,21 @@ struct CkksRules {
   bool relu_refresh = false;  // a composition may be refreshed between its polynomials
 };
 
+// Layers of which units are polynomials of degree 2.
+struct CkksPolynomials {
+  // Of every operation of the network, whether it is a ReLU layer with such units; empty: none is.
+  std::vector<bool> layers = {};
+  CkksActivation activation = {};  // of a layer that keeps no ReLU beside them
+};
+
 // `active` says of every operation of the network whether it is a ReLU layer that keeps any ReLU;
 // other operations' entries do not matter. INVALID_ARGUMENT names the operation whose structure
 // cannot be priced.
 absl::StatusOr<CkksProgram> BuildCkksProgram(const Network& network, const CkksLayers& layers,
                                              const std::vector<bool>& active,
                                              const CkksActivation& activation,
-                                             const CkksRules& rules);
+                                             const CkksRules& rules,
+                                             const CkksPolynomials& polynomials = {});
 
 // The part of a program that decides about levels. `weighted`: with the ciphertexts of each value,
 // else one.

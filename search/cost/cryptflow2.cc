@@ -7,6 +7,7 @@
 #include "search/cost/estimate_parts.h"
 #include "search/cost/one_phase.h"
 #include "search/cost/ot_comparison.h"
+#include "search/cost/polynomial_units.h"
 
 namespace reluscape {
 namespace {
@@ -28,6 +29,21 @@ LayerCost ReluCost(const NonlinearLayer& layer, int64_t n, int64_t ring_bits, bo
     cost.known = UpDown(total - down, down);
   }
   return cost;
+}
+
+PolynomialUnit PolynomialOf(int64_t ring_bits, bool field) {
+  // The server is the sender. One message of the receiver, one of the sender.
+  PolynomialUnit unit = {.up_tenth_bits = IknpSquareReceiverTenthBits(ring_bits),
+                         .down_tenth_bits = IknpSquareSenderTenthBits(ring_bits),
+                         .flights = 2,
+                         .relu_seconds = kCryptflow2ReluS};
+  const int64_t relu_bits =
+      field ? Cryptflow2FieldReluBits(ring_bits) : Cryptflow2ReluBits(ring_bits);
+  unit.relu_bytes = static_cast<double>(relu_bits) / 8;
+  unit.basis = field ? "one square in the ring by oblivious transfer (public code of SCI) as a "
+                       "stand-in for one in the field of SCI_HE"
+                     : "one square by oblivious transfer, messages as in public code of SCI";
+  return unit;
 }
 
 }  // namespace
@@ -97,6 +113,11 @@ absl::StatusOr<Estimate> Cryptflow2::Price(const PricedNetwork& network,
   }
   terms.push_back(Assumed(term::kOt, KnownSeconds(costs.nonlinear),
                           "10 us per ReLU of one public log, whose machine is not known"));
+  AddPolynomials(PolynomialOf(setting.ring_bits, he), network, setting, costs, estimate);
+  if (!costs.polynomials.empty() && !setting.polynomial.online_bytes) {
+    estimate.not_modelled.emplace_back(
+        "truncations behind squares and behind products with coefficients: no source gives them");
+  }
   FinishOnePhase(costs, network, setting, estimate);
   estimate.notes.emplace_back("flights are a lower bound: implementations use more");
   BandFactors band = {.low = 0.5, .high = 3.3};

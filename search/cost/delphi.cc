@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/cost/bfv_seconds.h"
+#include "search/cost/delphi_polynomials.h"
 #include "search/cost/estimate_parts.h"
 
 namespace reluscape {
@@ -31,8 +32,9 @@ struct Job {
   BfvWork he = {};
   bool server_garbles = true;
   bool whole_phase = false;
-  int64_t comparisons = 0;    // n: ReLUs and equivalents
-  int64_t relu_layers = 0;    // with at least one of them
+  int64_t comparisons = 0;  // n: ReLUs and equivalents
+  int64_t relu_layers = 0;  // with at least one of them or of the polynomials
+  int64_t polynomials = 0;
   int64_t circuit_bytes = 0;  // per ReLU
 
   const HardwareProfile& garbler() const {
@@ -159,6 +161,8 @@ void Communicate(const Job& job, Estimate& estimate) {
   Traffic online = OnlineReluBytes(job, n) +
                    UpDown(0, kDelphiShareBytes * job.layers.classes + kDelphiMessageBytes);
   for (size_t i = 0; i < job.layers.linear.size(); ++i) online = online + ShareBytes(job, i);
+  const DelphiSquares squares = SquaresOf(job.polynomials, job.setting.polynomial);
+  online = online + squares.online_bytes;
   estimate.offline.flights = 2 * linear + 4;
   estimate.online.flights = 2 * job.relu_layers + (job.server_garbles ? 1 : 2);
   if (job.setting.charge_set_up) {
@@ -167,13 +171,15 @@ void Communicate(const Job& job, Estimate& estimate) {
         Sourced(term::kKeyGeneration, kDelphiKeyGenerationS * machine.factor.value_or(1)));
     offline = offline + UpDown(kDelphiKeyBytes, 0);
   }
-  AddCommunication(job.setting.link, offline, 0, estimate.offline);
-  AddCommunication(job.setting.link, online, 0, estimate.online);
+  AddCommunication(job.setting.link, offline, squares.offline_unknown_bytes, estimate.offline);
+  AddCommunication(job.setting.link, online, squares.online_unknown_bytes, estimate.online);
 }
 
 // Seconds of one layer: the phase's own rates, with its transfer and flights.
-double LayerSeconds(double compute, const Link& link, const Traffic& bytes, double flights) {
-  return compute + TransferSeconds(link, bytes, 0).seconds + RoundTripSeconds(link, flights);
+double LayerSeconds(double compute, const Link& link, const Traffic& bytes, double flights,
+                    int64_t unknown_bytes = 0) {
+  return compute + TransferSeconds(link, bytes, unknown_bytes).seconds +
+         RoundTripSeconds(link, flights);
 }
 
 double TermSeconds(const Phase& phase, const char* name) {
@@ -214,9 +220,13 @@ LayerEstimate NonlinearLayerEstimate(const Job& job, const Estimate& estimate, s
   const int64_t n = job.network.kept[index];
   LayerEstimate row = {.name = layer.name,
                        .kind = layer.kind == NonlinearKind::kRelu ? "relu" : "max_pool",
-                       .relus = n};
-  row.offline_bytes = OfflineReluBytes(job, n);
-  row.online_bytes = OnlineReluBytes(job, n);
+                       .relus = n,
+                       .polynomials = job.network.PolynomialsOf(index)};
+  const DelphiSquares squares = SquaresOf(*row.polynomials, job.setting.polynomial);
+  const Traffic offline_bytes = OfflineReluBytes(job, n);
+  const Traffic online_bytes = OnlineReluBytes(job, n) + squares.online_bytes;
+  row.offline_bytes = offline_bytes + BothWays(squares.offline_unknown_bytes);
+  row.online_bytes = online_bytes + BothWays(squares.online_unknown_bytes);
   const double share = n == 0 ? 0 : static_cast<double>(n) / static_cast<double>(job.comparisons);
   double offline = TermSeconds(estimate.offline, term::kGarbling) +
                    TermSeconds(estimate.offline, term::kEncoding) +
@@ -224,8 +234,10 @@ LayerEstimate NonlinearLayerEstimate(const Job& job, const Estimate& estimate, s
   double online = TermSeconds(estimate.online, term::kGcEvaluation) +
                   TermSeconds(estimate.online, term::kEncoding);
   if (job.whole_phase) online += TermSeconds(estimate.online, term::kShares);
-  row.offline_s = LayerSeconds(share * offline, job.setting.link, row.offline_bytes, 0);
-  row.online_s = LayerSeconds(share * online, job.setting.link, row.online_bytes, n > 0 ? 2 : 0);
+  row.offline_s = LayerSeconds(share * offline + squares.offline_s, job.setting.link, offline_bytes,
+                               0, squares.offline_unknown_bytes);
+  row.online_s = LayerSeconds(share * online + squares.online_s, job.setting.link, online_bytes,
+                              n + *row.polynomials > 0 ? 2 : 0, squares.online_unknown_bytes);
   return row;
 }
 
@@ -341,8 +353,10 @@ absl::StatusOr<Estimate> Delphi::Price(const PricedNetwork& network, const Setti
                     setting.gc_bytes_per_gate * kDelphiAndGates + 8 == kDelphiCircuitBytes &&
                     IsReferenceMachine(setting.client) && IsReferenceMachine(setting.server);
   job.comparisons = Comparisons(network);
-  job.relu_layers =
-      std::count_if(network.kept.begin(), network.kept.end(), [](int64_t n) { return n > 0; });
+  job.polynomials = CountPolynomials(network);
+  for (size_t i = 0; i < network.kept.size(); ++i) {
+    job.relu_layers += network.kept[i] + network.PolynomialsOf(i) > 0 ? 1 : 0;
+  }
   // DELPHI's encoding has 8 bytes beside its gates.
   job.circuit_bytes =
       setting.gc_bytes_per_gate * kDelphiAndGates + (setting.gc_bytes_per_gate == 48 ? 8 : 0);
@@ -354,6 +368,7 @@ absl::StatusOr<Estimate> Delphi::Price(const PricedNetwork& network, const Setti
   } else {
     ComposePhases(job, estimate);
   }
+  AddDelphiPolynomials(job.polynomials, setting.polynomial, estimate);
   Communicate(job, estimate);
   const MachineFactor client = BfvMachineFactor(setting.client);
   estimate.set_up_s = kDelphiKeyGenerationS * client.factor.value_or(1);
@@ -361,8 +376,9 @@ absl::StatusOr<Estimate> Delphi::Price(const PricedNetwork& network, const Setti
   const int64_t evaluator =
       (kDelphiEvaluatorStorageBytes - kDelphiCircuitBytes + job.circuit_bytes) * job.comparisons;
   const int64_t garbler = kDelphiGarblerStorageBytes * job.comparisons;
-  estimate.client_storage_bytes = job.server_garbles ? evaluator : garbler;
-  estimate.server_storage_bytes = job.server_garbles ? garbler : evaluator;
+  const int64_t triples = kDelphiSquareStorageBytes * job.polynomials;
+  estimate.client_storage_bytes = (job.server_garbles ? evaluator : garbler) + triples;
+  estimate.server_storage_bytes = (job.server_garbles ? garbler : evaluator) + triples;
   estimate.extras = BfvExtras(job.he.sum);
   AddNotes(job, estimate);
   SetDelphiBands(job, estimate);

@@ -42,6 +42,7 @@ inline constexpr char kGcEvaluation[] = "gc_evaluation";
 inline constexpr char kEncoding[] = "encoding";
 inline constexpr char kOt[] = "ot";
 inline constexpr char kShares[] = "shares";
+inline constexpr char kPolynomials[] = "polynomials";
 inline constexpr char kLinear[] = "linear";
 inline constexpr char kTransfer[] = "transfer";
 inline constexpr char kRoundTrips[] = "round_trips";
@@ -70,7 +71,8 @@ struct Extra {
 struct LayerEstimate {
   std::string name;
   std::string kind;  // "conv", "linear", "relu", "max_pool"; others of a protocol's own
-  std::optional<int64_t> relus = {};  // kept, of nonlinear layers
+  std::optional<int64_t> relus = {};        // kept, of nonlinear layers
+  std::optional<int64_t> polynomials = {};  // of degree 2, of nonlinear layers
   // Of the layer alone, one HE thread; empty where no source gives it.
   std::optional<double> offline_s = 0.0;
   std::optional<double> online_s = 0.0;
@@ -99,7 +101,8 @@ struct Estimate {
   std::string link;     // names of what was set
   std::string client;
   std::string server;
-  int64_t relus = 0;  // kept; ReLU equivalents of max pools not counted
+  int64_t relus = 0;        // kept; ReLU equivalents of max pools not counted
+  int64_t polynomials = 0;  // units of degree 2 in place of ReLUs
   Phase offline = {};
   Phase online = {};
   // One-off, charged to no inference unless Setting::charge_set_up: then they stand in `offline`

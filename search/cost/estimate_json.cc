@@ -79,6 +79,7 @@ Json LayerJson(const LayerEstimate& layer) {
   Json document = {{"name", layer.name},
                    {"kind", layer.kind},
                    {"relus", OrNull(layer.relus)},
+                   {"polynomials", OrNull(layer.polynomials)},
                    {"offline_s", OrNull(layer.offline_s)},
                    {"online_s", OrNull(layer.online_s)}};
   AddTraffic("offline_", layer.offline_bytes, document);
@@ -104,6 +105,7 @@ Json EstimateJson(const Estimate& estimate) {
                    {"client", estimate.client},
                    {"server", estimate.server},
                    {"relus", estimate.relus},
+                   {"polynomials", estimate.polynomials},
                    {"offline_s", OfflineSeconds(estimate)},
                    {"online_s", OnlineSeconds(estimate)},
                    {"total_s", TotalSeconds(estimate)},

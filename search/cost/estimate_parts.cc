@@ -79,6 +79,7 @@ Estimate StartEstimate(const std::string& protocol, const std::string& version,
                        .client = setting.client.name,
                        .server = setting.server.name};
   estimate.relus = KeptRelus(network);
+  estimate.polynomials = CountPolynomials(network);
   return estimate;
 }
 

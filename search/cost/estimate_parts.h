@@ -37,7 +37,7 @@ TransferTime TransferSeconds(const Link& link, const Traffic& known, int64_t unk
 void AddCommunication(const Link& link, const Traffic& known, int64_t unknown_direction,
                       Phase& phase);
 
-// Names of protocol, version, link and profiles, and the number of ReLUs.
+// Names of protocol, version, link and profiles, and the numbers of ReLUs and polynomials.
 Estimate StartEstimate(const std::string& protocol, const std::string& version,
                        const PricedNetwork& network, const Setting& setting);
 

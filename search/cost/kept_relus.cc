@@ -18,6 +18,14 @@ PricedNetwork KeepAllRelus(const NetworkLayers& layers) {
   return network;
 }
 
+void MakeRestPolynomials(PricedNetwork& network) {
+  network.polynomials.assign(network.kept.size(), 0);
+  for (size_t i = 0; i < network.kept.size(); ++i) {
+    const NonlinearLayer& layer = network.layers->nonlinear[i];
+    if (layer.kind == NonlinearKind::kRelu) network.polynomials[i] = layer.units - network.kept[i];
+  }
+}
+
 absl::StatusOr<PricedNetwork> KeepRelus(const NetworkLayers& layers, int64_t relus) {
   if (relus < 0 || relus > layers.relus) {
     return absl::InvalidArgumentError(absl::StrCat("relus: found ", relus, "; allowed: 0 to ",

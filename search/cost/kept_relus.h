@@ -13,6 +13,9 @@ namespace reluscape {
 // Every ReLU of the network.
 PricedNetwork KeepAllRelus(const NetworkLayers& layers);
 
+// Makes a polynomial of degree 2 of every ReLU that `network` does not keep.
+void MakeRestPolynomials(PricedNetwork& network);
+
 // `relus` in all, spread in proportion to each layer's units: every layer gets the whole part of
 // its share, and what is left goes one each to the largest remainders, the earlier layer first.
 // INVALID_ARGUMENT unless 0 <= relus <= layers.relus.

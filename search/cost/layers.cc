@@ -124,6 +124,12 @@ int64_t KeptRelus(const PricedNetwork& network) {
   return relus;
 }
 
+int64_t CountPolynomials(const PricedNetwork& network) {
+  int64_t polynomials = 0;
+  for (const int64_t units : network.polynomials) polynomials += units;
+  return polynomials;
+}
+
 int64_t Comparisons(const PricedNetwork& network) {
   int64_t comparisons = 0;
   for (const int64_t kept : network.kept) comparisons += kept;

@@ -82,10 +82,16 @@ absl::StatusOr<NetworkLayers> LayersOf(const Network& network);
 struct PricedNetwork {
   const NetworkLayers* layers = nullptr;  // never null
   std::vector<int64_t> kept;              // per NetworkLayers::nonlinear, at most its units
+  // Likewise, of the ReLUs that are not kept: units that are polynomials of degree 2. The rest pass
+  // their input on. Empty: no layer has any.
+  std::vector<int64_t> polynomials = {};
+
+  int64_t PolynomialsOf(size_t layer) const { return polynomials.empty() ? 0 : polynomials[layer]; }
 };
 
 // How many of `kept` are ReLUs, and how many ReLU equivalents with those of max pools.
 int64_t KeptRelus(const PricedNetwork& network);
+int64_t CountPolynomials(const PricedNetwork& network);
 int64_t Comparisons(const PricedNetwork& network);
 
 }  // namespace reluscape

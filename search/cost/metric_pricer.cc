@@ -214,6 +214,7 @@ std::vector<MetricPrice> MetricPricer::Price(const PricedNetwork& network) {
       for (size_t i = 0; i < network.kept.size(); ++i) {
         const int64_t kept = network.kept[i];
         pattern += kept == 0 ? '0' : kept < layers_.nonlinear[i].units ? '1' : '2';
+        if (network.PolynomialsOf(i) > 0) pattern += '+';
       }
       const auto [known, added] = group.known.try_emplace(std::move(pattern));
       if (added) known->second = PriceGroup(group, network);
@@ -230,6 +231,7 @@ absl::StatusOr<PricedNetwork> MetricPricer::Keep(const std::vector<KeptLayer>& k
                                                  int64_t relus) const {
   if (kept.empty()) return KeepRelus(layers_, relus);
   PricedNetwork network = KeepAllRelus(layers_);
+  network.polynomials.assign(network.kept.size(), 0);
   for (const auto& [name, place] : relu_places_) network.kept[place] = -1;
   for (const KeptLayer& layer : kept) {
     const auto found = relu_places_.find(layer.layer);
@@ -246,7 +248,13 @@ absl::StatusOr<PricedNetwork> MetricPricer::Keep(const std::vector<KeptLayer>& k
       return absl::InvalidArgumentError(absl::StrCat("layer ", layer.layer, ": found ", layer.kept,
                                                      " ReLUs; allowed: 0 to ", units));
     }
+    if (layer.polynomials < 0 || layer.polynomials > units - layer.kept) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("layer ", layer.layer, ": found ", layer.polynomials,
+                       " polynomials; allowed: 0 to ", units - layer.kept));
+    }
     count = layer.kept;
+    network.polynomials[found->second] = layer.polynomials;
   }
   for (const auto& [name, place] : relu_places_) {
     network.kept[place] = std::max<int64_t>(network.kept[place], 0);

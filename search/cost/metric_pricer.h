@@ -30,6 +30,7 @@ struct MetricPrice {
 struct KeptLayer {
   std::string layer;  // name of the ReLU's operation
   int64_t kept = 0;
+  int64_t polynomials = 0;  // of degree 2, of the units that are not kept
 };
 
 // Not thread-safe: remembers what repeats between Results.
@@ -46,9 +47,10 @@ class MetricPricer {
   // without value and its reason as the note. `network` is of layers().
   std::vector<MetricPrice> Price(const PricedNetwork& network);
 
-  // The network with exactly these ReLUs; a ReLU layer that is not named keeps none. An empty list
-  // stands for `relus` in proportion to each layer's units: of a Result whose layers nobody
-  // reported. INVALID_ARGUMENT names a layer that is unknown, stands twice or keeps too many.
+  // The network with exactly these ReLUs and polynomials; a ReLU layer that is not named keeps
+  // none. An empty list stands for `relus` in proportion to each layer's units: of a Result whose
+  // layers nobody reported. INVALID_ARGUMENT names a layer that is unknown, stands twice, or has
+  // too many of either.
   absl::StatusOr<PricedNetwork> Keep(const std::vector<KeptLayer>& kept, int64_t relus) const;
 
  private:
@@ -72,7 +74,8 @@ class MetricPricer {
     MetricSource source;
     bool ckks = false;
     std::vector<Wanted> wanted;
-    // Of ckks, by which layers keep none, some and all of their ReLUs: nothing else counts there.
+    // Of ckks, by which layers keep none, some and all of their ReLUs and which have polynomials:
+    // nothing else counts there.
     std::map<std::string, std::vector<MetricPrice>> known;
   };
 

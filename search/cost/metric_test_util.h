@@ -1,8 +1,8 @@
 #pragma once
 
-// A protocol with simple numbers, for tests of what uses prices. It has a version that a test can
-// change, one unknown term where asked for, and refuses networks that keep a forbidden number of
-// ReLUs.
+// A protocol with simple numbers, for tests of what uses prices: a polynomial costs as much as a
+// ReLU. It has a version that a test can change, one unknown term where asked for, and refuses
+// networks that keep a forbidden number of ReLUs.
 
 #include <string>
 
@@ -40,7 +40,8 @@ class FakeProtocol final : public ProtocolModel {
     estimate.protocol = Name();
     estimate.version = Version();
     estimate.relus = relus;
-    double online = options_.seconds_per_relu * static_cast<double>(relus);
+    double online =
+        options_.seconds_per_relu * static_cast<double>(relus + CountPolynomials(network));
     for (const int64_t kept : network.kept) {
       if (kept > 0) online += options_.seconds_per_layer;
     }

@@ -1,11 +1,23 @@
 #include "search/cost/one_phase.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "search/cost/estimate_parts.h"
 
 namespace reluscape {
 namespace {
+
+// Both at once: their messages go together.
+LayerCost Together(const LayerCost& a, const LayerCost& b) {
+  LayerCost both = {.seconds = std::nullopt,
+                    .known = a.known + b.known,
+                    .unknown = a.unknown + b.unknown,
+                    .flights = std::max(a.flights, b.flights),
+                    .extras = a.extras};
+  if (a.seconds && b.seconds) both.seconds = *a.seconds + *b.seconds;
+  return both;
+}
 
 LayerEstimate RowOf(const LayerCost& cost, const Link& link) {
   LayerEstimate row;
@@ -32,7 +44,11 @@ void FinishOnePhase(const OnePhaseCosts& costs, const PricedNetwork& network,
   Traffic known;
   int64_t unknown = 0;
   int64_t flights = 0;
-  for (const std::vector<LayerCost>* list : {&costs.linear, &costs.nonlinear}) {
+  std::vector<LayerCost> nonlinear_costs = costs.nonlinear;
+  for (size_t i = 0; i < costs.polynomials.size(); ++i) {
+    nonlinear_costs[i] = Together(nonlinear_costs[i], costs.polynomials[i]);
+  }
+  for (const std::vector<LayerCost>* list : {&costs.linear, &std::as_const(nonlinear_costs)}) {
     for (const LayerCost& cost : *list) {
       known = known + cost.known;
       unknown += cost.unknown;
@@ -50,7 +66,7 @@ void FinishOnePhase(const OnePhaseCosts& costs, const PricedNetwork& network,
                              (linear < layers.linear.size() &&
                               layers.linear[linear].op < layers.nonlinear[nonlinear].op);
     LayerEstimate row =
-        RowOf(take_linear ? costs.linear[linear] : costs.nonlinear[nonlinear], setting.link);
+        RowOf(take_linear ? costs.linear[linear] : nonlinear_costs[nonlinear], setting.link);
     if (take_linear) {
       row.name = layers.linear[linear].name;
       row.kind = layers.linear[linear].fully_connected ? "linear" : "conv";
@@ -60,6 +76,7 @@ void FinishOnePhase(const OnePhaseCosts& costs, const PricedNetwork& network,
       row.name = layer.name;
       row.kind = layer.kind == NonlinearKind::kRelu ? "relu" : "max_pool";
       row.relus = network.kept[nonlinear];
+      row.polynomials = network.PolynomialsOf(nonlinear);
       ++nonlinear;
     }
     estimate.layers.push_back(std::move(row));

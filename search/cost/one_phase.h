@@ -26,6 +26,8 @@ struct LayerCost {
 struct OnePhaseCosts {
   std::vector<LayerCost> linear;
   std::vector<LayerCost> nonlinear;
+  // Of the polynomials in nonlinear[i], which share its flights; empty: there are none.
+  std::vector<LayerCost> polynomials = {};
 };
 
 // Sum of the seconds that are known.

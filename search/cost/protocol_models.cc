@@ -40,10 +40,20 @@ absl::StatusOr<const ProtocolModel*> FindProtocolModel(const std::string& name) 
 
 namespace {
 
+// With kMaxPricedComparisons units no sum leaves 63 bits.
+constexpr int64_t kMaxPolynomialBytes = 1'000'000;
+
 void CheckNumber(const std::string& field, const std::optional<double>& value, double low,
                  FieldErrors& errors) {
   if (value && !(std::isfinite(*value) && *value >= low)) {
     errors.Add(field, absl::StrCat(*value), absl::StrCat("a finite number, at least ", low));
+  }
+}
+
+void CheckPolynomialBytes(const std::string& field, const std::optional<int64_t>& bytes,
+                          FieldErrors& errors) {
+  if (bytes && (*bytes < 0 || *bytes > kMaxPolynomialBytes)) {
+    errors.Add(field, absl::StrCat(*bytes), absl::StrCat("0 to ", kMaxPolynomialBytes));
   }
 }
 
@@ -66,6 +76,10 @@ void CheckSetting(const Setting& setting, FieldErrors& errors) {
   CheckNumber("measured.encode_offline_s", measured.encode_offline_s, 0, errors);
   CheckNumber("measured.encode_online_s", measured.encode_online_s, 0, errors);
   CheckNumber("measured.shares_s", measured.shares_s, 0, errors);
+  CheckNumber("polynomial.offline_s", setting.polynomial.offline_s, 0, errors);
+  CheckNumber("polynomial.online_s", setting.polynomial.online_s, 0, errors);
+  CheckPolynomialBytes("polynomial.offline_bytes", setting.polynomial.offline_bytes, errors);
+  CheckPolynomialBytes("polynomial.online_bytes", setting.polynomial.online_bytes, errors);
 }
 
 void CheckKept(const PricedNetwork& network, FieldErrors& errors) {
@@ -75,12 +89,23 @@ void CheckKept(const PricedNetwork& network, FieldErrors& errors) {
                absl::StrCat("one for each of ", layers.size(), " nonlinear layers"));
     return;
   }
+  if (!network.polynomials.empty() && network.polynomials.size() != layers.size()) {
+    errors.Add("polynomials", absl::StrCat(network.polynomials.size(), " counts"),
+               absl::StrCat("none, or one for each of ", layers.size(), " nonlinear layers"));
+    return;
+  }
   for (size_t i = 0; i < layers.size(); ++i) {
     const bool max_pool = layers[i].kind == NonlinearKind::kMaxPool;
     const int64_t low = max_pool ? layers[i].units : 0;
     if (network.kept[i] < low || network.kept[i] > layers[i].units) {
       errors.Add(layers[i].name, absl::StrCat(network.kept[i], " kept"),
                  absl::StrCat(low, " to ", layers[i].units));
+      continue;
+    }
+    const int64_t removed = layers[i].units - network.kept[i];
+    if (network.PolynomialsOf(i) < 0 || network.PolynomialsOf(i) > removed) {
+      errors.Add(layers[i].name, absl::StrCat(network.PolynomialsOf(i), " polynomials"),
+                 absl::StrCat("0 to ", removed, ", the units without a ReLU"));
     }
   }
 }

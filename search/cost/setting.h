@@ -21,6 +21,16 @@ struct MeasuredTerms {
   std::optional<double> shares_s;
 };
 
+// What is known of one polynomial of degree 2 in place of a ReLU; each replaces what the protocol
+// assumes (search/cost/polynomial_units.h, delphi_polynomials.h). Protocols of one phase use the
+// online ones, CKKS none.
+struct PolynomialCosts {
+  std::optional<double> offline_s;
+  std::optional<double> online_s;
+  std::optional<int64_t> offline_bytes;  // both directions together, at most 1,000,000
+  std::optional<int64_t> online_bytes;   // likewise
+};
+
 // How often inferences are asked for, and where pre-computed material may lie.
 struct Service {
   std::optional<double> request_gap_s;          // mean time between requests, above 0
@@ -34,6 +44,7 @@ struct Setting {
   Link link;
   Service service;
   MeasuredTerms measured;      // DELPHI only
+  PolynomialCosts polynomial;  // per unit
   bool charge_set_up = false;  // one-off set-up charged to this inference, as the artifact does
   // Of one garbled AND gate, 1 to 256: 48 in DELPHI's software, 32 with plain half-gates.
   int64_t gc_bytes_per_gate = 48;

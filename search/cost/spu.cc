@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "search/cost/estimate_parts.h"
 #include "search/cost/one_phase.h"
+#include "search/cost/polynomial_units.h"
 
 namespace reluscape {
 namespace {
@@ -31,6 +32,12 @@ constexpr double kSemi2kReluS = 2.2e-6;
 constexpr double kCheetahReluS = 19e-6;
 // One-off, mostly the first products under homomorphic encryption.
 constexpr int64_t kCheetahSetUpBytes = 22'000'000;
+// Of polynomials, see PolynomialOf.
+constexpr int64_t kRingElementBytes = 8;
+constexpr int64_t kTruncationBytes = 4;
+constexpr int64_t kTruncationTenthBits = 363;  // 36.25 bits, rounded up
+constexpr int64_t kMulContexts = 4;
+constexpr int64_t kMulModulusBits = 109;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -47,6 +54,36 @@ LayerCost ReluCost(bool semi2k, int64_t n) {
     cost.flights = kCheetahReluFlights;
   }
   return cost;
+}
+
+// A square and two truncations. Semi2k opens one ring element per party for a product's operand
+// (public code; a product of a value with itself as the code of that version has it: two), and
+// truncation takes 4 bytes per party as in the measured linear layers. Cheetah multiplies the two
+// shares under encryption: for every 8192 of them one ciphertext polynomial of 109 bits per
+// coefficient there and two back, in each of 4 plaintext moduli of 36 bits (public code); known
+// sign makes a truncation 36.25 bits (published), which is taken for both.
+PolynomialUnit PolynomialOf(bool semi2k) {
+  if (semi2k) {
+    const int64_t tenth_bits = 80 * (2 * kRingElementBytes + 2 * kTruncationBytes);
+    return {.up_tenth_bits = tenth_bits,
+            .down_tenth_bits = tenth_bits,
+            .flights = 3,
+            .relu_seconds = kSemi2kReluS,
+            .relu_bytes = static_cast<double>(2 * Semi2kReluBytes(64)),
+            .basis =
+                "a product as public code of SPU counts it and two truncations as measured "
+                "with linear layers"};
+  }
+  return {.unknown_tenth_bits = 2 * kTruncationTenthBits,
+          .block_units = kPackedSlots,
+          .block_bytes = kMulContexts * 3 * kPackedSlots * kMulModulusBits / 8,
+          .flights = 4,
+          .relu_seconds = kCheetahReluS,
+          .relu_bytes =
+              static_cast<double>(kSpuCheetahReluTenthBytes + kSpuCheetahRefillTenthBytes) / 10,
+          .basis =
+              "ciphertexts of one product of shares as public code of SPU makes them, derived "
+              "and not measured, and two truncations of known sign"};
 }
 
 }  // namespace
@@ -119,6 +156,7 @@ absl::StatusOr<Estimate> Spu::Price(const PricedNetwork& network, const Setting&
                                           semi2k
                                               ? "2.2 us per ReLU on two cores, noisy"
                                               : "19 us per ReLU (17 to 21) on two cores, noisy"));
+  AddPolynomials(PolynomialOf(semi2k), network, setting, costs, estimate);
   FinishOnePhase(costs, network, setting, estimate);
   if (semi2k) {
     estimate.not_modelled.emplace_back(

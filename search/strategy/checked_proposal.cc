@@ -1,5 +1,6 @@
 #include "search/strategy/checked_proposal.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -31,6 +32,20 @@ void CheckTasks(const JobSpec& spec, const Proposal& proposal, FieldErrors& erro
   }
 }
 
+void CheckLayerShares(const JobSpec& spec, const Proposal& proposal, FieldErrors& errors) {
+  const auto shares = static_cast<int64_t>(spec.stages.linearize.layer_shares.size());
+  if (shares == 0) return;
+  for (const ProposedNetwork& network : proposal.networks) {
+    if (network.role != CandidateRole::kSearch) continue;
+    const int64_t layers = std::count_if(network.network.ops.begin(), network.network.ops.end(),
+                                         [](const Op& op) { return op.kind == OpKind::kRelu; });
+    if (shares == layers) continue;
+    errors.Add("stages.linearize.layer_shares", absl::StrCat(shares, " entries"),
+               absl::StrCat("none, or ", layers, ", one for each ReLU layer of ", network.name));
+    return;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec, const MeasuredOrders& measured,
@@ -47,6 +62,7 @@ absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec, const MeasuredOrde
   ApplyCostLimits(spec, metrics, proposal, errors);
   if (!errors.empty()) return errors.ToStatus();
   CheckTasks(spec, proposal, errors);
+  CheckLayerShares(spec, proposal, errors);
   if (!errors.empty()) return errors.ToStatus();
   return proposal;
 }

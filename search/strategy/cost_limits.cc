@@ -48,8 +48,8 @@ struct Outlook {
 class NetworkCosts {
  public:
   NetworkCosts(const ProposedNetwork& network, const MetricCatalog& catalog,
-               const std::vector<CostMetric>& metrics)
-      : network_(network), metrics_(metrics) {
+               const std::vector<CostMetric>& metrics, Replacement replacement)
+      : network_(network), metrics_(metrics), replacement_(replacement) {
     absl::StatusOr<std::unique_ptr<MetricPricer>> pricer =
         MetricPricer::Create(catalog, metrics, network.network);
     if (pricer.ok()) {
@@ -92,14 +92,20 @@ class NetworkCosts {
       reason_ = std::string(spread.status().message());
       return;
     }
-    prices_.push_back(pricer_->Price(*spread));
+    prices_.push_back(Price(*spread));
     for (const bool from_input : {true, false}) {
-      prices_.push_back(pricer_->Price(Concentrated(pricer_->layers(), budget, from_input)));
+      prices_.push_back(Price(Concentrated(pricer_->layers(), budget, from_input)));
     }
+  }
+
+  std::vector<MetricPrice> Price(PricedNetwork network) {
+    if (replacement_ == Replacement::kPolynomial) MakeRestPolynomials(network);
+    return pricer_->Price(network);
   }
 
   const ProposedNetwork& network_;
   const std::vector<CostMetric>& metrics_;
+  const Replacement replacement_;  // of the ReLUs that a Budget removes
   std::unique_ptr<MetricPricer> pricer_;
   std::string reason_;  // why nothing can be priced
   int64_t budget_ = -1;
@@ -157,7 +163,7 @@ class Checker {
     const bool named = std::find(spec_.candidates.networks.begin(), spec_.candidates.networks.end(),
                                  network.name) != spec_.candidates.networks.end();
     if (network.budgets.empty()) return true;
-    NetworkCosts costs(network, catalog_, metrics_);
+    NetworkCosts costs(network, catalog_, metrics_, spec_.stages.linearize.replacement);
     for (size_t i = 0; i < spec_.objectives.size(); ++i) {
       const std::string& name = spec_.objectives[i];
       if (name.find('.') == std::string::npos) continue;

@@ -66,6 +66,17 @@ TEST_F(CostLimitsTest, BudgetsWithinTheLimitStay) {
   EXPECT_THAT(proposal.notes, IsEmpty());
 }
 
+TEST_F(CostLimitsTest, RemovedReluThatBecomePolynomialsArePriced) {
+  spec_.candidates.networks = {"resnet18@4"};
+  spec_.limits.costs = {{"toy.online_s@loopback", 4}};
+  Propose();
+  EXPECT_TRUE(errors_.empty()) << Errors();
+  // The units of every other ReLU at a millisecond each.
+  spec_.stages.linearize.replacement = Replacement::kPolynomial;
+  Propose();
+  EXPECT_THAT(Errors(), HasSubstr("limits.costs[0]: found resnet18@4 at budget 3000"));
+}
+
 TEST_F(CostLimitsTest, LatencyOfThePapersIsALimitToo) {
   spec_.candidates.networks = {"resnet18@4"};
   spec_.limits.costs = {{"latency.delphi_online", 0.05}};  // 3000 ReLUs take 64.5 ms

@@ -38,7 +38,9 @@ absl::StatusOr<ResultCosts::Costs> Price(const JobSpec& spec, const std::string&
                    MetricPricer::Create(BuiltInMetrics(), metrics, network));
   std::vector<KeptLayer> kept;
   kept.reserve(result.layers.size());
-  for (const LayerRelus& layer : result.layers) kept.push_back({layer.layer, layer.kept});
+  for (const LayerRelus& layer : result.layers) {
+    kept.push_back({layer.layer, layer.kept, layer.polynomials});
+  }
   ASSIGN_OR_RETURN(const PricedNetwork priced, pricer->Keep(kept, result.relus));
   const std::vector<MetricPrice> prices = pricer->Price(priced);
   for (size_t i = 0; i < metrics.size(); ++i) {

@@ -6,7 +6,8 @@
 
 FOLDER holds architecture.json and weights.safetensors, folded or not. The module takes images as
 N x 3 x side x side, normalised as in training (data_sets.md), and gives N x classes logits. A ReLU
-that linearization removed passes its input on. Needs PyTorch alone.
+that linearization removed passes its input on, or is a polynomial of degree 2 where the file holds
+`<layer>.polynomial`, 3 x channels: c0, c1 and c2. Needs PyTorch alone.
 """
 
 import json
@@ -54,7 +55,7 @@ def read_safetensors(path):
 class Operation(nn.Module):
     """One entry of architecture.json's `operations` with its tensors."""
 
-    PARAMETERS = ("weight", "bias", "dirac_a", "dirac_b")
+    PARAMETERS = ("weight", "bias", "dirac_a", "dirac_b", "polynomial")
     BUFFERS = ("running_mean", "running_var", "mask")
 
     def __init__(self, entry, tensors):
@@ -84,7 +85,7 @@ class Operation(nn.Module):
             if self.mask is None:
                 head = functional.relu(head)
             else:
-                head = self.mask * functional.relu(head) + (1 - self.mask) * head
+                head = self.mask * functional.relu(head) + (1 - self.mask) * self.removed(head)
             return head if channels == x.shape[1] else torch.cat([head, x[:, channels:]], 1)
         if self.kind == "average_pool":
             return functional.avg_pool2d(x, entry["kernel"], entry["stride"], entry["padding"])
@@ -100,6 +101,13 @@ class Operation(nn.Module):
         if self.kind == "linear":
             return functional.linear(x.flatten(1), self.weight, self.bias)[..., None, None]
         raise ValueError(f"operation {entry['name']}: unknown kind {self.kind}")
+
+    def removed(self, x):
+        """What stands in the place of a removed ReLU: x, or c2 x^2 + c1 x + c0 by channel."""
+        if self.polynomial is None:
+            return x
+        c0, c1, c2 = self.polynomial[:, :, None, None]
+        return (c2 * x + c1) * x + c0
 
     def kernel(self):
         """The convolution's weight; of a Dirac one a * identity + b * w / |w|."""
@@ -150,11 +158,14 @@ def main():
     network = load(sys.argv[1])
     relus = sum(int(operation.mask.sum()) for operation in network.operations
                 if operation.kind == "relu" and operation.mask is not None)
+    polynomials = sum(int((1 - operation.mask).sum()) for operation in network.operations
+                      if operation.kind == "relu" and operation.polynomial is not None)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     side = network.operations[0].entry["output"][1]
     with torch.no_grad():
         logits = network(torch.zeros(1, 3, side, side))
     print(f"{len(network.operations)} operations, {parameters} parameters, {relus} ReLUs, "
+          f"{polynomials} polynomials, "
           f"{logits.shape[1]} classes, images of side {side}")
 
 

@@ -1,5 +1,6 @@
 // Writes networks as `reluscape export` does, with images and the logits that LibTorch gives for
-// them: export_networks FOLDER NAME... makes FOLDER/<index>/ for each name.
+// them: export_networks FOLDER NAME... makes FOLDER/<index>/ for each name. Behind a name
+// "/polynomial": removed ReLUs are polynomials.
 
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/generated/variable_factories.h>
@@ -7,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
@@ -23,10 +25,15 @@ namespace {
 constexpr int64_t kClasses = 10;
 constexpr int64_t kSide = 32;
 
-absl::Status Write(const std::filesystem::path& folder, const std::string& name) {
+constexpr std::string_view kPolynomial = "/polynomial";
+
+absl::Status Write(const std::filesystem::path& folder, std::string name) {
+  const bool polynomial = name.ends_with(kPolynomial);
+  if (polynomial) name.resize(name.size() - kPolynomial.size());
   ASSIGN_OR_RETURN(const Architecture architecture, ParseArchitecture(name, kSide, kClasses));
   ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
-  GraphNetwork graph(network, MaskMode::kFrozen, at::kCPU);
+  GraphNetwork graph(network, MaskMode::kFrozen, at::kCPU, MaskShape::kPixel,
+                     polynomial ? Replacement::kPolynomial : Replacement::kIdentity);
   graph.Initialize(1);
   graph.SetTraining(false);
   const c10::NoGradGuard no_grad;
@@ -35,11 +42,16 @@ absl::Status Write(const std::filesystem::path& folder, const std::string& name)
   for (const NamedTensor& weight : graph.weights()) {
     weight.tensor.add_(torch::randn(weight.tensor.sizes()), 0.05);
   }
+  for (const NamedTensor& one : graph.coefficients()) {
+    const at::Tensor drawn = torch::randn(one.tensor.sizes());
+    drawn[2].mul_(0.1);  // squares of squares of a network that nobody trained overflow soon
+    one.tensor.add_(drawn, 0.05);
+  }
   for (const NamedTensor& one : graph.statistics()) {
     one.tensor.add_(torch::rand(one.tensor.sizes()), 0.5);
   }
   SafetensorsFile file;
-  AddTensors(graph.weights(), file.tensors);
+  AddTensors(graph.parameters(), file.tensors);
   AddTensors(graph.statistics(), file.tensors);
   for (const NamedTensor& mask : graph.masks()) {
     mask.tensor.copy_((torch::rand(mask.tensor.sizes()) > 0.5).to(at::kFloat));

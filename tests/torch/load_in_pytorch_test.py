@@ -22,7 +22,8 @@ PROGRAM = None
 NETWORKS = ["resnet20@2", "resnet18@2+stem-relu", "hrn-2x2x@2:resnet20", "resnet50@2+imagenet-stem",
             "wrn-10-2@2", "vgg16@2+classifier:linear+pool:max", "resnet20@2+shortcut:downsample",
             "resnet20@4+reuse:2", "resnet20@2+skip:dirac+downsampling:average-pool",
-            "resnet20@2+skip:dirac-ss:joins=stage:source=stem:merge=scaled"]
+            "resnet20@2+skip:dirac-ss:joins=stage:source=stem:merge=scaled",
+            "resnet20@2/polynomial", "resnet20@4+reuse:2/polynomial"]
 
 
 class LoadInPytorchTest(unittest.TestCase):
@@ -60,6 +61,21 @@ class LoadInPytorchTest(unittest.TestCase):
             for operation in operations:
                 if operation["kind"] == "batch_norm":
                     self.assertNotEqual(operations[operation["inputs"][0]]["kind"], "conv")
+
+    def test_polynomials_stand_in_the_place_of_removed_relus(self):
+        index = NETWORKS.index("resnet20@2/polynomial")
+        for kind in ("plain", "folded"):
+            network = load_in_pytorch.load(self.folder / str(index) / kind)
+            images, _ = load_in_pytorch.read_safetensors(
+                self.folder / str(index) / "expected.safetensors")
+            with torch.no_grad():
+                before = network(images["images"])
+                for operation in network.operations:
+                    if operation.kind == "relu":
+                        self.assertEqual(tuple(operation.polynomial.shape),
+                                         (3, operation.entry["relu_channels"]))
+                        operation.polynomial = None
+                self.assertGreater((network(images["images"]) - before).abs().max().item(), 1e-2)
 
     def test_broken_files_are_refused(self):
         copy = self.folder / "copy"

@@ -138,6 +138,63 @@ class TrainTest(unittest.TestCase):
         leftovers = [path.name for path in folder.out.rglob("*.part*")]
         self.assertEqual(leftovers, [])
 
+    def test_removed_relus_become_polynomials_that_are_counted_priced_and_exported(self):
+        job = tiny_job()
+        identity = Folder(self, job)
+        self.assertEqual(identity.run(*ALWAYS).returncode, 0)
+        job = json.loads(json.dumps(job))
+        job["stages"]["linearize"]["replacement"] = "polynomial"
+        folder = Folder(self, job)
+        run = folder.run(*ALWAYS)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("polynomials", run.stdout)
+        document = folder.results()
+        units = document["candidates"][0]["relus"]
+        costs = {result["budget"]: result["costs"] for result in identity.results()["results"]}
+        for result in document["results"]:
+            self.assertEqual(result["polynomials"], units - result["relus"])
+            for layer in result["layers"]:
+                self.assertEqual(layer["polynomials"], layer["units"] - layer["kept"])
+                if layer["polynomials"] > 0:
+                    self.assertLess(layer["input_min"], layer["input_max"])
+            for metric in ("delphi_server_garbler.online_s@wan", "cheetah.online_bytes@lan",
+                           "spu_semi2k.online_bytes@lan"):
+                if metric in result["costs"]:
+                    self.assertGreater(result["costs"][metric]["value"],
+                                       costs[result["budget"]][metric]["value"])
+            self.assertIn("delphi_server_garbler.online_s@wan", result["costs"])
+            own = next((folder.out / "results").glob(f"{result['result']:03d}-*"))
+            header = (own / "weights.safetensors").read_bytes()
+            length = int.from_bytes(header[:8], "little")
+            tensors = json.loads(header[8:8 + length])
+            self.assertEqual(tensors["__metadata__"]["polynomials"], str(result["polynomials"]))
+            for layer in result["layers"]:
+                self.assertEqual(tensors[layer["layer"] + ".polynomial"]["shape"][0], 3)
+
+        # Killed and started again, it ends the same, bit for bit.
+        again = Folder(self, job)
+        kills = 0
+        for moment in ("worker.mid_epoch@3", "train.after_save@4", "worker.mid_epoch@6",
+                       "train.before_save@3"):
+            run = again.run(*ALWAYS, kill_at=moment)
+            if run.returncode == 0:
+                break
+            self.assertEqual(run.returncode, -signal.SIGKILL, f"{moment}: {run.stderr}")
+            kills += 1
+        self.assertGreaterEqual(kills, 2)
+        self.assertEqual(again.run(*ALWAYS).returncode, 0)
+        self.assertEqual(again.essence(), folder.essence())
+
+    def test_polynomials_that_blow_up_are_said_to_have_diverged(self):
+        job = tiny_job()
+        job["stages"]["linearize"].update(replacement="polynomial", weight_learning_rate=1e9)
+        folder = Folder(self, job)
+        run = folder.run(*ALWAYS)
+        self.assertNotEqual(run.returncode, 0)
+        message = folder.results()["summary"]["message"]
+        self.assertIn("DIVERGED", message)
+        self.assertIn("range_penalty", message)
+
     def test_ctrl_c_ends_it_within_five_seconds_and_the_same_command_goes_on(self):
         expected = self.undisturbed()
         folder = Folder(self)
@@ -182,6 +239,13 @@ class TrainTest(unittest.TestCase):
         self.assertIn("objectives[0]: found \"beauty\"", run.stderr)
         folder.write(tiny_job(budgets={"relus": [10**9]}))
         self.assertIn("budgets.relus[0]: found 1000000000", folder.run().stderr)
+        job = tiny_job()
+        job["stages"]["linearize"].update(method="senet", layer_shares=[1, 2, 3])
+        folder.write(job)
+        run = folder.run()
+        self.assertEqual(run.returncode, 3, run.stderr)
+        self.assertIn("stages.linearize.layer_shares: found 3 entries; allowed: none, or 18, one "
+                      "for each ReLU layer of resnet20@2", run.stderr)
         folder.write({"kind": "criticality", "data": {"set": "synthetic"},
                       "candidates": {"networks": ["resnet20@2"]}})
         run = folder.run()

@@ -33,12 +33,18 @@ class Descent {
         images_(context.MakeTrainingImages()),
         steps_per_epoch_(images_.StepsPerEpoch(settings_.batch)),
         teacher_(context.network, MaskMode::kNone, context.device),
-        student_(context.network, MaskMode::kSoft, context.device, settings_.mask_shape),
-        weight_adam_(student_.weights(), settings_.weight_learning_rate, settings_.adam_beta1,
+        student_(context.network, MaskMode::kSoft, context.device, settings_.mask_shape,
+                 settings_.replacement),
+        weight_adam_(student_.parameters(), settings_.weight_learning_rate, settings_.adam_beta1,
                      settings_.adam_beta2),
         rule_(MakeRule(context, student_, budgets.back())),
         teacher_logits_(teacher_),
-        step_{teacher_logits_, student_, weight_adam_, *rule_, context.task.settings.distillation},
+        step_{teacher_logits_,
+              student_,
+              weight_adam_,
+              *rule_,
+              context.task.settings.distillation,
+              RangePenaltyOf(settings_)},
         checkpoints_(context, State(), settings_.max_epochs),
         lambda_(settings_, student_.units(), budgets.back(), steps_per_epoch_),
         count_(student_.units()) {
@@ -58,7 +64,7 @@ class Descent {
   }
 
   std::vector<NamedTensor> Network() const {
-    std::vector<NamedTensor> tensors = student_.weights();
+    std::vector<NamedTensor> tensors = student_.parameters();
     Append(student_.statistics(), tensors);
     Append(student_.masks(), tensors);
     return tensors;
@@ -110,6 +116,7 @@ absl::Status Descent::Start() {
   RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, teacher_));
   teacher_.Fold();
   RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, student_));
+  RETURN_IF_ERROR(FitPolynomials(context_, student_));
 
   double lambda = 0;
   int64_t lowest = 0;

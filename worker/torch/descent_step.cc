@@ -7,8 +7,9 @@ namespace reluscape {
 StepResult DescentStep::Take(const Batch& batch, double lambda) const {
   const at::Tensor target = teacher.Logits(batch);
   StepResult result;
-  result.logits = student.Forward(batch.images);
-  result.loss = DistillationLoss(result.logits, target, batch.targets, distillation);
+  const RangedOutput output = ForwardInRange(student, batch.images, range);
+  result.logits = output.logits;
+  result.loss = output.AddTo(DistillationLoss(result.logits, target, batch.targets, distillation));
   result.loss.backward();
   weights.Step();
   result.loss = result.loss.detach() + rule.Step(lambda);

@@ -7,6 +7,7 @@
 #include "worker/torch/graph_network.h"
 #include "worker/torch/mask_rules.h"
 #include "worker/torch/optimizers.h"
+#include "worker/torch/polynomials.h"
 #include "worker/torch/stage_context.h"
 #include "worker/torch/teacher.h"
 
@@ -16,12 +17,13 @@ namespace reluscape {
 struct DescentStep {
   const Teacher& teacher;
   const GraphNetwork& student;  // in training mode, soft masks
-  AdamOptimizer& weights;       // of the student's weights
+  AdamOptimizer& weights;       // of the student's weights and coefficients
   MaskRule& rule;               // of the student's masks
   const DistillationSettings& distillation;
+  RangePenalty range = {};  // of the inputs of the student's polynomials
 
   // The teacher's logits, the student forward and back, a step on the weights and one on the masks
-  // under `lambda`. The loss that it returns has the rule's penalty in it; it and the logits are
+  // under `lambda`. The loss that it returns has both penalties in it; it and the logits are
   // those from before the step, and the loss has no gradient. Reads nothing back from the device.
   StepResult Take(const Batch& batch, double lambda) const;
 };

@@ -14,16 +14,16 @@ constexpr int64_t kCpuBatch = 128;
 constexpr int64_t kCudaBatch = 1024;
 
 // Calls `look` with the logits of each batch and its labels. False where a stop was requested.
-bool ForBatches(
-    GraphNetwork& network, const EvaluationImages& images, const std::stop_token& stop,
-    const std::function<void(const at::Tensor& logits, const at::Tensor& labels)>& look) {
+bool ForBatches(GraphNetwork& network, const EvaluationImages& images, const std::stop_token& stop,
+                const std::function<void(const at::Tensor& logits, const at::Tensor& labels)>& look,
+                const OperationObserver& observer = nullptr) {
   const c10::NoGradGuard no_grad;
   const int64_t batch = network.device().is_cuda() ? kCudaBatch : kCpuBatch;
   network.SetTraining(false);
   bool stopped = false;
   for (int64_t first = 0; first < images.count() && !stopped; first += batch) {
     const Batch part = images.Get(first, std::min(batch, images.count() - first));
-    look(network.Forward(part.images), part.labels);
+    look(network.Forward(part.images, observer), part.labels);
     stopped = stop.stop_requested();
   }
   network.SetTraining(true);
@@ -78,6 +78,12 @@ std::optional<std::vector<ClassCount>> EvaluatePerClass(GraphNetwork& network,
     result[static_cast<size_t>(i)] = {.images = row[0], .correct = row[1]};
   }
   return result;
+}
+
+bool ForwardAll(GraphNetwork& network, const EvaluationImages& images, const std::stop_token& stop,
+                const OperationObserver& observer) {
+  const auto ignore = [](const at::Tensor& /*logits*/, const at::Tensor& /*labels*/) {};
+  return ForBatches(network, images, stop, ignore, observer);
 }
 
 }  // namespace reluscape

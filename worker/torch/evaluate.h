@@ -35,4 +35,10 @@ std::optional<std::vector<ClassCount>> EvaluatePerClass(GraphNetwork& network,
                                                         int64_t classes,
                                                         const std::stop_token& stop);
 
+// Shows `observer` every operation of a forward pass over all of `images`, in evaluation mode and
+// without gradients; the network is in training mode again afterwards. False where `stop` was
+// requested.
+bool ForwardAll(GraphNetwork& network, const EvaluationImages& images, const std::stop_token& stop,
+                const OperationObserver& observer);
+
 }  // namespace reluscape

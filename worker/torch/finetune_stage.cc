@@ -2,11 +2,13 @@
 
 #include <c10/core/GradMode.h>
 
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
+#include "worker/torch/polynomials.h"
 #include "worker/torch/result.h"
 #include "worker/torch/sgd_training.h"
 #include "worker/torch/trim.h"
@@ -95,6 +97,26 @@ absl::StatusOr<std::vector<at::Tensor>> FinalMasks(const StageContext& context,
   return masks.values;
 }
 
+// Counts the polynomials of `layers`, which are the network's, and states the ranges of their
+// inputs. Returns what is wrong where one is not finite.
+std::optional<std::string> AddInputRanges(const std::vector<std::optional<InputRange>>& ranges,
+                                          std::vector<LayerRelus>& layers) {
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const std::optional<InputRange>& range = ranges[i];
+    if (!range) continue;
+    if (!std::isfinite(range->min) || !std::isfinite(range->max)) {
+      return absl::StrCat("fine-tune diverged: inputs of polynomials in ", layers[i].layer,
+                          " reach from ", range->min, " to ", range->max,
+                          " over the training images; a larger range_penalty or a smaller "
+                          "range_limit may help");
+    }
+    layers[i].polynomials = layers[i].units - layers[i].kept;
+    layers[i].input_min = range->min;
+    layers[i].input_max = range->max;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
@@ -112,13 +134,14 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   teacher.Fold();
   const Teacher targets(teacher);
 
-  GraphNetwork network(context.network, MaskMode::kFrozen, context.device);
+  GraphNetwork network(context.network, MaskMode::kFrozen, context.device, MaskShape::kPixel,
+                       task.settings.linearize.replacement);
   ASSIGN_OR_RETURN(const StoredMasks stored, LoadSnapshot(context, network));
   ASSIGN_OR_RETURN(const std::vector<at::Tensor> final_masks, FinalMasks(context, stored, budget));
   const int64_t relus = CountAbove(final_masks, /*threshold=*/0.5, stored.units_per_value);
   const std::vector<at::Tensor> masks = MasksOf(network);
 
-  SgdOptimizer optimizer(network.weights(), settings);
+  SgdOptimizer optimizer(network.parameters(), settings);
   std::vector<NamedTensor> state = LearnedOf(network);
   state.insert(state.end(), optimizer.state().begin(), optimizer.state().end());
   Checkpoints checkpoints(context, state, settings.epochs);
@@ -143,14 +166,17 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
     ASSIGN_OR_RETURN(result.accuracy_trimmed, Accuracy(context, network, context.data.validation));
   }
 
-  ASSIGN_OR_RETURN(
-      const SgdOutcome trained,
-      TrainBySgd(context,
-                 {.network = network, .teacher = &targets, .settings = settings, .relus = relus},
-                 optimizer, resumed ? resumed->epochs_done : 0, checkpoints,
-                 {{"budget", absl::StrCat(budget)},
-                  {"accuracy_soft", NumberText(result.accuracy_soft)},
-                  {"accuracy_trimmed", NumberText(result.accuracy_trimmed)}}));
+  ASSIGN_OR_RETURN(const SgdOutcome trained,
+                   TrainBySgd(context,
+                              {.network = network,
+                               .teacher = &targets,
+                               .settings = settings,
+                               .relus = relus,
+                               .range = RangePenaltyOf(task.settings.linearize)},
+                              optimizer, resumed ? resumed->epochs_done : 0, checkpoints,
+                              {{"budget", absl::StrCat(budget)},
+                               {"accuracy_soft", NumberText(result.accuracy_soft)},
+                               {"accuracy_trimmed", NumberText(result.accuracy_trimmed)}}));
   if (trained.failure) return *trained.failure;
 
   // What is handed over is exactly what was trimmed: no update may have touched a mask.
@@ -162,6 +188,13 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
     }
     result.layers.push_back(
         {.layer = network.relu_names()[i], .units = network.relu_units()[i], .kept = kept});
+  }
+  if (!network.coefficients().empty()) {
+    const auto ranges = MeasureInputRanges(context, network);
+    if (!ranges) return StoppedError();
+    if (const auto problem = AddInputRanges(*ranges, result.layers)) {
+      return FailedOutcome(FailureKind::kDiverged, *problem, settings.epochs - 1);
+    }
   }
   result.budget = budget;
   result.relus = relus;

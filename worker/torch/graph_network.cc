@@ -21,9 +21,10 @@ int64_t Elements(const Shape& shape) { return shape.channels * shape.height * sh
 }  // namespace
 
 GraphNetwork::GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device,
-                           MaskShape mask_shape)
+                           MaskShape mask_shape, Replacement replacement)
     : mask_mode_(mask_mode),
       mask_shape_(mask_shape),
+      replacement_(replacement),
       device_(device),
       // On CUDA, cuDNN's convolutions are fastest with channels last. On the CPU they are not
       // safe: oneDNN's backward pass of LibTorch 2.13 writes outside its buffers for 4 channels.
@@ -106,6 +107,10 @@ void GraphNetwork::MakeTensors(const Shape& input, Layer& layer) {
                              options.memory_format(memory_format_))
                        .fill_(1)
                        .select(0, 0);
+      if (replacement_ == Replacement::kPolynomial) {
+        layer.polynomial = at::zeros({3, op.relu_channels}, options);
+        layer.polynomial.select(0, 1).fill_(1);
+      }
       break;
     }
     case OpKind::kInput:
@@ -121,6 +126,7 @@ void GraphNetwork::ListTensors() {
   weights_.clear();
   statistics_.clear();
   masks_.clear();
+  coefficients_.clear();
   for (const Layer& layer : layers_) {
     const auto list = [&](const char* suffix, const at::Tensor& tensor,
                           std::vector<NamedTensor>& tensors) {
@@ -133,6 +139,7 @@ void GraphNetwork::ListTensors() {
     list(".running_mean", layer.running_mean, statistics_);
     list(".running_var", layer.running_variance, statistics_);
     list(".mask", layer.mask, masks_);
+    list(kPolynomialSuffix, layer.polynomial, coefficients_);
   }
 }
 
@@ -165,9 +172,17 @@ void GraphNetwork::Fold() {
 }
 
 void GraphNetwork::SetRequiresGrad(bool requires_grad) {
-  for (const NamedTensor& weight : weights_) weight.tensor.set_requires_grad(requires_grad);
+  for (const auto* list : {&weights_, &coefficients_}) {
+    for (const NamedTensor& one : *list) one.tensor.set_requires_grad(requires_grad);
+  }
   if (mask_mode_ != MaskMode::kSoft) return;
   for (const NamedTensor& mask : masks_) mask.tensor.set_requires_grad(requires_grad);
+}
+
+std::vector<NamedTensor> GraphNetwork::parameters() const {
+  std::vector<NamedTensor> all = weights_;
+  all.insert(all.end(), coefficients_.begin(), coefficients_.end());
+  return all;
 }
 
 int64_t GraphNetwork::units() const {
@@ -207,7 +222,7 @@ at::Tensor GraphNetwork::Apply(const Layer& layer, std::vector<at::Tensor>& valu
                             training_, kBatchNormMomentum, kBatchNormEpsilon,
                             /*cudnn_enabled=*/true);
     case OpKind::kRelu:
-      return ReluOnChannels(x, op.relu_channels, layer.mask, layer.in_place);
+      return ReluOnChannels(x, op.relu_channels, layer.mask, layer.in_place, layer.polynomial);
     case OpKind::kAveragePool:
       return at::avg_pool2d(x, {op.kernel, op.kernel}, {op.stride, op.stride},
                             {op.padding, op.padding});

@@ -19,6 +19,9 @@ namespace reluscape {
 // Behind the name of a Dirac convolution: the factors of its identity, one per output channel.
 inline constexpr char kDiracIdentitySuffix[] = ".dirac_a";
 
+// Behind the name of a ReLU layer: the coefficients of its polynomials, 3 x C, rows c0, c1, c2.
+inline constexpr char kPolynomialSuffix[] = ".polynomial";
+
 struct NamedTensor {
   std::string name;
   at::Tensor tensor;
@@ -42,9 +45,12 @@ class GraphNetwork {
  public:
   // `network` must be one that CountNetwork accepts. All tensors are float32 on `device`; gains,
   // running variances, scales and the first Dirac factor are 1, the second is 0.1 (DiracNets'
-  // public code), everything else (but masks) 0 until Initialize or a load.
+  // public code), everything else (but masks) 0 until Initialize or a load. `replacement`: what a
+  // masked ReLU becomes where its mask is 0; polynomials are the identity at first. It does not
+  // matter with MaskMode::kNone.
   GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device,
-               MaskShape mask_shape = MaskShape::kPixel);
+               MaskShape mask_shape = MaskShape::kPixel,
+               Replacement replacement = Replacement::kIdentity);
 
   // Convolutions and linear layers: normal with variance 2 / fan-in (kaiming, as SNL's public
   // code); the bias of a linear layer: uniform within +-1/sqrt(fan-in) (LibTorch's default). The
@@ -60,7 +66,7 @@ class GraphNetwork {
   // In training mode (the initial one) batch norm normalises by the batch and updates its running
   // statistics (momentum 0.1, epsilon 1e-5, LibTorch's defaults); otherwise it uses the latter.
   void SetTraining(bool training) { training_ = training && !folded_; }
-  // Whether gradients reach weights and soft masks; so at the start.
+  // Whether gradients reach weights, coefficients and soft masks; so at the start.
   void SetRequiresGrad(bool requires_grad);
 
   // Logits of `images` (N x channels x height x width, float32). An activation is released as soon
@@ -72,8 +78,12 @@ class GraphNetwork {
 
   // In the order of the operations. The tensors are the network's own: writing into them changes
   // it.
-  const std::vector<NamedTensor>& weights() const { return weights_; }        // what SGD trains
+  const std::vector<NamedTensor>& weights() const { return weights_; }
   const std::vector<NamedTensor>& statistics() const { return statistics_; }  // of batch norm
+  // One per kRelu operation, 3 x C (kPolynomialSuffix); empty without polynomials.
+  const std::vector<NamedTensor>& coefficients() const { return coefficients_; }
+  // Weights, then coefficients: what an optimizer trains beside masks.
+  std::vector<NamedTensor> parameters() const;
   // One per kRelu operation, C x H x W with MaskShape::kPixel, else C x 1 x 1, where C counts the
   // channels that have ReLUs; empty for MaskMode::kNone.
   const std::vector<NamedTensor>& masks() const { return masks_; }
@@ -96,6 +106,7 @@ class GraphNetwork {
     at::Tensor running_mean;
     at::Tensor running_variance;
     at::Tensor mask;
+    at::Tensor polynomial;
     // Of a Dirac convolution: its two factors per output channel, and the identity kernel.
     at::Tensor dirac_a;
     at::Tensor dirac_b;
@@ -113,6 +124,7 @@ class GraphNetwork {
 
   MaskMode mask_mode_;
   MaskShape mask_shape_;
+  Replacement replacement_;
   at::Device device_;
   at::MemoryFormat memory_format_;
   bool training_ = true;
@@ -121,6 +133,7 @@ class GraphNetwork {
   std::vector<NamedTensor> weights_;
   std::vector<NamedTensor> statistics_;
   std::vector<NamedTensor> masks_;
+  std::vector<NamedTensor> coefficients_;
   std::vector<std::string> relu_names_;
   std::vector<int64_t> relu_units_;
   std::vector<int64_t> units_per_value_;

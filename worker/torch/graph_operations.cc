@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "worker/torch/gated_relu.h"
+#include "worker/torch/polynomial_relu.h"
 
 namespace reluscape {
 namespace {
@@ -32,11 +33,13 @@ at::Tensor Downsample(const at::Tensor& x, int64_t stride, int64_t channels) {
 }
 
 at::Tensor ReluOnChannels(const at::Tensor& x, int64_t channels, const at::Tensor& mask,
-                          bool in_place) {
-  if (mask.defined()) return GatedRelu(x, mask);
-  if (channels == x.size(1)) return in_place ? x.relu_() : at::relu(x);
-  return at::cat({at::relu(x.narrow(1, 0, channels)), x.narrow(1, channels, x.size(1) - channels)},
-                 1);
+                          bool in_place, const at::Tensor& coefficients) {
+  if (mask.defined() && !coefficients.defined()) return GatedRelu(x, mask);
+  const auto relu = [&](const at::Tensor& part) {
+    return coefficients.defined() ? PolynomialRelu(part, mask, coefficients) : at::relu(part);
+  };
+  if (channels == x.size(1)) return in_place && !mask.defined() ? x.relu_() : relu(x);
+  return at::cat({relu(x.narrow(1, 0, channels)), x.narrow(1, channels, x.size(1) - channels)}, 1);
 }
 
 }  // namespace reluscape

@@ -24,8 +24,9 @@ at::Tensor DiracWeight(const at::Tensor& weight, const at::Tensor& a, const at::
 at::Tensor Downsample(const at::Tensor& x, int64_t stride, int64_t channels);
 
 // A ReLU on the first `channels` channels; the others pass unchanged. With `mask` (defined, of that
-// many channels) a gated one, else a plain one, written into the memory of `x` where `in_place`.
+// many channels) a gated one, and with `coefficients` (defined) too one that fades into polynomials
+// (polynomial_relu.h); else a plain one, written into the memory of `x` where `in_place`.
 at::Tensor ReluOnChannels(const at::Tensor& x, int64_t channels, const at::Tensor& mask,
-                          bool in_place);
+                          bool in_place, const at::Tensor& coefficients = {});
 
 }  // namespace reluscape

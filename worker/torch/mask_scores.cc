@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "worker/torch/polynomial_relu.h"
 
 namespace reluscape {
 namespace {
@@ -18,27 +19,13 @@ std::vector<at::Tensor> Zeros(const GraphNetwork& network) {
   return zeros;
 }
 
-// Calls `look` with every batch that scores are measured on.
-absl::Status ForScoredBatches(const StageContext& context,
-                              const std::function<void(const Batch& batch)>& look) {
-  const LinearizeSettings& settings = context.task.settings.linearize;
-  TrainingImages images = context.MakeTrainingImages();
-  images.StartEpoch(context.task.seed, /*epoch=*/0);
-  const int64_t steps = std::min(settings.score_batches, images.StepsPerEpoch(settings.batch));
-  for (int64_t step = 0; step < steps; ++step) {
-    look(images.Get(step, settings.batch));
-    if (context.stop.stop_requested()) return StoppedError();
-  }
-  return absl::OkStatus();
-}
-
 // Adds `weight` times what `what` makes of each mask's gradient for `batch`, and drops those.
 void AddGradients(const GraphNetwork& network, const Batch& batch, double weight,
                   const std::function<at::Tensor(const at::Tensor& gradient)>& what,
                   std::vector<at::Tensor>& sums) {
   at::cross_entropy_loss(network.Forward(batch.images), batch.targets).backward();
   const c10::NoGradGuard no_grad;
-  for (const NamedTensor& parameter : network.weights()) parameter.tensor.mutable_grad().reset();
+  for (const NamedTensor& one : network.parameters()) one.tensor.mutable_grad().reset();
   for (size_t i = 0; i < sums.size(); ++i) {
     at::Tensor& gradient = network.masks()[i].tensor.mutable_grad();
     sums[i].add_(what(gradient), weight);
@@ -76,6 +63,13 @@ absl::StatusOr<std::vector<at::Tensor>> Taylor(const StageContext& context,
   return sums;
 }
 
+// What a ReLU of layer `relu` changes where it stands, element by element: against the identity
+// max(-x, 0).
+at::Tensor Change(const GraphNetwork& network, size_t relu, const at::Tensor& x) {
+  if (network.coefficients().empty()) return (-x).clamp_min_(0);
+  return x.relu().sub_(Polynomial(x, network.coefficients()[relu].tensor)).abs_();
+}
+
 absl::StatusOr<std::vector<at::Tensor>> Magnitude(const StageContext& context,
                                                   const GraphNetwork& network) {
   const c10::NoGradGuard no_grad;
@@ -83,7 +77,7 @@ absl::StatusOr<std::vector<at::Tensor>> Magnitude(const StageContext& context,
   size_t relu = 0;
   const auto look = [&](const Op& op, const at::Tensor& input, const at::Tensor& /*output*/) {
     if (op.kind != OpKind::kRelu) return;
-    const at::Tensor cut = (-input.narrow(1, 0, op.relu_channels)).clamp_min_(0).sum(0);
+    const at::Tensor cut = Change(network, relu, input.narrow(1, 0, op.relu_channels)).sum(0);
     sums[relu] += at::sum_to(cut, sums[relu].sizes());
     ++relu;
   };
@@ -105,6 +99,19 @@ std::vector<at::Tensor> Uniform(const StageContext& context, const GraphNetwork&
 }
 
 }  // namespace
+
+absl::Status ForScoredBatches(const StageContext& context,
+                              const std::function<void(const Batch& batch)>& look) {
+  const LinearizeSettings& settings = context.task.settings.linearize;
+  TrainingImages images = context.MakeTrainingImages();
+  images.StartEpoch(context.task.seed, /*epoch=*/0);
+  const int64_t steps = std::min(settings.score_batches, images.StepsPerEpoch(settings.batch));
+  for (int64_t step = 0; step < steps; ++step) {
+    look(images.Get(step, settings.batch));
+    if (context.stop.stop_requested()) return StoppedError();
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::vector<at::Tensor>> ScoreMasks(const StageContext& context,
                                                    LinearizeMethod method, GraphNetwork& network) {

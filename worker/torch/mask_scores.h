@@ -4,9 +4,11 @@
 
 #include <ATen/ATen.h>
 
+#include <functional>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "worker/torch/batches.h"
 #include "worker/torch/graph_network.h"
 #include "worker/torch/stage_context.h"
 
@@ -21,11 +23,17 @@ namespace reluscape {
 //               the mean over images of dL/da and h the mean of its square (the empirical Fisher
 //               information in place of the second derivative). Our reading of a second-order
 //               Taylor score (ReLUPruner, AAAI 2026)
-//   kMagnitude  the mean of max(-x, 0): how much the ReLU cuts off
+//   kMagnitude  the mean of max(-x, 0): how much the ReLU cuts off; of a network whose removed
+//               ReLUs become polynomials the mean of |relu(x) - p(x)|
 // and drawn from the Task's seed:
 //   kRandom, kLayerUniform   uniform in [0, 1)
 // CANCELLED where a stop was requested.
 absl::StatusOr<std::vector<at::Tensor>> ScoreMasks(const StageContext& context,
                                                    LinearizeMethod method, GraphNetwork& network);
+
+// Calls `look` with every batch that scores are measured on, in order. CANCELLED where a stop was
+// requested.
+absl::Status ForScoredBatches(const StageContext& context,
+                              const std::function<void(const Batch& batch)>& look);
 
 }  // namespace reluscape

@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "worker/torch/layer_shares.h"
 #include "worker/torch/mask_scores.h"
+#include "worker/torch/polynomials.h"
 #include "worker/torch/snapshots.h"
 #include "worker/torch/trim.h"
 
@@ -14,13 +15,15 @@ absl::StatusOr<TaskOutcome> RunOneShot(const StageContext& context,
                                        const std::vector<int64_t>& budgets) {
   const LinearizeSettings& settings = context.task.settings.linearize;
   const Stopwatch stopwatch;
-  GraphNetwork network(context.network, MaskMode::kSoft, context.device, settings.mask_shape);
+  GraphNetwork network(context.network, MaskMode::kSoft, context.device, settings.mask_shape,
+                       settings.replacement);
   RETURN_IF_ERROR(LoadPretrained(context.artifacts, context.task, context.data, network));
+  RETURN_IF_ERROR(FitPolynomials(context, network));
   ASSIGN_OR_RETURN(const std::vector<at::Tensor> scores,
                    ScoreMasks(context, settings.method, network));
   const std::vector<double> shares(network.relu_units().begin(), network.relu_units().end());
   TensorMap tensors;
-  AddTensors(network.weights(), tensors);
+  AddTensors(network.parameters(), tensors);
   AddTensors(network.statistics(), tensors);
   for (const int64_t budget : budgets) {
     ASSIGN_OR_RETURN(const std::vector<at::Tensor> masks,

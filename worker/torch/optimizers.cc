@@ -32,7 +32,7 @@ std::vector<at::Tensor> TakeGradients(const std::vector<at::Tensor>& parameters)
 }  // namespace
 
 SgdOptimizer::SgdOptimizer(const std::vector<NamedTensor>& parameters, const SgdSettings& settings)
-    : settings_(settings), groups_(2) {
+    : settings_(settings), groups_(3) {
   const c10::NoGradGuard no_grad;
   const bool dirac = std::any_of(
       parameters.begin(), parameters.end(),
@@ -40,7 +40,8 @@ SgdOptimizer::SgdOptimizer(const std::vector<NamedTensor>& parameters, const Sgd
   groups_[0].weight_decay = settings.weight_decay;
   groups_[1].weight_decay = settings.decay_one_dimensional && !dirac ? settings.weight_decay : 0;
   for (const NamedTensor& parameter : parameters) {
-    Group& group = groups_[parameter.tensor.dim() > 1 ? 0 : 1];
+    const bool polynomial = parameter.name.ends_with(kPolynomialSuffix);
+    Group& group = groups_[polynomial ? 2 : parameter.tensor.dim() > 1 ? 0 : 1];
     group.parameters.push_back(parameter.tensor);
     if (settings.momentum == 0) continue;
     group.momentum.push_back(at::zeros_like(parameter.tensor));

@@ -19,6 +19,8 @@ namespace reluscape {
 // In a network with Dirac convolutions weight decay never acts on one-dimensional parameters,
 // whatever the settings say: it would pull the identity out of the filters (DiracNets, public
 // code).
+// It never acts on coefficients of polynomials, which would forget what they stand for: c1 is near
+// 1 for units that are nearly linear.
 class SgdOptimizer {
  public:
   // Trains `parameters`, which keep their memory as long as this object lives.

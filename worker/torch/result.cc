@@ -1,5 +1,6 @@
 #include "worker/torch/result.h"
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -9,9 +10,21 @@
 #include "worker/torch/evaluate.h"
 
 namespace reluscape {
+namespace {
+
+// {"<layer>": [min, max], ...} of the layers that have polynomials, as JSON.
+std::string InputRangesText(const std::vector<LayerRelus>& layers) {
+  nlohmann::ordered_json ranges = nlohmann::ordered_json::object();
+  for (const LayerRelus& layer : layers) {
+    if (layer.polynomials > 0) ranges[layer.layer] = {*layer.input_min, *layer.input_max};
+  }
+  return ranges.dump();
+}
+
+}  // namespace
 
 std::vector<NamedTensor> LearnedOf(const GraphNetwork& network) {
-  std::vector<NamedTensor> learned = network.weights();
+  std::vector<NamedTensor> learned = network.parameters();
   learned.insert(learned.end(), network.statistics().begin(), network.statistics().end());
   return learned;
 }
@@ -54,6 +67,10 @@ absl::StatusOr<ArtifactRef> StoreResult(const StageContext& context, GraphNetwor
   file.metadata = DescribeOrigin("result", context.task, context.data);
   file.metadata["budget"] = absl::StrCat(result.budget);
   file.metadata["relus"] = absl::StrCat(result.relus);
+  if (const int64_t polynomials = CountPolynomials(result.layers); polynomials > 0) {
+    file.metadata["polynomials"] = absl::StrCat(polynomials);
+    file.metadata["polynomial_input_ranges"] = InputRangesText(result.layers);
+  }
   file.metadata["accuracy_per_class"] =
       absl::StrJoin(result.classes, ",", [](std::string* text, const ClassAccuracy& one) {
         if (one.images == 0) return;

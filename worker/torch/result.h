@@ -11,7 +11,7 @@
 
 namespace reluscape {
 
-// Weights and statistics: what training changes beside masks.
+// Weights, coefficients of polynomials and statistics: what training changes beside masks.
 std::vector<NamedTensor> LearnedOf(const GraphNetwork& network);
 
 // Of `images`. CANCELLED where a stop was requested.

@@ -15,6 +15,7 @@
 #include "worker/torch/losses.h"
 #include "worker/torch/mask_scores.h"
 #include "worker/torch/optimizers.h"
+#include "worker/torch/polynomials.h"
 #include "worker/torch/snapshots.h"
 #include "worker/torch/trim.h"
 
@@ -29,8 +30,9 @@ class Senet {
         budgets_(budgets),
         epochs_(settings_.planned_epochs * static_cast<int64_t>(budgets.size())),
         teacher_(context.network, MaskMode::kNone, context.device),
-        student_(context.network, MaskMode::kFrozen, context.device, settings_.mask_shape),
-        adam_(student_.weights(), settings_.weight_learning_rate, settings_.adam_beta1,
+        student_(context.network, MaskMode::kFrozen, context.device, settings_.mask_shape,
+                 settings_.replacement),
+        adam_(student_.parameters(), settings_.weight_learning_rate, settings_.adam_beta1,
               settings_.adam_beta2),
         checkpoints_(context, State(), epochs_) {}
 
@@ -38,7 +40,7 @@ class Senet {
 
  private:
   std::vector<NamedTensor> Network() const {
-    std::vector<NamedTensor> tensors = student_.weights();
+    std::vector<NamedTensor> tensors = student_.parameters();
     for (const auto& list : {student_.statistics(), student_.masks()}) {
       tensors.insert(tensors.end(), list.begin(), list.end());
     }
@@ -74,6 +76,15 @@ class Senet {
 };
 
 absl::Status Senet::MeasureShares() {
+  if (!settings_.layer_shares.empty()) {
+    shares_ = settings_.layer_shares;
+    if (shares_.size() == student_.relu_units().size()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("stages.linearize.layer_shares: found ", shares_.size(),
+                     " entries; allowed: one for each "
+                     "of the network's ",
+                     student_.relu_units().size(), " ReLU layers, or none"));
+  }
   GraphNetwork scored(context_.network, MaskMode::kSoft, context_.device);
   RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, scored));
   ASSIGN_OR_RETURN(const std::vector<at::Tensor> scores,
@@ -109,6 +120,7 @@ absl::Status Senet::Start() {
   RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, teacher_));
   teacher_.Fold();
   RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, student_));
+  RETURN_IF_ERROR(FitPolynomials(context_, student_));
   RETURN_IF_ERROR(MeasureShares());
   RETURN_IF_ERROR(SetRandomMasks(budgets_.front()));
   std::vector<SnapshotReport> snapshots;
@@ -138,8 +150,9 @@ StepResult Senet::Step(const Batch& batch, std::vector<at::Tensor>& differences)
   }
   StepResult result;
   size_t relu = 0;
-  result.logits = student_.Forward(
-      batch.images, [&](const Op& op, const at::Tensor& /*input*/, const at::Tensor& output) {
+  const RangedOutput student = ForwardInRange(
+      student_, batch.images, RangePenaltyOf(settings_),
+      [&](const Op& op, const at::Tensor& /*input*/, const at::Tensor& output) {
         if (op.kind != OpKind::kRelu) return;
         const c10::NoGradGuard no_grad;
         outputs[relu].sub_(output.detach().narrow(1, 0, op.relu_channels)).abs_();
@@ -147,8 +160,9 @@ StepResult Senet::Step(const Batch& batch, std::vector<at::Tensor>& differences)
         outputs[relu].reset();
         ++relu;
       });
-  result.loss =
-      DistillationLoss(result.logits, target, batch.targets, context_.task.settings.distillation);
+  result.logits = student.logits;
+  result.loss = student.AddTo(
+      DistillationLoss(result.logits, target, batch.targets, context_.task.settings.distillation));
   result.loss.backward();
   adam_.Step();
   return result;

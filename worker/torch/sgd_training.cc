@@ -26,10 +26,13 @@ absl::StatusOr<SgdOutcome> TrainBySgd(const StageContext& context, const SgdTrai
           at::Tensor target;
           if (training.teacher != nullptr) target = training.teacher->Logits(batch);
           StepResult result;
-          result.logits = training.network.Forward(batch.images);
+          const RangedOutput output =
+              ForwardInRange(training.network, batch.images, training.range);
+          result.logits = output.logits;
           result.loss = target.defined() ? DistillationLoss(result.logits, target, batch.targets,
                                                             context.task.settings.distillation)
                                          : at::cross_entropy_loss(result.logits, batch.targets);
+          result.loss = output.AddTo(result.loss);
           result.loss.backward();
           rate = LearningRateAt(settings, epoch * steps + step, steps);
           optimizer.Step(rate);

@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "worker/torch/graph_network.h"
 #include "worker/torch/optimizers.h"
+#include "worker/torch/polynomials.h"
 #include "worker/torch/stage_context.h"
 #include "worker/torch/teacher.h"
 
@@ -15,7 +16,8 @@ struct SgdTraining {
   // Null: cross-entropy alone; else distillation with the Task's settings.
   const Teacher* teacher = nullptr;
   SgdSettings settings;
-  int64_t relus = 0;  // for the reports
+  int64_t relus = 0;        // for the reports
+  RangePenalty range = {};  // of the inputs of the network's polynomials
 };
 
 // What came of it; `failure` for a loss that is not finite.

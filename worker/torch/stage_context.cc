@@ -130,10 +130,14 @@ TaskOutcome DivergedOutcome(const StageContext& context, int64_t epoch, double l
                                           checkpoints.newest_epochs(), " epochs, is artifact ",
                                           checkpoints.newest().sha256)
                            : std::string("no checkpoint was due before");
+  const bool polynomials = context.task.stage != Stage::kPretrain &&
+                           context.task.settings.linearize.replacement == Replacement::kPolynomial;
+  const char* remedy =
+      polynomials ? ", a larger range_penalty or a smaller range_limit of the polynomials" : "";
   return FailedOutcome(
       FailureKind::kDiverged,
       absl::StrCat(StageName(context.task.stage), " diverged: the mean loss of epoch ", epoch,
-                   " is ", loss, "; a smaller learning rate may help; ", last_good),
+                   " is ", loss, "; a smaller learning rate", remedy, " may help; ", last_good),
       epoch);
 }
 

@@ -154,6 +154,9 @@ function resultCard(result: Result, job: Job): HTMLElement {
     ["Trimmed, before fine-tune", percent(result.accuracy_trimmed)],
     ["Soft, before the trim", percent(result.accuracy_soft)],
   ];
+  if (result.polynomials > 0) {
+    numbers.push(["Polynomials in place of ReLUs", count(result.polynomials)]);
+  }
   if (job.unsealed_at_ms !== null) {
     numbers.push(["Test accuracy", percent(result.accuracy_test)]);
   }

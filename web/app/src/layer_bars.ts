@@ -3,6 +3,17 @@ import type { Result } from "./api";
 import { h } from "./dom";
 import { count, percent } from "./format";
 
+type Layer = Result["layers"][number];
+
+// The units of a layer that are polynomials of degree 2, and the range of their inputs.
+export function polynomialsText(layer: Layer): string {
+  if (layer.polynomials === 0) return "";
+  const range = [layer.input_min, layer.input_max].map((edge) =>
+    edge === null ? "?" : String(Number(edge.toPrecision(3))),
+  );
+  return `, ${count(layer.polynomials)} polynomials of inputs from ${range.join(" to ")}`;
+}
+
 export function layerBars(result: Result): HTMLElement {
   const largest = Math.max(1, ...result.layers.map((layer) => layer.units));
   return h(
@@ -26,7 +37,7 @@ export function layerBars(result: Result): HTMLElement {
         const share = layer.units === 0 ? "0 %" : percent(layer.kept / layer.units);
         return h(
           "tr",
-          { title: `${layer.layer}: ${count(layer.kept)} of ${count(layer.units)} (${share})` },
+          { title: `${layer.layer}: ${count(layer.kept)} of ${count(layer.units)} (${share})${polynomialsText(layer)}` },
           h("th", { scope: "row" }, layer.layer),
           h("td", { class: "bar-cell" }, track),
           h("td", { class: "number" }, count(layer.kept), h("span", { class: "quiet" }, ` / ${count(layer.units)}`)),

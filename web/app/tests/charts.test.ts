@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { axes, axisGroups, axisValue, dots, groups, logTicks, padded, steps } from "../src/front_chart";
+import { polynomialsText } from "../src/layer_bars";
 import { aligned, curveCharts } from "../src/training_curves";
 import { curvePoints, resultJson, results } from "./documents";
 
@@ -129,4 +130,25 @@ test("curves: one series per budget, epochs from 1, lambda only where there is o
     [1, 0.5],
     [1, null],
   ]);
+});
+
+test("a layer says how many polynomials it has and what they take in", () => {
+  const [plain, changed] = results(
+    {},
+    {
+      layers: [
+        {
+          layer: "relu1",
+          units: 2048,
+          kept: 17,
+          polynomials: 2031,
+          input_min: -3.14159,
+          input_max: 12.5,
+        },
+      ],
+    },
+  );
+  assert.equal(polynomialsText(plain!.layers[0]!), "");
+  const text = polynomialsText(changed!.layers[0]!);
+  assert.match(text, /2.031 polynomials of inputs from -3\.14 to 12\.5/);
 });

@@ -184,11 +184,11 @@ TEST_P(GatedReluCpuTest, LeavesOutWhatNobodyAsksFor) {
 INSTANTIATE_TEST_SUITE_P(Shapes, GatedReluCpuTest,
                          testing::Values(GatedReluShape{1, 1, 1}, GatedReluShape{3, 7, 1},
                                          GatedReluShape{2, 1024, 1}, GatedReluShape{2, 2500, 1},
-                                         GatedReluShape{128, 33, 1}, GatedReluShape{129, 33, 1},
-                                         GatedReluShape{1000, 5, 1}, GatedReluShape{1, 1, 2},
-                                         GatedReluShape{3, 5, 15}, GatedReluShape{3, 5, 16},
-                                         GatedReluShape{4, 3, 49}, GatedReluShape{2, 700, 33},
-                                         GatedReluShape{5, 1, 1025}));
+                                         GatedReluShape{18, 70000, 1}, GatedReluShape{128, 33, 1},
+                                         GatedReluShape{129, 33, 1}, GatedReluShape{1000, 5, 1},
+                                         GatedReluShape{1, 1, 2}, GatedReluShape{3, 5, 15},
+                                         GatedReluShape{3, 5, 16}, GatedReluShape{4, 3, 49},
+                                         GatedReluShape{2, 700, 33}, GatedReluShape{5, 1, 1025}));
 
 TEST(GatedReluCpuEdgeTest, NanStaysNan) {
   for (const int64_t run : {1, 20}) {

@@ -115,7 +115,7 @@ struct Measurement {
   std::string build_commit;
   std::string torch_version;
   std::string device;      // "cpu" or the GPU's name
-  std::string precision;   // "float32"
+  std::string precision;   // "float32" or "bfloat16"
   int64_t threads = 0;     // CPU threads used
   std::string data_hash;   // SHA-256 of the decoded images and labels in use
   std::string split_hash;  // SHA-256 of the indices of the training and validation split

@@ -48,6 +48,7 @@ struct Options {
   std::string device = "auto";
   int threads = 0;
   double checkpoint_seconds = 15;
+  int64_t teacher_cache_mib = 2048;
   bool unseal = false;
   std::string log_level = "info";
 };
@@ -71,6 +72,9 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--checkpoint-seconds", options.checkpoint_seconds,
                  "least time between two checkpoints, which are made at ends of epochs")
       ->check(CLI::Range(0.0, 86400.0));
+  app.add_option("--teacher-cache-mib", options.teacher_cache_mib,
+                 "the most memory, on the device, for a teacher's logits where a job keeps them")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 20));
   app.add_flag("--unseal", options.unseal,
                "show test accuracies from now on; recorded with its time, cannot be undone");
   app.add_option("--log-level", options.log_level, "debug, info, warning or error");
@@ -104,6 +108,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Options& options, con
   trainer_options.threads = options.threads;
   trainer_options.checkpoint_interval =
       Milliseconds(static_cast<int64_t>(std::llround(options.checkpoint_seconds * 1000)));
+  trainer_options.teacher_cache_bytes = options.teacher_cache_mib << 20;
   ASSIGN_OR_RETURN(trainer_options.data_sets, ParseNamedPaths("--data", options.data));
   trainer_options.data_cache = options.data_cache;
   ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, MakeTorchTrainer(trainer_options, artifacts));

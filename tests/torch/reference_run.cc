@@ -96,7 +96,7 @@ TaskDescription ReferenceRun::Task() const {
 absl::Status ReferenceRun::WriteBatches(const std::string& name, const TaskDescription& task,
                                         int64_t batch, size_t epochs) {
   ASSIGN_OR_RETURN(const DataSet data, LoadDataSet(task.data, task.split_seed, "", {}));
-  TrainingImages images(data.train, {.mean = data.mean, .deviation = data.deviation},
+  TrainingImages images(data.train, data.classes, {.mean = data.mean, .deviation = data.deviation},
                         task.settings.augmentation, at::kCPU);
   SafetensorsFile file;
   for (size_t epoch = 0; epoch < epochs; ++epoch) {

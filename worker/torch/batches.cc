@@ -60,7 +60,8 @@ Batch EvaluationImages::Get(int64_t first, int64_t count) const {
   const at::Tensor labels = labels_.narrow(0, first, count);
   return {.images = Normalised(pixels_.narrow(0, first, count), scale_, shift_),
           .labels = labels,
-          .targets = labels};
+          .targets = labels,
+          .views = {}};
 }
 
 TrainingImages::TrainingImages(const ImageSet& images, int64_t classes,
@@ -77,6 +78,11 @@ TrainingImages::TrainingImages(const ImageSet& images, int64_t classes,
   // Black before normalisation, as SNL's public code crops before it normalises.
   pixels_ = at::constant_pad_nd(PixelsOf(images).to(device),
                                 {0, 0, padding, padding, padding, padding}, 0);
+}
+
+int64_t TrainingImages::ViewsPerImage(const AugmentationSettings& settings) {
+  const int64_t shifts = 2 * settings.crop_padding + 1;
+  return shifts * shifts * (settings.flip ? 2 : 1);
 }
 
 int64_t TrainingImages::StepsPerEpoch(int64_t batch) const {
@@ -109,6 +115,12 @@ void TrainingImages::StartEpoch(uint64_t seed, int64_t epoch) {
     for (size_t i = 0; i < images; ++i) {
       flips[i] = (first[static_cast<size_t>(chosen[i])] + epoch) % 2;
     }
+  }
+  views_.resize(images);
+  const int64_t sides = settings_.flip ? 2 : 1;
+  for (size_t i = 0; i < images; ++i) {
+    const int64_t crop = rows[i] * static_cast<int64_t>(shifts) + columns[i];
+    views_[i] = chosen[i] * ViewsPerImage(settings_) + crop * sides + flips[i];
   }
   const at::Device device = labels_.device();
   order_ = ToDevice(chosen, device);
@@ -158,7 +170,8 @@ Batch TrainingImages::Get(int64_t step, int64_t batch) const {
       {chosen.view({size, 1, 1}), rows.view({size, side_, 1}), columns.view({size, 1, side_})});
   Batch result{.images = Normalised(pixels, scale_, shift_),
                .labels = labels_.index_select(0, chosen),
-               .targets = {}};
+               .targets = {},
+               .views = {views_.begin() + first, views_.begin() + first + size}};
   result.targets = result.labels;
   if (settings_.cutout > 0) CutOut(first, result.images);
   if (settings_.mixup > 0) MixUp(step, result);

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "search/stage.h"
 #include "worker/data/data_set.h"
@@ -18,6 +19,9 @@ struct Batch {
   // What a cross-entropy is taken against: the labels, or where images are mixed the probability of
   // each class, N x classes, float32.
   at::Tensor targets;
+  // Of training images: which image, crop and flip each row is, from 0 on; those of one image are
+  // side by side. On the host, where they were drawn.
+  std::vector<int64_t> views = {};
 };
 
 // All images in their own order, unchanged: for evaluation.
@@ -47,6 +51,8 @@ class TrainingImages {
                  const AugmentationSettings& settings, at::Device device);
 
   int64_t count() const { return labels_.size(0); }
+  // How many views of one image crop and flip can give.
+  static int64_t ViewsPerImage(const AugmentationSettings& settings);
   // Steps of an epoch. The last batch takes what is left, but an image that would be alone in it
   // is left out (of this epoch; orders differ): batch norm has no variance over one image.
   int64_t StepsPerEpoch(int64_t batch) const;
@@ -78,6 +84,7 @@ class TrainingImages {
   at::Tensor flips_;
   at::Tensor cut_rows_;
   at::Tensor cut_columns_;
+  std::vector<int64_t> views_;
 };
 
 }  // namespace reluscape

@@ -129,13 +129,13 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   }
   const int64_t budget = task.budgets.front();
 
-  GraphNetwork teacher(context.network, MaskMode::kNone, context.device);
+  GraphNetwork teacher = context.MakeNetwork(MaskMode::kNone);
   RETURN_IF_ERROR(LoadPretrained(context.artifacts, task, context.data, teacher));
   teacher.Fold();
-  const Teacher targets(teacher);
+  const Teacher targets(teacher, context.teacher_cache);
 
-  GraphNetwork network(context.network, MaskMode::kFrozen, context.device, MaskShape::kPixel,
-                       task.settings.linearize.replacement);
+  GraphNetwork network = context.MakeNetwork(MaskMode::kFrozen, MaskShape::kPixel,
+                                             task.settings.linearize.replacement);
   ASSIGN_OR_RETURN(const StoredMasks stored, LoadSnapshot(context, network));
   ASSIGN_OR_RETURN(const std::vector<at::Tensor> final_masks, FinalMasks(context, stored, budget));
   const int64_t relus = CountAbove(final_masks, /*threshold=*/0.5, stored.units_per_value);

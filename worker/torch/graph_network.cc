@@ -16,20 +16,39 @@ namespace {
 constexpr double kBatchNormMomentum = 0.1;
 constexpr double kDiracB = 0.1;  // the first value of b (DiracNets, public code)
 
+// Convolutions are fastest with channels last: cuDNN's, and on the CPU oneDNN's, which then need
+// not reorder what they read and write (docs/benchmarks.md). But oneDNN's backward pass of
+// LibTorch 2.13 goes wrong with channels last for some narrow convolutions: it writes outside its
+// buffers (1x1 with stride 2 from 4 to 8 channels) or computes a wrong gradient (1x1 with stride 2
+// from 3 channels). So on the CPU a network has them where all its convolutions are whole multiples
+// of 16 channels wide, but for the image's, which then must be wider than one pixel: for these
+// shapes no such write was found with a guard page behind every buffer, and gradients agree with
+// float64 (ChannelsLastTest in precision_test.cc).
+at::MemoryFormat MemoryFormatFor(const Network& network, at::Device device) {
+  constexpr int64_t kSafeMultiple = 16;
+  if (device.is_cuda()) return at::MemoryFormat::ChannelsLast;
+  for (const Op& op : network.ops) {
+    if (op.kind != OpKind::kConv) continue;
+    const Op& input = network.ops[static_cast<size_t>(op.inputs.front())];
+    const bool image = input.kind == OpKind::kInput;
+    const bool safe_input = image ? op.kernel > 1 : input.output.channels % kSafeMultiple == 0;
+    if (!safe_input || op.output.channels % kSafeMultiple != 0) return at::MemoryFormat::Contiguous;
+  }
+  return at::MemoryFormat::ChannelsLast;
+}
+
 int64_t Elements(const Shape& shape) { return shape.channels * shape.height * shape.width; }
 
 }  // namespace
 
 GraphNetwork::GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device,
-                           MaskShape mask_shape, Replacement replacement)
+                           MaskShape mask_shape, Replacement replacement, Precision precision)
     : mask_mode_(mask_mode),
       mask_shape_(mask_shape),
       replacement_(replacement),
       device_(device),
-      // On CUDA, cuDNN's convolutions are fastest with channels last. On the CPU they are not
-      // safe: oneDNN's backward pass of LibTorch 2.13 writes outside its buffers for 4 channels.
-      memory_format_(device.is_cuda() ? at::MemoryFormat::ChannelsLast
-                                      : at::MemoryFormat::Contiguous) {
+      memory_format_(MemoryFormatFor(network, device)),
+      compute_type_(precision == Precision::kBfloat16 ? at::kBFloat16 : at::kFloat) {
   std::vector<int> consumers(network.ops.size(), 0);
   std::vector<int> last_use(network.ops.size(), -1);
   for (size_t i = 0; i < network.ops.size(); ++i) {
@@ -63,6 +82,10 @@ GraphNetwork::GraphNetwork(const Network& network, MaskMode mask_mode, at::Devic
   }
   ListTensors();
   SetRequiresGrad(true);
+}
+
+at::Tensor GraphNetwork::Computed(const at::Tensor& tensor) const {
+  return tensor.defined() ? tensor.to(compute_type_) : tensor;
 }
 
 void GraphNetwork::MakeTensors(const Shape& input, Layer& layer) {
@@ -167,6 +190,11 @@ void GraphNetwork::Fold() {
     }
     norm.folded = true;
   }
+  for (Layer& layer : layers_) {
+    if (layer.op.kind != OpKind::kConv && layer.op.kind != OpKind::kLinear) continue;
+    layer.weight = Computed(layer.weight);
+    layer.bias = Computed(layer.bias);
+  }
   folded_ = true;
   ListTensors();
 }
@@ -214,7 +242,7 @@ at::Tensor GraphNetwork::Apply(const Layer& layer, std::vector<at::Tensor>& valu
       const at::Tensor weight = layer.delta.defined() ? DiracWeight(layer.weight, layer.dirac_a,
                                                                     layer.dirac_b, layer.delta)
                                                       : layer.weight;
-      return at::conv2d(x, weight, layer.bias, op.stride, op.padding);
+      return at::conv2d(Computed(x), Computed(weight), Computed(layer.bias), op.stride, op.padding);
     }
     case OpKind::kBatchNorm:
       if (layer.folded) return x;
@@ -232,14 +260,16 @@ at::Tensor GraphNetwork::Apply(const Layer& layer, std::vector<at::Tensor>& valu
     case OpKind::kDownsample:
       return Downsample(x, op.stride, op.output.channels);
     case OpKind::kScale:
-      return x * layer.weight;
+      return x * layer.weight.to(x.scalar_type());
     case OpKind::kAdd: {
       const at::Tensor& y = values[static_cast<size_t>(op.inputs[1])];
       return layer.in_place ? x.add_(y) : at::add(x, y);
     }
     case OpKind::kLinear:
       // A vector is a map of one pixel, so that a ReLU behind it is like any other.
-      return at::linear(x.flatten(1), layer.weight, layer.bias).unsqueeze(-1).unsqueeze(-1);
+      return at::linear(Computed(x.flatten(1)), Computed(layer.weight), Computed(layer.bias))
+          .unsqueeze(-1)
+          .unsqueeze(-1);
     case OpKind::kInput:
       break;
   }
@@ -261,7 +291,7 @@ at::Tensor GraphNetwork::Forward(const at::Tensor& images,
     }
     for (const int value : layer.release) values[static_cast<size_t>(value)].reset();
   }
-  return values.back().flatten(1);
+  return values.back().flatten(1).to(at::kFloat);
 }
 
 }  // namespace reluscape

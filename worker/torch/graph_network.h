@@ -43,14 +43,16 @@ using OperationObserver =
 // "<op name>.weight", the same in memory and in files.
 class GraphNetwork {
  public:
-  // `network` must be one that CountNetwork accepts. All tensors are float32 on `device`; gains,
+  // `network` must be one that CountNetwork accepts. All tensors are float32 on `device`, whatever
+  // the precision (Forward); gains,
   // running variances, scales and the first Dirac factor are 1, the second is 0.1 (DiracNets'
   // public code), everything else (but masks) 0 until Initialize or a load. `replacement`: what a
   // masked ReLU becomes where its mask is 0; polynomials are the identity at first. It does not
   // matter with MaskMode::kNone.
   GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device,
                MaskShape mask_shape = MaskShape::kPixel,
-               Replacement replacement = Replacement::kIdentity);
+               Replacement replacement = Replacement::kIdentity,
+               Precision precision = Precision::kFloat32);
 
   // Convolutions and linear layers: normal with variance 2 / fan-in (kaiming, as SNL's public
   // code); the bias of a linear layer: uniform within +-1/sqrt(fan-in) (LibTorch's default). The
@@ -60,7 +62,8 @@ class GraphNetwork {
   // Makes this a network for evaluation alone, with the same outputs up to rounding: every Dirac
   // convolution becomes a plain one, and every batch norm that alone reads a convolution goes into
   // that one's weight and bias (search/network/folding.h). weights() and statistics() then list
-  // what is left. It cannot be trained, saved for training or folded again.
+  // what is left, with Precision::kBfloat16 as bfloat16. It cannot be trained, saved for training
+  // or folded again.
   void Fold();
 
   // In training mode (the initial one) batch norm normalises by the batch and updates its running
@@ -69,8 +72,15 @@ class GraphNetwork {
   // Whether gradients reach weights, coefficients and soft masks; so at the start.
   void SetRequiresGrad(bool requires_grad);
 
-  // Logits of `images` (N x channels x height x width, float32). An activation is released as soon
-  // as its last consumer has run, unless its gradient needs it.
+  // Logits of `images` (N x channels x height x width, float32), float32. An activation is released
+  // as soon as its last consumer has run, unless its gradient needs it.
+  //
+  // With Precision::kBfloat16 convolutions and linear layers are computed from bfloat16 copies of
+  // weights and activations, and activations are bfloat16 throughout. Statistics of batch norm,
+  // gated ReLUs' arithmetic, all gradients of parameters and the logits are float32. The copies are
+  // part of the graph of this call, not of a cache that could be stale (LibTorch's autocast keeps
+  // one), and the backward pass has the types of the forward pass; those of a folded network are
+  // made once.
   at::Tensor Forward(const at::Tensor& images) const { return Forward(images, nullptr); }
   // The same, with a look at every operation in order. With MaskMode::kNone what an observer sees
   // as input may have been overwritten by the output.
@@ -118,6 +128,8 @@ class GraphNetwork {
     std::vector<int> release;  // values that no later operation reads
   };
 
+  // `tensor` in the type that convolutions and linear layers compute in; itself where it has it.
+  at::Tensor Computed(const at::Tensor& tensor) const;
   void MakeTensors(const Shape& input, Layer& layer);
   void ListTensors();
   at::Tensor Apply(const Layer& layer, std::vector<at::Tensor>& values) const;
@@ -127,6 +139,7 @@ class GraphNetwork {
   Replacement replacement_;
   at::Device device_;
   at::MemoryFormat memory_format_;
+  at::ScalarType compute_type_;
   bool training_ = true;
   bool folded_ = false;
   std::vector<Layer> layers_;

@@ -15,8 +15,8 @@ absl::StatusOr<TaskOutcome> RunOneShot(const StageContext& context,
                                        const std::vector<int64_t>& budgets) {
   const LinearizeSettings& settings = context.task.settings.linearize;
   const Stopwatch stopwatch;
-  GraphNetwork network(context.network, MaskMode::kSoft, context.device, settings.mask_shape,
-                       settings.replacement);
+  GraphNetwork network =
+      context.MakeNetwork(MaskMode::kSoft, settings.mask_shape, settings.replacement);
   RETURN_IF_ERROR(LoadPretrained(context.artifacts, context.task, context.data, network));
   RETURN_IF_ERROR(FitPolynomials(context, network));
   ASSIGN_OR_RETURN(const std::vector<at::Tensor> scores,

@@ -18,7 +18,7 @@ absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
   const TaskDescription& task = context.task;
   const SgdSettings& settings = task.settings.pretrain;
   if (task.pretrained) return TakeOverWeights(context);
-  GraphNetwork network(context.network, MaskMode::kNone, context.device);
+  GraphNetwork network = context.MakeNetwork(MaskMode::kNone);
   const bool whole = !task.budgets.empty();
   if (whole && (task.budgets.size() != 1 || task.budgets.front() != network.units())) {
     return FailedOutcome(
@@ -29,7 +29,7 @@ absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<GraphNetwork> teacher, LoadTeacher(context));
   std::optional<Teacher> targets;
-  if (teacher != nullptr) targets.emplace(*teacher);
+  if (teacher != nullptr) targets.emplace(*teacher, context.teacher_cache);
   network.Initialize(DeriveSeed(task.seed, "weights"));
   SgdOptimizer optimizer(network.weights(), settings);
 

@@ -29,9 +29,9 @@ class Senet {
         settings_(context.task.settings.linearize),
         budgets_(budgets),
         epochs_(settings_.planned_epochs * static_cast<int64_t>(budgets.size())),
-        teacher_(context.network, MaskMode::kNone, context.device),
-        student_(context.network, MaskMode::kFrozen, context.device, settings_.mask_shape,
-                 settings_.replacement),
+        teacher_(context.MakeNetwork(MaskMode::kNone)),
+        student_(
+            context.MakeNetwork(MaskMode::kFrozen, settings_.mask_shape, settings_.replacement)),
         adam_(student_.parameters(), settings_.weight_learning_rate, settings_.adam_beta1,
               settings_.adam_beta2),
         checkpoints_(context, State(), epochs_) {}
@@ -85,7 +85,7 @@ absl::Status Senet::MeasureShares() {
                      "of the network's ",
                      student_.relu_units().size(), " ReLU layers, or none"));
   }
-  GraphNetwork scored(context_.network, MaskMode::kSoft, context_.device);
+  GraphNetwork scored = context_.MakeNetwork(MaskMode::kSoft);
   RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, scored));
   ASSIGN_OR_RETURN(const std::vector<at::Tensor> scores,
                    ScoreMasks(context_, LinearizeMethod::kSnip, scored));

@@ -26,6 +26,11 @@ bool AllFinite(const std::vector<NamedTensor>& tensors) {
 
 }  // namespace
 
+GraphNetwork StageContext::MakeNetwork(MaskMode mask_mode, MaskShape mask_shape,
+                                       Replacement replacement) const {
+  return GraphNetwork(network, mask_mode, device, mask_shape, replacement, task.settings.precision);
+}
+
 TrainingImages StageContext::MakeTrainingImages() const {
   return TrainingImages(data.train, data.classes, NormalizationOfData(data),
                         task.settings.augmentation, device);

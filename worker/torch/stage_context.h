@@ -19,6 +19,7 @@
 #include "worker/data/data_set.h"
 #include "worker/torch/artifacts.h"
 #include "worker/torch/batches.h"
+#include "worker/torch/logit_cache.h"
 #include "worker/trainer.h"
 
 namespace reluscape {
@@ -34,7 +35,12 @@ struct StageContext {
   TaskListener& listener;
   std::stop_token stop;
   Milliseconds checkpoint_interval;
+  // Of the Task's teacher; null where the recipe has none.
+  LogitCache* teacher_cache = nullptr;
 
+  // The Task's network at the recipe's precision, as new (worker/torch/graph_network.h).
+  GraphNetwork MakeNetwork(MaskMode mask_mode, MaskShape mask_shape = MaskShape::kPixel,
+                           Replacement replacement = Replacement::kIdentity) const;
   TrainingImages MakeTrainingImages() const;
   EvaluationImages MakeEvaluationImages(const ImageSet& images) const;
 };

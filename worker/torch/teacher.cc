@@ -2,11 +2,40 @@
 
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace reluscape {
+namespace {
+
+// Small, since the last group is filled up; large enough to keep the device busy.
+constexpr int64_t kCpuGroup = 16;
+constexpr int64_t kCudaGroup = 64;
+
+}  // namespace
 
 at::Tensor Teacher::Logits(const Batch& batch) const {
   const c10::NoGradGuard no_grad;
-  return network_.Forward(batch.images);
+  if (cache_ == nullptr) return network_.Forward(batch.images);
+  return cache_->Get(batch.views, [&](const std::vector<int64_t>& rows) {
+    const bool all = static_cast<int64_t>(rows.size()) == batch.images.size(0);
+    return InGroups(
+        all ? batch.images
+            : batch.images.index_select(0, at::tensor(rows, at::kLong).to(batch.images.device())));
+  });
+}
+
+at::Tensor Teacher::InGroups(const at::Tensor& images) const {
+  const int64_t group = network_.device().is_cuda() ? kCudaGroup : kCpuGroup;
+  const int64_t count = images.size(0);
+  std::vector<at::Tensor> logits;
+  for (int64_t first = 0; first < count; first += group) {
+    const int64_t size = std::min(group, count - first);
+    at::Tensor part = images.narrow(0, first, size);
+    if (size < group) part = at::constant_pad_nd(part, {0, 0, 0, 0, 0, 0, 0, group - size}, 0);
+    logits.push_back(network_.Forward(part).narrow(0, 0, size));
+  }
+  return at::cat(logits);
 }
 
 }  // namespace reluscape

@@ -6,20 +6,32 @@
 
 #include "worker/torch/batches.h"
 #include "worker/torch/graph_network.h"
+#include "worker/torch/logit_cache.h"
 
 namespace reluscape {
 
 // Not thread-safe.
 class Teacher {
  public:
-  // `network` is folded and outlives this.
-  explicit Teacher(const GraphNetwork& network) : network_(network) {}
+  // `network` is folded. With a `cache` (which may be null, and like `network` outlives this) its
+  // logits come from there where they are kept.
+  explicit Teacher(const GraphNetwork& network, LogitCache* cache = nullptr)
+      : network_(network), cache_(cache) {}
 
   // N x classes, float32, without gradient.
+  //
+  // With a cache an image's logits must not depend on which others were missing beside it: a
+  // resumed Task has an empty cache and must go on with the same targets. Convolutions work image
+  // by image, but which kernel they use depends on how many there are. So images go through the
+  // network in groups of one fixed size, the last one filled up with black. On a CPU the targets
+  // are then the same bit for bit (teacher_test.cc); on CUDA up to what float16 rounds away.
   at::Tensor Logits(const Batch& batch) const;
 
  private:
+  at::Tensor InGroups(const at::Tensor& images) const;
+
   const GraphNetwork& network_;
+  LogitCache* cache_;
 };
 
 }  // namespace reluscape

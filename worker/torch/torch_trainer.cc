@@ -6,6 +6,7 @@
 
 #include <exception>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -26,6 +27,10 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 constexpr char kSynthetic[] = "synthetic";
+
+const char* PrecisionName(Precision precision) {
+  return precision == Precision::kBfloat16 ? "bfloat16" : "float32";
+}
 
 // What a broken input means for the Task: nothing cures it but another input.
 FailureKind KindOf(const absl::Status& status) {
@@ -131,7 +136,7 @@ class TorchTrainer final : public Trainer {
     listener.OnMeasurement({.build_commit = BuildCommit(),
                             .torch_version = TORCH_VERSION,
                             .device = DeviceName(device_),
-                            .precision = "float32",
+                            .precision = PrecisionName(task.settings.precision),
                             .threads = at::get_num_threads(),
                             .data_hash = data.data_hash,
                             .split_hash = data.split_hash,
@@ -146,7 +151,8 @@ class TorchTrainer final : public Trainer {
                                .artifacts = artifacts_,
                                .listener = listener,
                                .stop = stop,
-                               .checkpoint_interval = options_.checkpoint_interval};
+                               .checkpoint_interval = options_.checkpoint_interval,
+                               .teacher_cache = TeacherCache(task)};
     switch (task.stage) {
       case Stage::kPretrain:
         return RunPretrain(context);
@@ -183,6 +189,13 @@ class TorchTrainer final : public Trainer {
           absl::StrCat("settings: found batch ", batch, ", epochs ", epochs, ", crop_padding ",
                        padding, "; allowed: batch from 2, epochs from 1, crop_padding 0 to 64"));
     }
+    const AugmentationSettings& augmentation = settings.augmentation;
+    if (settings.cache_teacher_logits && (augmentation.cutout != 0 || augmentation.mixup != 0)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("settings: cache_teacher_logits: found true with cutout ",
+                       augmentation.cutout, " and mixup ", augmentation.mixup,
+                       "; allowed: false, since their views are too many to keep"));
+    }
     return absl::OkStatus();
   }
 
@@ -212,6 +225,28 @@ class TorchTrainer final : public Trainer {
     return absl::OkStatus();
   }
 
+  // The descent of a Candidate and its fine-tunes have the same teacher: the last one's cache stays
+  // in memory. Null where the Task keeps no logits or has no teacher.
+  LogitCache* TeacherCache(const TaskDescription& task) {
+    const AugmentationSettings& augmentation = task.settings.augmentation;
+    const ArtifactRef& teacher = task.stage == Stage::kPretrain ? task.teacher : task.weights;
+    if (!task.settings.cache_teacher_logits || !teacher) return nullptr;
+    LogitCacheKey key{.teacher = teacher.sha256,
+                      .data_hash = data_.data_hash,
+                      .split_hash = data_.split_hash,
+                      .crop_padding = augmentation.crop_padding,
+                      .flip = augmentation.flip,
+                      .precision = task.settings.precision};
+    if (!teacher_cache_ || teacher_cache_key_ != key) {
+      teacher_cache_.reset();  // two at a time may be too much
+      const int64_t views = TrainingImages::ViewsPerImage(augmentation);
+      teacher_cache_.emplace(data_.train.count(), views, task.data.classes,
+                             options_.teacher_cache_bytes, device_);
+      teacher_cache_key_ = std::move(key);
+    }
+    return &*teacher_cache_;
+  }
+
   const TorchTrainerOptions options_;  // with "synthetic"
   const at::Device device_;
   const ArtifactFolder& artifacts_;
@@ -219,6 +254,8 @@ class TorchTrainer final : public Trainer {
   DataSet data_;
   DataSpec loaded_spec_;
   uint64_t loaded_split_seed_ = 0;
+  std::optional<LogitCache> teacher_cache_;
+  LogitCacheKey teacher_cache_key_;
 };
 
 }  // namespace
@@ -228,6 +265,10 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOpti
   if (options.threads < 0 || options.threads > kMaxThreads) {
     return absl::InvalidArgumentError(
         absl::StrCat("threads: found ", options.threads, "; allowed: 0 to ", kMaxThreads));
+  }
+  if (options.teacher_cache_bytes < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "teacher_cache_bytes: found ", options.teacher_cache_bytes, "; allowed: 0 or more"));
   }
   if (options.data_sets.contains("")) {
     return absl::InvalidArgumentError("data sets: found an empty name; allowed: name=path");

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numbers>
 #include <set>
 
@@ -453,6 +454,34 @@ TEST(MixupShareTest, HasTheMomentsOfTheBetaDistribution) {
   }
   EXPECT_EQ(MixupShare(1e-9, 1, 0, 0), 1);
   EXPECT_NEAR(MixupShare(1e8, 1, 0, 0), 0.5, 1e-3);
+}
+
+TEST(TrainingImagesTest, EqualViewsAreEqualImages) {
+  const AugmentationSettings settings{.crop_padding = 1, .flip = true};
+  TrainingImages images(Numbered(5), 5, Plain(), settings, at::kCPU);
+  ASSERT_EQ(TrainingImages::ViewsPerImage(settings), 18);
+  std::map<int64_t, at::Tensor> seen;
+  for (int64_t epoch = 0; epoch < 60; ++epoch) {
+    images.StartEpoch(/*seed=*/3, epoch);
+    for (int64_t step = 0; step < images.StepsPerEpoch(3); ++step) {
+      const Batch batch = images.Get(step, 3);
+      ASSERT_EQ(static_cast<int64_t>(batch.views.size()), batch.images.size(0));
+      for (size_t i = 0; i < batch.views.size(); ++i) {
+        const at::Tensor image = batch.images[static_cast<int64_t>(i)];
+        const auto [found, added] = seen.emplace(batch.views[i], image);
+        EXPECT_TRUE(at::equal(found->second, image)) << batch.views[i];
+      }
+    }
+  }
+  // 300 draws from 90 views miss few of them.
+  EXPECT_GT(seen.size(), 70U);
+  EXPECT_GE(seen.begin()->first, 0);
+  EXPECT_LT(seen.rbegin()->first, 90);
+  for (const auto& [view, image] : seen) {
+    for (const auto& [other_view, other] : seen) {
+      EXPECT_EQ(at::equal(image, other), view == other_view) << view << " " << other_view;
+    }
+  }
 }
 
 TEST(EvaluateTest, IsTheFractionOfRightAnswersAndCanBeStopped) {

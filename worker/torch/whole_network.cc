@@ -20,7 +20,9 @@ absl::StatusOr<std::unique_ptr<GraphNetwork>> LoadTeacher(const StageContext& co
         architecture.side, "; the data set has ", task.data.classes, " and ", task.data.side));
   }
   ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
-  auto teacher = std::make_unique<GraphNetwork>(network, MaskMode::kNone, context.device);
+  auto teacher =
+      std::make_unique<GraphNetwork>(network, MaskMode::kNone, context.device, MaskShape::kPixel,
+                                     Replacement::kIdentity, context.task.settings.precision);
   ASSIGN_OR_RETURN(const SafetensorsFile file,
                    LoadArtifact(context.artifacts, task.teacher,
                                 {{"format", "reluscape-1"},

@@ -1,0 +1,208 @@
+// Parts of a recipe that change how a stage computes, not what: bfloat16 and kept logits.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "worker/torch/trainer_test_util.h"
+
+namespace reluscape {
+namespace {
+
+using testing::SizeIs;
+
+class RecipeSwitchesTest : public TorchTrainerTest {
+ protected:
+  // A Trainer that keeps at most so many bytes of logits, and none yet.
+  std::unique_ptr<Trainer> Fresh(int64_t teacher_cache_bytes) {
+    TorchTrainerOptions options;
+    options.checkpoint_interval = Milliseconds(0);
+    options.teacher_cache_bytes = teacher_cache_bytes;
+    return Make(options);
+  }
+
+  // Runs `task` by a Trainer that has seen nothing before, until `epochs` checkpoints are there
+  // (0: to its end).
+  TaskOutcome RunFresh(const TaskDescription& task, int64_t teacher_cache_bytes, Recorder& recorder,
+                       size_t epochs = 0) {
+    const std::unique_ptr<Trainer> trainer = Fresh(teacher_cache_bytes);
+    std::stop_source source;
+    recorder.on_checkpoint = [&] {
+      if (epochs > 0 && recorder.checkpoints.size() >= epochs) source.request_stop();
+    };
+    return trainer->Run(task, recorder, source.get_token());
+  }
+
+  TaskDescription Descent() {
+    TaskDescription task = Linearize({12000});
+    task.settings.cache_teacher_logits = true;
+    return task;
+  }
+};
+
+constexpr int64_t kAll = int64_t{1} << 30;
+// 7 of the 80 images: 162 views of 10 float16 and a bit.
+constexpr int64_t kSome = 7 * 3'261;
+
+TEST_F(RecipeSwitchesTest, KeptLogitsTrainAsComputedOnesUpToFloat16) {
+  TaskDescription task = Descent();
+  task.settings.linearize.max_epochs = 5;  // of 4 steps
+  Recorder kept;
+  RunFresh(task, kAll, kept);
+  task.settings.cache_teacher_logits = false;
+  Recorder plain;
+  RunFresh(task, kAll, plain);
+  ASSERT_THAT(kept.epochs, SizeIs(5));
+  ASSERT_THAT(plain.epochs, SizeIs(5));
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_NEAR(kept.epochs[i].loss, plain.epochs[i].loss, 2e-3 * plain.epochs[i].loss) << i;
+    EXPECT_EQ(kept.epochs[i].relus, plain.epochs[i].relus) << i;
+  }
+  EXPECT_NE(kept.epochs[0].loss, plain.epochs[0].loss);
+}
+
+TEST_F(RecipeSwitchesTest, TheLimitOfTheCacheChangesNothing) {
+  const TaskDescription task = Descent();
+  Recorder all;
+  ASSERT_FALSE(RunFresh(task, kAll, all).failure);
+  for (const int64_t limit : {int64_t{0}, kSome}) {
+    Recorder other;
+    ASSERT_FALSE(RunFresh(task, limit, other).failure);
+    ExpectEqualCurves(all.epochs, other.epochs);
+    EXPECT_EQ(all.snapshots.back().artifact, other.snapshots.back().artifact);
+  }
+}
+
+TEST_F(RecipeSwitchesTest, ADescentWithKeptLogitsResumesBitByBitWithAnEmptyCache) {
+  TaskDescription task = Descent();
+  Recorder straight;
+  ASSERT_FALSE(RunFresh(task, kAll, straight).failure);
+  Recorder first;
+  ASSERT_TRUE(RunFresh(task, kAll, first, /*epochs=*/5).stopped);
+  task.checkpoint = first.checkpoints.back();
+  Recorder second;
+  ASSERT_FALSE(RunFresh(task, kAll, second).failure);
+  first.epochs.resize(first.checkpoints.size());
+  first.epochs.insert(first.epochs.end(), second.epochs.begin(), second.epochs.end());
+  ExpectEqualCurves(first.epochs, straight.epochs);
+  EXPECT_EQ(second.snapshots.back().artifact, straight.snapshots.back().artifact);
+}
+
+TEST_F(RecipeSwitchesTest, AFineTuneIsTheSameAfterItsDescentAndOnAnotherWorker) {
+  TaskDescription task = Descent();
+  Recorder descent;
+  ASSERT_FALSE(Run(task, descent).failure);
+  task.task = TaskId{3};
+  task.stage = Stage::kFineTune;
+  task.seed = 13;
+  task.budgets = {12000};
+  task.snapshot = descent.snapshots.back().artifact;
+  Recorder warm;
+  Recorder cold;
+  const TaskOutcome here = Run(task, warm);
+  const TaskOutcome there = RunFresh(task, kSome, cold);
+  ASSERT_TRUE(here.result);
+  ASSERT_TRUE(there.result);
+  EXPECT_TRUE(*here.result == *there.result);
+  ExpectEqualCurves(warm.epochs, cold.epochs);
+}
+
+TEST_F(RecipeSwitchesTest, ATeacherOfOtherWeightsHasItsOwnLogits) {
+  TaskDescription task = Descent();
+  task.settings.linearize.max_epochs = 2;
+  Recorder first;
+  Run(task, first);  // fills the cache of this Trainer
+  TaskDescription pretrain = Pretrain();
+  pretrain.seed = 77;
+  Recorder other;
+  task.weights = Run(pretrain, other).weights;
+  ASSERT_TRUE(task.weights);
+  Recorder warm;
+  Recorder cold;
+  Run(task, warm);
+  RunFresh(task, kAll, cold);
+  ASSERT_THAT(warm.epochs, SizeIs(2));
+  ExpectEqualCurves(warm.epochs, cold.epochs);
+}
+
+TEST_F(RecipeSwitchesTest, KeptLogitsOfViewsWithoutNumberAreBadInput) {
+  TaskDescription task = Descent();
+  task.settings.augmentation.cutout = 8;
+  ExpectFailure(task, FailureKind::kBadInput, "cache_teacher_logits");
+  task.settings.augmentation.cutout = 0;
+  task.settings.augmentation.mixup = 1;
+  ExpectFailure(task, FailureKind::kBadInput, "cache_teacher_logits");
+}
+
+TEST_F(RecipeSwitchesTest, ACacheOfLessThanNothingIsRefused) {
+  TorchTrainerOptions options;
+  options.device = "cpu";
+  options.teacher_cache_bytes = -1;
+  const auto trainer = MakeTorchTrainer(options, folder_);
+  EXPECT_EQ(trainer.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(trainer.status().message()), testing::HasSubstr("teacher_cache_bytes"));
+}
+
+TEST_F(RecipeSwitchesTest, EveryStageRunsInBfloat16AndSaysSo) {
+  TaskDescription task = Pretrain();
+  task.settings.pretrain.epochs = 6;
+  Recorder exact;
+  ASSERT_TRUE(Run(task, exact).weights);
+  task.settings.precision = Precision::kBfloat16;
+  Recorder rounded;
+  const ArtifactRef weights = Run(task, rounded).weights;
+  ASSERT_TRUE(weights);
+  EXPECT_EQ(exact.measurements.at(0).precision, "float32");
+  EXPECT_EQ(rounded.measurements.at(0).precision, "bfloat16");
+  EXPECT_NE(rounded.epochs.back().loss, exact.epochs.back().loss);
+  EXPECT_NEAR(rounded.epochs.back().validation_accuracy, exact.epochs.back().validation_accuracy,
+              0.15);
+
+  task.stage = Stage::kLinearize;
+  task.seed = 12;
+  task.weights = weights;
+  task.data_hash = rounded.measurements.at(0).data_hash;
+  task.split_hash = rounded.measurements.at(0).split_hash;
+  task.budgets = {12000};
+  Recorder descent;
+  const TaskOutcome linearized = Run(task, descent);
+  ASSERT_FALSE(linearized.failure) << linearized.failure->message;
+  EXPECT_EQ(descent.measurements.at(0).precision, "bfloat16");
+  ASSERT_THAT(descent.snapshots, SizeIs(1));
+
+  task.stage = Stage::kFineTune;
+  task.seed = 13;
+  task.snapshot = descent.snapshots[0].artifact;
+  Recorder tuning;
+  const TaskOutcome tuned = Run(task, tuning);
+  ASSERT_FALSE(tuned.failure) << tuned.failure->message;
+  EXPECT_EQ(tuned.result->relus, 12000);
+  EXPECT_EQ(tuning.measurements.at(0).precision, "bfloat16");
+  EXPECT_TRUE(std::isfinite(tuning.epochs.back().loss));
+}
+
+TEST_F(RecipeSwitchesTest, InBfloat16WithKeptLogitsADescentResumesBitByBit) {
+  TaskDescription task = Descent();
+  task.settings.precision = Precision::kBfloat16;
+  Recorder straight;
+  ASSERT_FALSE(RunFresh(task, kAll, straight).failure);
+  Recorder first;
+  ASSERT_TRUE(RunFresh(task, kSome, first, /*epochs=*/5).stopped);
+  task.checkpoint = first.checkpoints.back();
+  Recorder second;
+  ASSERT_FALSE(RunFresh(task, kAll, second).failure);
+  first.epochs.resize(first.checkpoints.size());
+  first.epochs.insert(first.epochs.end(), second.epochs.begin(), second.epochs.end());
+  ExpectEqualCurves(first.epochs, straight.epochs);
+  EXPECT_EQ(second.snapshots.back().artifact, straight.snapshots.back().artifact);
+}
+
+}  // namespace
+}  // namespace reluscape

@@ -2,11 +2,12 @@
 //
 //   python3 tests/bench/descent_step_bench.py build/tests/tests_bench_descent_step
 //
-// Alone: tests_bench_descent_step FOLDER NETWORK BATCH THREADS. Writes the initial weights
-// and one batch to FOLDER/start.safetensors, prints a line and then answers every line "STEPS" on
-// stdin with one on stdout: seconds of that many steps, seconds of processor time that they took,
-// the loss of the last one, and this process's peak memory in KiB so far. Ends at the end of its
-// input, 2 for wrong arguments.
+// Alone: tests_bench_descent_step FOLDER NETWORK BATCH THREADS float32|bfloat16 network|cache,
+// where `cache` has the teacher's logits from a cache, warm from the second step on. Writes the
+// initial weights and one batch to FOLDER/start.safetensors, prints a line and then answers every
+// line "STEPS" on stdin with one on stdout: seconds of that many steps, seconds of processor time
+// that they took, the loss of the last one, and this process's peak memory in KiB so far. Ends at
+// the end of its input, 2 for wrong arguments.
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -45,6 +46,8 @@ struct Options {
   std::string network;
   int64_t batch = 0;
   int threads = 0;
+  Precision precision = Precision::kFloat32;
+  bool cache = false;
 };
 
 rusage Usage() {
@@ -62,18 +65,23 @@ double ProcessorSeconds(const rusage& usage) {
 
 absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
   Options options;
-  if (argc == 5) {
+  if (argc == 7) {
     options.folder = argv[1];
     options.network = argv[2];
+    const std::string precision = argv[5];
+    const std::string source = argv[6];
     if (absl::SimpleAtoi(argv[3], &options.batch) && absl::SimpleAtoi(argv[4], &options.threads) &&
         options.batch >= 2 && options.batch <= 65536 && options.threads >= 1 &&
-        options.threads <= 1024) {
+        options.threads <= 1024 && (precision == "float32" || precision == "bfloat16") &&
+        (source == "network" || source == "cache")) {
+      if (precision == "bfloat16") options.precision = Precision::kBfloat16;
+      options.cache = source == "cache";
       return options;
     }
   }
   return absl::InvalidArgumentError(
-      "usage: tests_bench_descent_step FOLDER NETWORK BATCH THREADS; BATCH "
-      "2 to 65536, THREADS 1 to 1024");
+      "usage: tests_bench_descent_step FOLDER NETWORK BATCH THREADS float32|bfloat16 "
+      "network|cache; BATCH 2 to 65536, THREADS 1 to 1024");
 }
 
 absl::Status WriteStart(const Options& options, const GraphNetwork& network, const Batch& batch) {
@@ -104,13 +112,15 @@ absl::Status Run(const Options& options) {
   images.StartEpoch(/*seed=*/2, /*epoch=*/0);
   const Batch batch = images.Get(/*step=*/0, options.batch);
 
-  GraphNetwork student(network, MaskMode::kSoft, at::kCPU);
+  GraphNetwork student(network, MaskMode::kSoft, at::kCPU, MaskShape::kPixel, options.precision);
   student.Initialize(/*seed=*/3);
-  GraphNetwork teacher(network, MaskMode::kNone, at::kCPU);
+  GraphNetwork teacher(network, MaskMode::kNone, at::kCPU, MaskShape::kPixel, options.precision);
   teacher.Initialize(/*seed=*/3);
   RETURN_IF_ERROR(WriteStart(options, teacher, batch));
   teacher.Fold();
-  const Teacher targets(teacher);
+  LogitCache cache(options.batch, TrainingImages::ViewsPerImage(settings.augmentation), kClasses,
+                   /*limit_bytes=*/int64_t{1} << 30, at::kCPU);
+  const Teacher targets(teacher, options.cache ? &cache : nullptr);
   AdamOptimizer weights(student.weights(), settings.linearize.weight_learning_rate);
   const std::unique_ptr<MaskRule> rule = MakeSoftMasks(student, settings.linearize);
   const DescentStep step{targets, student, weights, *rule, settings.distillation};

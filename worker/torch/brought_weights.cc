@@ -56,7 +56,7 @@ absl::StatusOr<TaskOutcome> TakeOverWeights(const StageContext& context) {
   if (!task.budgets.empty()) {
     return Refused(task, "the task has a budget; allowed: none where weights are brought");
   }
-  GraphNetwork network(context.network, MaskMode::kNone, context.device);
+  GraphNetwork network = context.MakeNetwork(MaskMode::kNone);
   std::vector<NamedTensor> learned = network.weights();
   learned.insert(learned.end(), network.statistics().begin(), network.statistics().end());
   RETURN_IF_ERROR(LoadInto(context, learned));

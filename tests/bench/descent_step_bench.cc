@@ -112,9 +112,11 @@ absl::Status Run(const Options& options) {
   images.StartEpoch(/*seed=*/2, /*epoch=*/0);
   const Batch batch = images.Get(/*step=*/0, options.batch);
 
-  GraphNetwork student(network, MaskMode::kSoft, at::kCPU, MaskShape::kPixel, options.precision);
+  GraphNetwork student(network, MaskMode::kSoft, at::kCPU, MaskShape::kPixel,
+                       Replacement::kIdentity, options.precision);
   student.Initialize(/*seed=*/3);
-  GraphNetwork teacher(network, MaskMode::kNone, at::kCPU, MaskShape::kPixel, options.precision);
+  GraphNetwork teacher(network, MaskMode::kNone, at::kCPU, MaskShape::kPixel,
+                       Replacement::kIdentity, options.precision);
   teacher.Initialize(/*seed=*/3);
   RETURN_IF_ERROR(WriteStart(options, teacher, batch));
   teacher.Fold();

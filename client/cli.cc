@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -35,6 +36,8 @@ struct Arguments {
   bool csv = false;
   bool watch = false;
   SubmitOptions submit;
+  std::vector<int64_t> relus;
+  std::vector<double> fractions;
   std::string out_folder;
   bool force = false;
   bool folded = false;
@@ -123,6 +126,13 @@ void AddJobCommands(CLI::App& app, Arguments& arguments) {
   AddJson(*front, arguments);
   front->add_flag("--csv", arguments.csv, "print comma-separated values (RFC 4180)")
       ->excludes("--json");
+  CLI::App* add = app.add_subcommand(
+      "add-budgets", "Give a job that has been linearized smaller budgets; descents go on");
+  AddJob(*add, arguments);
+  add->add_option("--relus", arguments.relus, "ReLU counts: 5000,2000")->delimiter(',');
+  add->add_option("--fractions", arguments.fractions, "of each network's own count: 0.05,0.02")
+      ->delimiter(',');
+  AddJson(*add, arguments);
   CLI::App* cancel = app.add_subcommand("cancel", "Cancel a job; its results stay");
   AddJob(*cancel, arguments);
   AddJson(*cancel, arguments);
@@ -291,6 +301,10 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
                              : arguments.json ? FrontFormat::kJson
                                               : FrontFormat::kText,
                              out));
+  }
+  if (chosen("add-budgets")) {
+    return code_of(AddBudgets(connection, arguments.job, arguments.relus, arguments.fractions,
+                              arguments.json, out));
   }
   if (chosen("cancel")) {
     return code_of(Cancel(connection, arguments.job, arguments.json, out));

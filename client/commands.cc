@@ -139,6 +139,27 @@ absl::Status Workers(Connection& connection, bool json, std::ostream& out) {
   return absl::OkStatus();
 }
 
+absl::Status AddBudgets(Connection& connection, int64_t job, const std::vector<int64_t>& relus,
+                        const std::vector<double>& fractions, bool json, std::ostream& out) {
+  v1::AddBudgetsRequest request;
+  request.set_job(job);
+  request.mutable_relus()->Add(relus.begin(), relus.end());
+  request.mutable_fractions()->Add(fractions.begin(), fractions.end());
+  ASSIGN_OR_RETURN(const v1::AddBudgetsResponse answer, connection.AddBudgets(request));
+  if (json) {
+    return Print(answer, out);
+  }
+  if (answer.added() == 0) {
+    out << "nothing was added to job " << job << "\n";
+  } else {
+    out << "job " << job << " has " << answer.added()
+        << (answer.added() == 1 ? " result" : " results") << " more to come; `reluscape watch "
+        << job << "` follows it\n";
+  }
+  for (const std::string& note : answer.notes()) out << "note: " << note << '\n';
+  return absl::OkStatus();
+}
+
 absl::Status Cancel(Connection& connection, int64_t job, bool json, std::ostream& out) {
   ASSIGN_OR_RETURN(const v1::Job answer, connection.CancelJob(job));
   if (json) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,6 +30,9 @@ absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& opti
 absl::Status List(Connection& connection, bool json, std::ostream& out);
 absl::Status Show(Connection& connection, int64_t job, bool json, std::ostream& out);
 absl::Status Workers(Connection& connection, bool json, std::ostream& out);
+// Gives a Job Budgets more: ReLU counts and fractions of each network's own count.
+absl::Status AddBudgets(Connection& connection, int64_t job, const std::vector<int64_t>& relus,
+                        const std::vector<double>& fractions, bool json, std::ostream& out);
 absl::Status Cancel(Connection& connection, int64_t job, bool json, std::ostream& out);
 absl::Status Unseal(Connection& connection, int64_t job, bool json, std::ostream& out);
 

@@ -51,6 +51,11 @@ absl::StatusOr<v1::Front> Connection::GetFront(int64_t job) {
   return Call(&Stub::GetFront, request, kListingTimeout);
 }
 
+absl::StatusOr<v1::AddBudgetsResponse> Connection::AddBudgets(
+    const v1::AddBudgetsRequest& request) {
+  return Call(&Stub::AddBudgets, request, kSubmitTimeout);
+}
+
 absl::StatusOr<v1::Job> Connection::CancelJob(int64_t job) {
   v1::CancelJobRequest request;
   request.set_job(job);

@@ -28,6 +28,7 @@ class Connection {
   absl::StatusOr<v1::JobList> ListJobs();
   absl::StatusOr<v1::JobDetail> GetJob(int64_t job);
   absl::StatusOr<v1::Front> GetFront(int64_t job);
+  absl::StatusOr<v1::AddBudgetsResponse> AddBudgets(const v1::AddBudgetsRequest& request);
   absl::StatusOr<v1::Job> CancelJob(int64_t job);
   absl::StatusOr<v1::Job> UnsealJob(int64_t job);
   absl::StatusOr<v1::WorkerList> ListWorkers();

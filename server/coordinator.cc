@@ -144,12 +144,8 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
       new Coordinator(options, store, artifacts, clock, std::move(folder_id)));
 }
 
-absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std::string& spec_json,
-                                                  const std::string& recipe,
-                                                  const std::string& request_id,
-                                                  bool validate_only) {
-  RETURN_IF_ERROR(CheckRequestId(request_id));
-  // Outside of the lock: a large search space takes a while, and Workers should not wait for it.
+absl::StatusOr<JobPlan> Coordinator::Plan(const JobSpec& spec, const std::string& spec_json,
+                                          const std::string& recipe) {
   OrderSources orders;
   if (AsksForMeasuredOrders(spec)) {
     RETURN_IF_ERROR(store_.Transact([&](Transaction& transaction) -> absl::Status {
@@ -157,7 +153,15 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
       return absl::OkStatus();
     }));
   }
-  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(spec, spec_json, recipe, orders, metrics_));
+  return PlanJob(spec, spec_json, recipe, orders, metrics_);
+}
+
+absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std::string& spec_json,
+                                                  const std::string& recipe,
+                                                  const std::string& request_id,
+                                                  bool validate_only) {
+  RETURN_IF_ERROR(CheckRequestId(request_id));
+  ASSIGN_OR_RETURN(JobPlan plan, Plan(spec, spec_json, recipe));
   SubmitOutcome outcome;
   outcome.preview = std::move(plan.preview);
   if (validate_only) return outcome;
@@ -198,6 +202,26 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
       }
     }
     outcome.job = job;
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(stored);
+  return outcome;
+}
+
+absl::StatusOr<AddedBudgets> Coordinator::AddBudgets(JobId id, const JobSpec& spec,
+                                                     const std::string& spec_json,
+                                                     const std::string& known_json) {
+  ASSIGN_OR_RETURN(const JobPlan plan, Plan(spec, spec_json, /*recipe=*/""));
+  const MutexLock hold(mutex_);
+  AddedBudgets outcome;
+  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(JobRow job, transaction.GetJob(id));
+    if (job.spec_json != known_json) {
+      return absl::AbortedError(
+          absl::StrCat("job ", id.value, " has just got other budgets; try again"));
+    }
+    TaskBook book(transaction, clock_.Now());
+    ASSIGN_OR_RETURN(outcome, reluscape::AddBudgets(plan, std::move(job), transaction, book));
     return absl::OkStatus();
   });
   RETURN_IF_ERROR(stored);

@@ -17,6 +17,7 @@
 #include "search/job.h"
 #include "search/sync.h"
 #include "search/views.h"
+#include "server/added_budgets.h"
 #include "server/report_intake.h"
 #include "storage/store.h"
 
@@ -60,6 +61,14 @@ class Coordinator {
   // of the last call is removed. UNAVAILABLE where its file is not there.
   absl::Status NoteUpload(const ArtifactRef& artifact);
 
+  // Gives a Job the Budgets that `spec`, with `spec_json`, has beyond its own. `known_json` is the
+  // text of the Job's own spec, from which it was made: ABORTED where that is not the Job's any
+  // more. Budgets that are there already change nothing. NOT_FOUND for an unknown Job; the errors
+  // of Submit and of AddBudgets (server/added_budgets.h).
+  absl::StatusOr<AddedBudgets> AddBudgets(JobId job, const JobSpec& spec,
+                                          const std::string& spec_json,
+                                          const std::string& known_json);
+
   // NOT_FOUND for an unknown Job. A Job that has ended, or is unsealed already, stays as it is.
   absl::Status Cancel(JobId job);
   absl::Status Unseal(JobId job);
@@ -73,6 +82,10 @@ class Coordinator {
   absl::Status Tick();
 
  private:
+  // Outside of the lock: a large search space takes a while, and Workers should not wait for it.
+  absl::StatusOr<JobPlan> Plan(const JobSpec& spec, const std::string& spec_json,
+                               const std::string& recipe);
+
   Coordinator(const CoordinatorOptions& options, Store& store, const ArtifactFolder& artifacts,
               const Clock& clock, std::string folder_id);
 

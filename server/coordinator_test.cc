@@ -158,6 +158,45 @@ TEST_F(CoordinatorTest, BroughtWeightsMustBeThereAndReachEveryTask) {
   EXPECT_TRUE(artifacts_.Has(artifact));
 }
 
+TEST_F(CoordinatorTest, AddedBudgetsReopenTheDescent) {
+  const JobId job = Submit();
+  const auto add = [&](std::vector<int64_t> relus, const std::string& known) {
+    JobSpec spec = SmallJob();
+    spec.budgets.relus.insert(spec.budgets.relus.end(), relus.begin(), relus.end());
+    return coordinator_->AddBudgets(job, spec, "{\"more\": 1}", known);
+  };
+  Lease lease = One("a");
+  EXPECT_EQ(add({500}, "{}").status().code(), absl::StatusCode::kFailedPrecondition);
+  lease = One("a", {Pretrained(lease)});
+  TaskReport descended = Descended(lease);
+  descended.checkpoint = File("end");
+  Sync("a", {descended});
+  Finish("a");
+  Finish("a");
+  ASSERT_EQ(Job(job).state, JobState::kFinished);
+  Tick();
+  EXPECT_TRUE(artifacts_.Has(descended.checkpoint));
+
+  EXPECT_EQ(add({2000}, "{}").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(add({500}, "{ }").status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(add({}, "{}").value().added, 0);
+  EXPECT_EQ(Job(job).state, JobState::kFinished);
+  EXPECT_EQ(add({500, 200}, "{}").value().added, 2);
+  EXPECT_EQ(Job(job).state, JobState::kRunning);
+  EXPECT_EQ(Job(job).spec_json, "{\"more\": 1}");
+  EXPECT_EQ(Task(job, Stage::kFineTune, 200).state, TaskState::kBlocked);
+  lease = One("a");
+  EXPECT_EQ(lease.description.stage, Stage::kLinearize);
+  EXPECT_EQ(lease.description.attempt, 2);
+  EXPECT_EQ(lease.description.checkpoint, descended.checkpoint);
+  EXPECT_THAT(lease.description.budgets, ElementsAre(kLargeBudget, kSmallBudget, 500, 200));
+  Sync("a", {Descended(lease)});
+  Finish("a");
+  Finish("a");
+  EXPECT_EQ(Job(job).state, JobState::kFinished);
+  EXPECT_EQ(Job(job).results, 4);
+}
+
 TEST_F(CoordinatorTest, ReplicatesDifferInTheirSeedsAlone) {
   JobSpec spec = SmallJob();
   spec.candidates.replicates = 2;

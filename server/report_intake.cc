@@ -178,6 +178,10 @@ absl::Status ReportIntake::TakeDescent(TaskRow& task, const TaskReport& report) 
   for (const SnapshotReport& snapshot : report.snapshots) {
     if (!artifacts_.Has(snapshot.artifact)) return WaitForFile(task, snapshot.artifact);
   }
+  // Where it goes on from for Budgets that are added later.
+  if (report.checkpoint && !artifacts_.Has(report.checkpoint)) {
+    return WaitForFile(task, report.checkpoint);
+  }
   ASSIGN_OR_RETURN(const CandidateRow candidate, transaction_.GetCandidate(task.candidate));
   ASSIGN_OR_RETURN(const std::vector<SnapshotRow> snapshots,
                    transaction_.ListSnapshots(task.candidate));

@@ -135,6 +135,12 @@ absl::Status TaskBook::Succeed(TaskRow& task) {
   return FinishJobIfDone(task.job);
 }
 
+absl::Status TaskBook::Reopen(TaskRow& task, const std::string& reason) {
+  RETURN_IF_ERROR(reluscape::Reopen(task));
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  return Record(task, "task.queued", absl::StrCat(TaskText(task), ": ", reason));
+}
+
 absl::Status TaskBook::AcceptSnapshot(const TaskRow& task, const SnapshotReport& snapshot) {
   SnapshotRow row;
   row.candidate = task.candidate;

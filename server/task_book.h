@@ -23,6 +23,8 @@ class TaskBook {
   absl::Status LoseAttempt(TaskRow& task, const std::string& event, const std::string& reason);
   absl::Status Fail(TaskRow& task, const std::string& message);
   absl::Status Succeed(TaskRow& task);
+  // A linearize that has succeeded, to QUEUED: it goes on for Budgets that are added.
+  absl::Status Reopen(TaskRow& task, const std::string& reason);
   // Stores the Snapshot of the descent `task` and queues the fine-tune of its Budget.
   absl::Status AcceptSnapshot(const TaskRow& task, const SnapshotReport& snapshot);
   // Cancels all live Tasks. The Job is RUNNING.

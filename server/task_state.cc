@@ -21,7 +21,9 @@ absl::Status End(TaskRow& task, TaskState to, Time now, const std::string& messa
   RETURN_IF_ERROR(Become(task, to));
   task.finished_at = now;
   task.message = message;
-  // A Task that ended is never resumed: its checkpoint may go.
+  // A linearize that has succeeded may be reopened; no other Task that ended is ever resumed, and
+  // its checkpoint may go.
+  if (task.stage == Stage::kLinearize && to == TaskState::kSucceeded) return absl::OkStatus();
   task.checkpoint = {};
   task.checkpoint_epochs = 0;
   return absl::OkStatus();
@@ -43,6 +45,7 @@ bool MayBecome(TaskState from, TaskState to) {
     case TaskState::kLeased:
       return to == TaskState::kQueued || HasEnded(to);
     case TaskState::kSucceeded:
+      return to == TaskState::kQueued;
     case TaskState::kFailed:
     case TaskState::kCancelled:
       return false;
@@ -75,6 +78,18 @@ absl::Status Requeue(TaskRow& task, const std::string& message) {
   }
   RETURN_IF_ERROR(Become(task, TaskState::kQueued));
   task.message = message;
+  return absl::OkStatus();
+}
+
+absl::Status Reopen(TaskRow& task) {
+  if (task.state != TaskState::kSucceeded || task.stage != Stage::kLinearize) {
+    return absl::InternalError(absl::StrCat("task ", task.id.value, " cannot be reopened: it is a ",
+                                            StageName(task.stage), " and ",
+                                            TaskStateName(task.state)));
+  }
+  RETURN_IF_ERROR(Become(task, TaskState::kQueued));
+  task.attempts_lost = 0;
+  task.finished_at.reset();
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 //                                                 ^                   |   '--- no retry ---->
 //                                                 FAILED
 //                                                 '-- expired, failed, handed back
+//   SUCCEEDED --- of a linearize, which gets Budgets more ---> QUEUED
 //   BLOCKED, QUEUED, LEASED --- Job cancelled, or what it waits for will never be there --->
 //   CANCELLED
 
@@ -18,7 +19,8 @@
 
 namespace reluscape {
 
-// SUCCEEDED, FAILED or CANCELLED: nothing happens to such a Task any more.
+// SUCCEEDED, FAILED or CANCELLED: nothing happens to such a Task any more, but that a linearize is
+// reopened.
 bool HasEnded(TaskState state);
 
 // Whether the picture above has that arrow.
@@ -31,7 +33,10 @@ absl::Status Unblock(TaskRow& task);
 absl::Status LeaseTo(TaskRow& task, const std::string& worker, Time now, Time until);
 // LEASED to QUEUED. `message` says why, for listings.
 absl::Status Requeue(TaskRow& task, const std::string& message);
+// The checkpoint of a linearize stays: it is where it goes on from when it is reopened.
 absl::Status Succeed(TaskRow& task, Time now);
+// A linearize that has succeeded, to QUEUED, with none of its attempts lost.
+absl::Status Reopen(TaskRow& task);
 absl::Status Fail(TaskRow& task, Time now, const std::string& message);
 absl::Status CancelTask(TaskRow& task, Time now, const std::string& message);
 

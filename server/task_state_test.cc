@@ -34,6 +34,7 @@ TEST(TaskStateTest, OnlyThePicturedTransitionsExist) {
       {TaskState::kLeased, TaskState::kQueued},    {TaskState::kLeased, TaskState::kSucceeded},
       {TaskState::kLeased, TaskState::kFailed},    {TaskState::kBlocked, TaskState::kCancelled},
       {TaskState::kQueued, TaskState::kCancelled}, {TaskState::kLeased, TaskState::kCancelled},
+      {TaskState::kSucceeded, TaskState::kQueued},
   };
   for (const TaskState from : kAll) {
     for (const TaskState to : kAll) {
@@ -65,6 +66,26 @@ TEST(TaskStateTest, InvalidTransitionIsAnErrorAndChangesNothing) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("task 7 cannot become FAILED"));
   EXPECT_EQ(ended.state, TaskState::kSucceeded);
   EXPECT_EQ(ended.message, "");
+}
+
+TEST(TaskStateTest, ALinearizeIsReopenedAtItsLastCheckpoint) {
+  const ArtifactRef checkpoint{"sha", 5};
+  for (const Stage stage : {Stage::kPretrain, Stage::kLinearize, Stage::kFineTune}) {
+    TaskRow task = TaskIn(TaskState::kLeased);
+    task.stage = stage;
+    task.checkpoint = checkpoint;
+    task.attempts_lost = 1;
+    ASSERT_TRUE(Succeed(task, kNow).ok());
+    const bool is_linearize = stage == Stage::kLinearize;
+    EXPECT_EQ(task.checkpoint, is_linearize ? checkpoint : ArtifactRef());
+    EXPECT_EQ(Reopen(task).ok(), is_linearize);
+    EXPECT_EQ(task.state, is_linearize ? TaskState::kQueued : TaskState::kSucceeded);
+    EXPECT_EQ(task.finished_at.has_value(), !is_linearize);
+    EXPECT_EQ(task.attempts_lost, is_linearize ? 0 : 1);
+  }
+  TaskRow failed = TaskIn(TaskState::kFailed);
+  failed.stage = Stage::kLinearize;
+  EXPECT_FALSE(Reopen(failed).ok());
 }
 
 TEST(TaskStateTest, LeaseSetsAndEndClears) {

@@ -158,8 +158,10 @@ absl::StatusOr<std::optional<JobId>> SqliteTransaction::FindJobByRequest(
 
 absl::Status SqliteTransaction::UpdateJob(const JobRow& job) {
   return Guard(db_, [&]() -> absl::Status {
-    Query(db_, "UPDATE jobs SET state = ?, finished_at_ms = ?, unsealed_at_ms = ? WHERE job_id = ?",
-          job.state, job.finished_at, job.unsealed_at, job.id)
+    Query(db_,
+          "UPDATE jobs SET state = ?, finished_at_ms = ?, unsealed_at_ms = ?, spec_json = ?"
+          " WHERE job_id = ?",
+          job.state, job.finished_at, job.unsealed_at, job.spec_json, job.id)
         .Run();
     return db_.Changes() == 1 ? absl::OkStatus() : NoSuch("job", job.id);
   });
@@ -187,10 +189,7 @@ absl::StatusOr<CandidateId> SqliteTransaction::InsertCandidate(const CandidateRo
           OrNull(c.pretrained.sha256))
         .Run();
     const CandidateId id{db_.LastInsertId()};
-    for (const int64_t budget : c.budgets) {
-      Query(db_, "INSERT INTO candidate_budgets (candidate_id, budget) VALUES (?,?)", id, budget)
-          .Run();
-    }
+    RETURN_IF_ERROR(InsertBudgets(id, c.budgets));
     return id;
   });
 }
@@ -229,6 +228,28 @@ absl::StatusOr<CandidateRow> SqliteTransaction::GetCandidate(CandidateId id) {
         id);
     while (budgets.Step()) c.budgets.push_back(budgets.Int());
     return c;
+  });
+}
+
+absl::StatusOr<std::vector<CandidateId>> SqliteTransaction::ListCandidates(JobId job) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<CandidateId>> {
+    std::vector<CandidateId> ids;
+    Query row(db_, "SELECT candidate_id FROM candidates WHERE job_id = ? ORDER BY candidate_id",
+              job);
+    while (row.Step()) ids.push_back(row.IdOf<CandidateId>());
+    return ids;
+  });
+}
+
+absl::Status SqliteTransaction::InsertBudgets(CandidateId candidate,
+                                              const std::vector<int64_t>& budgets) {
+  return Guard(db_, [&]() -> absl::Status {
+    for (const int64_t budget : budgets) {
+      Query(db_, "INSERT INTO candidate_budgets (candidate_id, budget) VALUES (?,?)", candidate,
+            budget)
+          .Run();
+    }
+    return absl::OkStatus();
   });
 }
 

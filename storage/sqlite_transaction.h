@@ -27,6 +27,8 @@ class SqliteTransaction final : public Transaction {
 
   absl::StatusOr<CandidateId> InsertCandidate(const CandidateRow& candidate) override;
   absl::StatusOr<CandidateRow> GetCandidate(CandidateId candidate) override;
+  absl::StatusOr<std::vector<CandidateId>> ListCandidates(JobId job) override;
+  absl::Status InsertBudgets(CandidateId candidate, const std::vector<int64_t>& budgets) override;
   absl::Status UpdateCandidate(const CandidateRow& candidate) override;
   absl::StatusOr<std::vector<CandidateId>> ListStudents(CandidateId teacher) override;
   absl::StatusOr<std::string> FindDataHash(const DataSpec& data, uint64_t split_seed) override;

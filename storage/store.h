@@ -188,12 +188,17 @@ class Transaction {
   virtual absl::StatusOr<JobId> InsertJob(const JobRow& job) = 0;
   virtual absl::StatusOr<JobRow> GetJob(JobId job) = 0;
   virtual absl::StatusOr<std::optional<JobId>> FindJobByRequest(const std::string& request_id) = 0;
-  // Writes state, finished_at and unsealed_at.
+  // Writes state, finished_at, unsealed_at and spec_json.
   virtual absl::Status UpdateJob(const JobRow& job) = 0;
   virtual absl::StatusOr<int64_t> CountJobs() = 0;
 
   virtual absl::StatusOr<CandidateId> InsertCandidate(const CandidateRow& candidate) = 0;
   virtual absl::StatusOr<CandidateRow> GetCandidate(CandidateId candidate) = 0;
+  // Of a Job, oldest first.
+  virtual absl::StatusOr<std::vector<CandidateId>> ListCandidates(JobId job) = 0;
+  // Beside those that the Candidate has. ALREADY_EXISTS for one of these.
+  virtual absl::Status InsertBudgets(CandidateId candidate,
+                                     const std::vector<int64_t>& budgets) = 0;
   // Writes data_hash and split_hash.
   virtual absl::Status UpdateCandidate(const CandidateRow& candidate) = 0;
   // Candidates that learn from `teacher`, oldest first.

@@ -135,7 +135,7 @@ void PrintFront(const TrainPlan& plan, const TrainState& state) {
   std::cout << FrontText(document.summary(), front) << std::flush;
 }
 
-absl::StatusOr<JobState> Train(const Options& options, const TrainPlan& plan,
+absl::StatusOr<JobState> Train(const Options& options, TrainPlan& plan,
                                const std::vector<std::string>& files, const std::stop_token& stop) {
   const SystemClock clock;
   const std::filesystem::path out = options.out;
@@ -166,7 +166,7 @@ End Work(const Options& options, const std::stop_token& stop) {
     return {3, absl::StrCat(options.job, " is not a valid job:\n", std::string(status.message()))};
   };
   const std::filesystem::path folder = std::filesystem::path(options.job).parent_path();
-  const absl::StatusOr<PlanWithFiles> plan = PlanTrainingWithFiles(*text, folder);
+  absl::StatusOr<PlanWithFiles> plan = PlanTrainingWithFiles(*text, folder);
   if (absl::IsInvalidArgument(plan.status())) return invalid(plan.status());
   if (!plan.ok()) return {StatusOf(plan.status()), std::string(plan.status().message())};
   const absl::StatusOr<JobState> state = Train(options, plan->plan, plan->files, stop);

@@ -1,5 +1,6 @@
 #include "server/rpc/job_service.h"
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 #include <system_error>
@@ -105,6 +106,49 @@ absl::StatusOr<v1::Job> JobService::ReadJob(int64_t job) {
   ASSIGN_OR_RETURN(const auto reader, OpenReader());
   ASSIGN_OR_RETURN(const JobDetailView detail, reader->GetJob(JobId{job}));
   return ToProto(detail.job);
+}
+
+absl::StatusOr<v1::AddBudgetsResponse> JobService::Add(const v1::AddBudgetsRequest& request) {
+  if (request.relus_size() + request.fractions_size() == 0) {
+    return absl::InvalidArgumentError(
+        "budgets: found none; allowed: at least one in relus or fractions");
+  }
+  const JobId job{request.job()};
+  ASSIGN_OR_RETURN(const auto reader, OpenReader());
+  ASSIGN_OR_RETURN(const JobDetailView detail, reader->GetJob(job));
+  const std::string& known = detail.job.spec_json;
+  FieldErrors errors;
+  v1::JobSpec message = ToProto(JobSpecFromJson(known, errors));
+  if (!errors.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("job ", job.value, " was stored by another version, and its job file is not ",
+                     "valid for this one: ", std::string(errors.ToStatus().message())));
+  }
+  // An entry that stands there already is no second one.
+  const auto append = [](const auto& added, auto& list) {
+    for (const auto& one : added) {
+      if (std::find(list.begin(), list.end(), one) == list.end()) list.Add(one);
+    }
+  };
+  append(request.relus(), *message.mutable_budgets()->mutable_relus());
+  append(request.fractions(), *message.mutable_budgets()->mutable_fractions());
+  const JobSpec spec = JobSpecFromProto(message, errors);
+  if (!errors.empty()) return errors.ToStatus();
+  ASSIGN_OR_RETURN(const AddedBudgets added,
+                   coordinator_.AddBudgets(job, spec, MessageToJson(ToProto(spec)), known));
+  v1::AddBudgetsResponse response;
+  ASSIGN_OR_RETURN(*response.mutable_job(), ReadJob(job.value));
+  response.set_added(added.added);
+  for (const std::string& note : added.notes) response.add_notes(note);
+  return response;
+}
+
+grpc::Status JobService::AddBudgets(grpc::ServerContext*, const v1::AddBudgetsRequest* request,
+                                    v1::AddBudgetsResponse* response) {
+  absl::StatusOr<v1::AddBudgetsResponse> added = Add(*request);
+  if (!added.ok()) return ToGrpc(added.status());
+  *response = *std::move(added);
+  return grpc::Status::OK;
 }
 
 grpc::Status JobService::CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,

@@ -35,6 +35,8 @@ class JobService final : public v1::JobService::Service {
                         v1::Front* response) override;
   grpc::Status GetCandidate(grpc::ServerContext* context, const v1::GetCandidateRequest* request,
                             v1::CandidateDetail* response) override;
+  grpc::Status AddBudgets(grpc::ServerContext* context, const v1::AddBudgetsRequest* request,
+                          v1::AddBudgetsResponse* response) override;
   grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request,
                          v1::Job* response) override;
   grpc::Status UnsealJob(grpc::ServerContext* context, const v1::UnsealJobRequest* request,
@@ -51,6 +53,7 @@ class JobService final : public v1::JobService::Service {
 
  private:
   absl::StatusOr<v1::SubmitJobResponse> Submit(const v1::SubmitJobRequest& request);
+  absl::StatusOr<v1::AddBudgetsResponse> Add(const v1::AddBudgetsRequest& request);
   absl::StatusOr<v1::WriteArtifactResponse> Receive(
       grpc::ServerReader<v1::WriteArtifactRequest>& reader);
   absl::StatusOr<v1::Job> ReadJob(int64_t job);

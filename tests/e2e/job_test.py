@@ -155,6 +155,41 @@ class JobTest(unittest.TestCase):
 
         self.assertEqual(artifacts(first), artifacts(second))
 
+    def test_budgets_are_added_to_a_job_that_has_ended(self):
+        both, _ = self.run_job(small_job(), "--threads", "1")
+        number = self.here.submit(small_job(budgets={"fractions": [0.5]}))
+        running = self.here.client("add-budgets", number, "--fractions", "0.1", check=False)
+        self.assertEqual(running.returncode, 6, running.stderr)
+        self.assertIn("add more once it has ended", running.stderr)
+        self.here.wait_for_job(number)
+        passed = self.here.client("add-budgets", number, "--relus", "20000", check=False)
+        self.assertEqual(passed.returncode, 3, passed.stderr)
+        self.assertIn("does not go back to larger counts", passed.stderr)
+        answer = self.here.client_json("add-budgets", number, "--fractions", "0.1")
+        self.assertEqual((answer["added"], answer["job"]["state"]), (1, "RUNNING"))
+        detail = self.here.wait_for_job(number)
+        self.assertEqual(detail["job"]["state"], "FINISHED", detail)
+        self.assertEqual(json.loads(detail["spec_json"])["budgets"]["fractions"], [0.5, 0.1])
+        # The same again changes nothing.
+        again = self.here.client("add-budgets", number, "--fractions", "0.1")
+        self.assertIn("nothing was added", again.stdout)
+        self.assertEqual(self.here.client("add-budgets", number, check=False).returncode, 3)
+
+        def numbers(job):
+            return [(r["budget"], r["accuracy_validation"], r["accuracy_soft"],
+                     r["artifact_sha256"]) for r in self.here.front(job)["results"]]
+
+        def curve(job):
+            return self.here.sql("SELECT epoch, loss, train_accuracy, lambda, relus "
+                                 "FROM learning_curves_v WHERE job = ? AND stage = 'linearize' "
+                                 "ORDER BY epoch", job)
+
+        # What both budgets from the start came to: the descent went on from its last state.
+        self.assertEqual(numbers(number), numbers(both))
+        self.assertEqual(curve(number), curve(both))
+        attempts = {task["stage"]: task["attempt"] for task in detail["candidates"][0]["tasks"]}
+        self.assertEqual((attempts["pretrain"], attempts["linearize"]), (1, 2))
+
     def test_a_fine_tune_starts_before_the_descent_ends(self):
         self.here.start_worker("a", "--threads", "1")
         self.here.start_worker("b", "--threads", "1")

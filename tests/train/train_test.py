@@ -232,6 +232,65 @@ class TrainTest(unittest.TestCase):
         self.assertEqual(run.returncode, 6, run.stderr)
         self.assertIn("threads: the folder has 1, this start 2", run.stderr)
 
+    def with_and_without_later_budgets(self, linearize, fractions, later):
+        """What a job comes to that gets `later` when it has ended, and one that has all at once."""
+        job = tiny_job(budgets={"fractions": fractions})
+        job["stages"]["linearize"].update(linearize)
+        added = Folder(self, job)
+        self.assertEqual(added.run(*ALWAYS).returncode, 0)
+        for more in later:
+            job["budgets"]["fractions"] = [*job["budgets"]["fractions"], more]
+            added.write(job)
+            run = added.run(*ALWAYS)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertNotIn("pretrain of resnet20@2 (task 1), attempt", run.stderr)
+        at_once = Folder(self, job)
+        self.assertEqual(at_once.run(*ALWAYS).returncode, 0)
+        return added.essence(), at_once.essence()
+
+    def test_budgets_added_later_come_to_what_all_at_once_come_to(self):
+        # The descent ends with an epoch; within one; and the added budget was passed by the very
+        # comparison that ended it.
+        for linearize, fractions, later in (({}, [0.6], [0.3]),
+                                            ({"check_interval_steps": 2}, [0.6], [0.4, 0.2]),
+                                            ({"mask_learning_rate": 0.1}, [0.6], [0.59])):
+            with self.subTest(linearize=linearize):
+                added, at_once = self.with_and_without_later_budgets(linearize, fractions, later)
+                self.assertEqual(len(added[0]), 1 + len(later))
+                self.assertEqual(added, at_once)
+
+    def test_every_method_takes_budgets_later(self):
+        for linearize, fractions, later in (
+                ({"method": "autorep", "density_weight": 500, "mask_learning_rate": 0.05}, [0.6],
+                 [0.5]),
+                ({"method": "senet", "planned_epochs": 2}, [0.6], [0.3]),
+                ({"method": "magnitude"}, [0.3], [0.6])):
+            with self.subTest(linearize=linearize):
+                added, at_once = self.with_and_without_later_budgets(linearize, fractions, later)
+                self.assertEqual(len(added[0]), 2)
+                if linearize["method"] == "autorep":
+                    continue  # its pull depends on the smallest budget that it knows
+                self.assertEqual(sorted(result["artifact_sha256"] for result in added[0]),
+                                 sorted(result["artifact_sha256"] for result in at_once[0]))
+
+    def test_budgets_that_a_descent_has_passed_are_refused(self):
+        folder = Folder(self, tiny_job(budgets={"fractions": [0.3]}))
+        self.assertEqual(folder.run(*ALWAYS).returncode, 0)
+        before = folder.essence()
+        folder.write(tiny_job(budgets={"fractions": [0.3, 0.6]}))
+        run = folder.run(*ALWAYS)
+        self.assertEqual(run.returncode, 6, run.stderr)
+        self.assertIn("budgets: found 12902 for resnet20@2; allowed beside its budgets: 1 to 6450",
+                      run.stderr)
+        # One that goes is another job.
+        folder.write(tiny_job(budgets={"fractions": [0.2]}))
+        run = folder.run(*ALWAYS)
+        self.assertEqual(run.returncode, 6, run.stderr)
+        self.assertIn("budgets.fractions[0]: the folder has 0.3, the job file 0.2", run.stderr)
+        folder.write(tiny_job(budgets={"fractions": [0.3]}))
+        self.assertEqual(folder.run(*ALWAYS).returncode, 0)
+        self.assertEqual(folder.essence(), before)
+
     def test_wrong_input_is_refused_before_anything_is_written(self):
         folder = Folder(self, tiny_job(budgets={"relus": [10**9]}, objectives=["beauty"]))
         run = folder.run()

@@ -261,8 +261,12 @@ absl::StatusOr<AttemptEnd> TaskRun::Take(const TaskOutcome& outcome) {
     return Fail({FailureKind::kBadInput, std::string(check.message()), -1});
   }
   report = std::move(ended);
-  const ArtifactRef checkpoint = std::exchange(report.checkpoint, ArtifactRef());
-  progress_.checkpoint_epochs = 0;
+  // A linearize goes on from its last one where the Job gets Budgets more.
+  ArtifactRef checkpoint;
+  if (task_.stage != Stage::kLinearize) {
+    checkpoint = std::exchange(report.checkpoint, ArtifactRef());
+    progress_.checkpoint_epochs = 0;
+  }
   progress_.ended_at = clock_.Now();
   RETURN_IF_ERROR(folder_.Save());
   if (checkpoint) artifacts_.Remove(checkpoint);

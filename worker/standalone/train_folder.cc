@@ -15,6 +15,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "worker/standalone/more_budgets.h"
 
 namespace reluscape {
 namespace {
@@ -202,7 +203,7 @@ TrainFolder::TrainFolder(std::filesystem::path path, std::unique_ptr<FileLock> l
       resumed_(resumed) {}
 
 absl::StatusOr<std::unique_ptr<TrainFolder>> TrainFolder::Open(const std::filesystem::path& path,
-                                                               const TrainPlan& plan,
+                                                               TrainPlan& plan,
                                                                const TrainSettings& settings,
                                                                const Clock& clock) {
   ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, TakeFolder(path));
@@ -213,6 +214,7 @@ absl::StatusOr<std::unique_ptr<TrainFolder>> TrainFolder::Open(const std::filesy
     found = NewState(plan, settings, clock.Now());
     RETURN_IF_ERROR(WriteFileAtomically(path / kStateFile, SerializeState(*found)));
   }
+  if (resumed) RETURN_IF_ERROR(TakeMoreBudgets(plan, *found));
   const std::vector<std::string> differences = Differences(*found, plan, settings);
   if (!differences.empty()) {
     return absl::FailedPreconditionError(

@@ -35,7 +35,10 @@ struct TrainSettings {
 
 class TrainFolder {
  public:
-  // Creates `path` or goes on where the last process stopped; writes job.json. Tasks that failed
+  // Creates `path` or goes on where the last process stopped; writes job.json. A job whose only
+  // difference are more Budgets is taken too: a linearize that has begun goes on for them, which
+  // needs each to be below its smallest one (methods that descend) and `plan` gets the numbers that
+  // Tasks and Results have there. Tasks that failed
   // over their input or for reasons that may have passed are to be tried again; DIVERGED and
   // INFEASIBLE ones stay, for they would come to the same. Artifacts that the state does not name
   // are removed: a kill may have come between them and the state.
@@ -43,7 +46,7 @@ class TrainFolder {
   // FAILED_PRECONDITION: another process works in it; it holds something else; or it was begun with
   // another job or other settings, one line per difference. DATA_LOSS: a file of it is broken.
   static absl::StatusOr<std::unique_ptr<TrainFolder>> Open(const std::filesystem::path& path,
-                                                           const TrainPlan& plan,
+                                                           TrainPlan& plan,
                                                            const TrainSettings& settings,
                                                            const Clock& clock);
   TrainFolder(const TrainFolder&) = delete;

@@ -1,5 +1,8 @@
 #include "worker/standalone/train_plan.h"
 
+#include <algorithm>
+#include <map>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -107,6 +110,32 @@ absl::StatusOr<TrainPlan> PlanTraining(const std::string& job_json) {
     }
   }
   return plan;
+}
+
+void KeepNumbers(const TrainPlan& earlier, TrainPlan& plan) {
+  using Key = std::tuple<std::string, int64_t, Stage, int64_t>;
+  const auto key = [](const TrainPlan& of, const PlannedTask& task) -> Key {
+    const PlannedCandidate& candidate = of.candidates[task.candidate];
+    return {candidate.network_hash, candidate.replicate, task.stage, task.budget};
+  };
+  std::map<Key, const PlannedTask*> known;
+  int64_t last_task = 0;
+  int64_t last_result = 0;
+  for (const PlannedTask& task : earlier.tasks) {
+    known[key(earlier, task)] = &task;
+    last_task = std::max(last_task, task.id.value);
+    last_result = std::max(last_result, task.result.value);
+  }
+  for (PlannedTask& task : plan.tasks) {
+    const auto found = known.find(key(plan, task));
+    if (found != known.end()) {
+      task.id = found->second->id;
+      task.result = found->second->result;
+      continue;
+    }
+    task.id = TaskId{++last_task};
+    if (task.result) task.result = ResultId{++last_result};
+  }
 }
 
 absl::StatusOr<PlanWithFiles> PlanTrainingWithFiles(const std::string& job_json,

@@ -64,6 +64,10 @@ struct TrainPlan {
 // answer; also for what only a coordinator can do.
 absl::StatusOr<TrainPlan> PlanTraining(const std::string& job_json);
 
+// Tasks and Results that `earlier` has keep their numbers from there, and the others follow: for a
+// plan of the same Job with more Budgets.
+void KeepNumbers(const TrainPlan& earlier, TrainPlan& plan);
+
 struct PlanWithFiles {
   TrainPlan plan;
   std::vector<std::string> files;  // the content of those that the job brings

@@ -65,6 +65,7 @@ std::string SerializeState(const TrainState& state) {
   message.set_torch_version(state.torch_version);
   message.set_build_commit(state.build_commit);
   message.set_created_at_ms(ToUnixMs(state.created_at));
+  for (const std::string& job : state.earlier_jobs) message.add_earlier_job_json(job);
   if (state.unsealed_at) message.set_unsealed_at_ms(ToUnixMs(*state.unsealed_at));
   for (const auto& [id, task] : state.tasks) {
     v1::TrainTask& written = *message.add_tasks();
@@ -89,6 +90,7 @@ absl::StatusOr<TrainState> ParseState(const std::string& bytes) {
   state.torch_version = message.torch_version();
   state.build_commit = message.build_commit();
   state.created_at = TimeFromUnixMs(message.created_at_ms());
+  for (const std::string& job : message.earlier_job_json()) state.earlier_jobs.push_back(job);
   if (message.has_unsealed_at_ms()) state.unsealed_at = TimeFromUnixMs(message.unsealed_at_ms());
   absl::StatusOr<std::vector<TaskReport>> reports = ReportsOf(message);
   if (!reports.ok()) return reports.status();

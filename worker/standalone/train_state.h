@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -41,6 +42,7 @@ struct TrainState {
   Time created_at;
   std::optional<Time> unsealed_at;
   std::map<TaskId, TaskProgress> tasks;
+  std::vector<std::string> earlier_jobs;  // job_json of before Budgets were added, oldest first
 
   // Null where it has not been begun.
   const TaskProgress* Find(TaskId task) const {

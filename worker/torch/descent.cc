@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "worker/torch/descent_end.h"
 #include "worker/torch/descent_step.h"
 #include "worker/torch/evaluate.h"
 #include "worker/torch/lambda_controller.h"
@@ -84,6 +85,9 @@ class Descent {
   // Counts, stores a Snapshot for each open Budget that was passed, and keeps the current state.
   absl::Status Compare(int64_t epoch);
   void Keep();
+  // Of the epoch in which the last Budget was met, before it counts as ended.
+  absl::Status SaveEnd(int64_t epoch, double lambda);
+  Metadata CheckpointMetadata() const;
   absl::Status Report(int64_t epoch, ArtifactRef& shared);
   TaskOutcome Outcome() const;
 
@@ -103,6 +107,8 @@ class Descent {
   LambdaController lambda_;
   int64_t count_;
   int64_t first_epoch_ = 0;
+  EpochPart part_;          // of first_epoch_, where an earlier Attempt has ended within it
+  double part_lambda_ = 0;  // that its last step took
   std::vector<SnapshotReport> snapshots_;
   // The network at the last comparison, and in which order its masks are kept. Its count is at or
   // above every open Budget.
@@ -120,10 +126,12 @@ absl::Status Descent::Start() {
   double lambda = 0;
   int64_t lowest = 0;
   std::vector<SnapshotReport> snapshots;
-  const auto read = [&](const Metadata& metadata) -> absl::Status {
-    ASSIGN_OR_RETURN(lambda, NumberIn(metadata, "lambda"));
-    ASSIGN_OR_RETURN(lowest, IntegerIn(metadata, "lowest_count"));
-    ASSIGN_OR_RETURN(snapshots, SnapshotsIn(metadata));
+  std::optional<DescentEnd> end;
+  const auto read = [&](SafetensorsFile& file) -> absl::Status {
+    ASSIGN_OR_RETURN(lambda, NumberIn(file.metadata, "lambda"));
+    ASSIGN_OR_RETURN(lowest, IntegerIn(file.metadata, "lowest_count"));
+    ASSIGN_OR_RETURN(snapshots, SnapshotsIn(file.metadata));
+    ASSIGN_OR_RETURN(end, TakeDescentEnd(Network(), rule_->binary() ? masks_.size() : 0, file));
     return absl::OkStatus();
   };
   if (const auto resumed = checkpoints_.Restore(read)) {
@@ -136,9 +144,35 @@ absl::Status Descent::Start() {
       // The Worker of the Attempt before may have died before it could pass this on.
       context_.listener.OnSnapshot(snapshot);
     }
+    if (end) {
+      kept_ = std::move(end->kept);
+      kept_count_ = end->kept_count;
+      kept_ranking_ = std::move(end->kept_ranking);
+      part_ = end->part;
+      part_lambda_ = end->lambda;
+      // The comparison that ended it, for the Budgets that it did not know.
+      return open_budgets_.empty() ? absl::OkStatus() : Compare(first_epoch_);
+    }
   }
   Keep();
   return absl::OkStatus();
+}
+
+Metadata Descent::CheckpointMetadata() const {
+  return {{"lambda", NumberText(lambda_.lambda())},
+          {"lowest_count", absl::StrCat(lambda_.lowest_count())},
+          {"snapshots", SnapshotsText(snapshots_)}};
+}
+
+absl::Status Descent::SaveEnd(int64_t epoch, double lambda) {
+  const DescentEnd end{.part = part_,
+                       .lambda = lambda,
+                       .kept = kept_,
+                       .kept_count = kept_count_,
+                       .kept_ranking = kept_ranking_};
+  Metadata metadata = CheckpointMetadata();
+  metadata.merge(MetadataOf(end));
+  return checkpoints_.SaveEnd(epoch, metadata, TensorsOf(end));
 }
 
 absl::Status Descent::AfterStep(int64_t epoch, int64_t step, StepResult& result) {
@@ -220,15 +254,15 @@ absl::StatusOr<TaskOutcome> Descent::Run() {
        ++epoch) {
     const Stopwatch stopwatch;
     absl::Status compared;
-    double lambda = lambda_.lambda();
-    ASSIGN_OR_RETURN(
-        const EpochTotals totals,
-        RunEpoch(context_, images_, settings_.batch, epoch, [&](const Batch& batch, int64_t step) {
-          lambda = lambda_.lambda();
-          StepResult result = step_.Take(batch, lambda);
-          compared = AfterStep(epoch, step, result);
-          return result;
-        }));
+    double lambda = part_.steps > 0 ? part_lambda_ : lambda_.lambda();
+    const auto step = [&](const Batch& batch, int64_t number) {
+      lambda = lambda_.lambda();
+      StepResult result = step_.Take(batch, lambda);
+      compared = AfterStep(epoch, number, result);
+      return result;
+    };
+    ASSIGN_OR_RETURN(const EpochTotals totals,
+                     FinishEpoch(context_, images_, settings_.batch, epoch, step, part_));
     RETURN_IF_ERROR(compared);
     if (!std::isfinite(totals.loss)) {
       return DivergedOutcome(context_, epoch, totals.loss, checkpoints_);
@@ -247,13 +281,11 @@ absl::StatusOr<TaskOutcome> Descent::Run() {
                                              : lambda,
                                .relus = count_,
                                .seconds = stopwatch.Seconds()});
+    if (open_budgets_.empty()) RETURN_IF_ERROR(SaveEnd(epoch, lambda));
+    part_ = {};
     lambda_.AfterEpoch(epoch, count_);
     if (open_budgets_.empty() || epoch + 1 == settings_.max_epochs) continue;
-    RETURN_IF_ERROR(checkpoints_.SaveIfDue(epoch + 1, [&] {
-      return Metadata{{"lambda", NumberText(lambda_.lambda())},
-                      {"lowest_count", absl::StrCat(lambda_.lowest_count())},
-                      {"snapshots", SnapshotsText(snapshots_)}};
-    }));
+    RETURN_IF_ERROR(checkpoints_.SaveIfDue(epoch + 1, [&] { return CheckpointMetadata(); }));
   }
   return Outcome();
 }

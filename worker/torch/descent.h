@@ -19,6 +19,12 @@ namespace reluscape {
 // are binary: there each Budget's state is trimmed at once, by scores that a Snapshot does not
 // keep. A Budget of 0 is met by the first state without any ReLU.
 //
+// What it leaves behind when all Budgets are met is a last checkpoint, from which it goes on for
+// smaller Budgets that are added later. With LinearizeMethod::kSnl and LambdaSchedule::kGrowing
+// that comes, bit for bit on a CPU, to what all Budgets from the start come to. The pull of
+// kAutorep and the line of kPlanned depend on the smallest Budget: there it is the one known at
+// each time.
+//
 // `budgets` are distinct, largest first, none above the network's units. Failures: kInfeasible
 // where max_epochs end above a Budget, kDiverged.
 absl::StatusOr<TaskOutcome> RunDescent(const StageContext& context,

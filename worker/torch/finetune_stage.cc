@@ -146,14 +146,14 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   state.insert(state.end(), optimizer.state().begin(), optimizer.state().end());
   Checkpoints checkpoints(context, state, settings.epochs);
   ResultReport result;
-  const auto read = [&](const Metadata& metadata) -> absl::Status {
-    ASSIGN_OR_RETURN(const int64_t of_budget, IntegerIn(metadata, "budget"));
+  const auto read = [&](const SafetensorsFile& file) -> absl::Status {
+    ASSIGN_OR_RETURN(const int64_t of_budget, IntegerIn(file.metadata, "budget"));
     if (of_budget != budget) {
       return absl::FailedPreconditionError(
           absl::StrCat("budget: found ", of_budget, "; this task needs ", budget));
     }
-    ASSIGN_OR_RETURN(result.accuracy_soft, NumberIn(metadata, "accuracy_soft"));
-    ASSIGN_OR_RETURN(result.accuracy_trimmed, NumberIn(metadata, "accuracy_trimmed"));
+    ASSIGN_OR_RETURN(result.accuracy_soft, NumberIn(file.metadata, "accuracy_soft"));
+    ASSIGN_OR_RETURN(result.accuracy_trimmed, NumberIn(file.metadata, "accuracy_trimmed"));
     return absl::OkStatus();
   };
   const std::optional<Checkpoints::Resumed> resumed = checkpoints.Restore(read);

@@ -61,6 +61,9 @@ class Senet {
                                     std::vector<at::Tensor>& differences);
   StepResult Step(const Batch& batch, std::vector<at::Tensor>& differences);
   absl::Status Report(int64_t budget, int64_t epoch);
+  // With what a Budget that is added later begins with.
+  absl::Status SaveEnd(const std::vector<at::Tensor>& differences);
+  static std::string DifferencesName(const NamedTensor& mask) { return mask.name + "/differences"; }
 
   const StageContext& context_;
   const LinearizeSettings& settings_;
@@ -124,8 +127,13 @@ absl::Status Senet::Start() {
   RETURN_IF_ERROR(MeasureShares());
   RETURN_IF_ERROR(SetRandomMasks(budgets_.front()));
   std::vector<SnapshotReport> snapshots;
-  const auto read = [&](const Metadata& metadata) -> absl::Status {
-    ASSIGN_OR_RETURN(snapshots, SnapshotsIn(metadata));
+  std::vector<at::Tensor> differences;  // of an end
+  const auto read = [&](SafetensorsFile& file) -> absl::Status {
+    ASSIGN_OR_RETURN(snapshots, SnapshotsIn(file.metadata));
+    for (const NamedTensor& mask : student_.masks()) {
+      auto found = file.tensors.extract(DifferencesName(mask));
+      if (!found.empty()) differences.push_back(found.mapped().to(mask.tensor.device()));
+    }
     return absl::OkStatus();
   };
   if (const auto resumed = checkpoints_.Restore(read)) {
@@ -133,6 +141,10 @@ absl::Status Senet::Start() {
     snapshots_ = std::move(snapshots);
     // The Worker of the Attempt before may have died before it could pass these on.
     for (const SnapshotReport& snapshot : snapshots_) context_.listener.OnSnapshot(snapshot);
+    if (differences.size() == student_.masks().size() && first_epoch_ < epochs_) {
+      const auto index = static_cast<size_t>(first_epoch_ / settings_.planned_epochs);
+      return SetMasks(differences, budgets_[index]);
+    }
   }
   return absl::OkStatus();
 }
@@ -188,6 +200,14 @@ absl::Status Senet::Report(int64_t budget, int64_t epoch) {
   return absl::OkStatus();
 }
 
+absl::Status Senet::SaveEnd(const std::vector<at::Tensor>& differences) {
+  TensorMap beside;
+  for (size_t i = 0; i < differences.size(); ++i) {
+    beside[DifferencesName(student_.masks()[i])] = differences[i];
+  }
+  return checkpoints_.SaveEnd(epochs_, {{"snapshots", SnapshotsText(snapshots_)}}, beside);
+}
+
 absl::StatusOr<TaskOutcome> Senet::Run() {
   RETURN_IF_ERROR(Start());
   TrainingImages images = context_.MakeTrainingImages();
@@ -221,7 +241,10 @@ absl::StatusOr<TaskOutcome> Senet::Run() {
     if (last && index + 1 < budgets_.size()) {
       RETURN_IF_ERROR(SetMasks(differences, budgets_[index + 1]));
     }
-    if (epoch + 1 == epochs_) continue;
+    if (epoch + 1 == epochs_) {
+      RETURN_IF_ERROR(SaveEnd(differences));
+      continue;
+    }
     RETURN_IF_ERROR(checkpoints_.SaveIfDue(
         epoch + 1, [&] { return Metadata{{"snapshots", SnapshotsText(snapshots_)}}; }));
   }

@@ -13,6 +13,8 @@
 namespace reluscape {
 namespace {
 
+constexpr char kEnd[] = "end";  // metadata of what SaveEnd saves
+
 Normalization NormalizationOfData(const DataSet& data) {
   return {.mean = data.mean, .deviation = data.deviation};
 }
@@ -51,27 +53,34 @@ TaskOutcome FailedOutcome(FailureKind kind, const std::string& message, int64_t 
 absl::StatusOr<EpochTotals> RunEpoch(
     const StageContext& context, TrainingImages& images, int64_t batch, int64_t epoch,
     const std::function<StepResult(const Batch& batch, int64_t step)>& step) {
+  EpochPart part;
+  return FinishEpoch(context, images, batch, epoch, step, part);
+}
+
+absl::StatusOr<EpochTotals> FinishEpoch(
+    const StageContext& context, TrainingImages& images, int64_t batch, int64_t epoch,
+    const std::function<StepResult(const Batch& batch, int64_t step)>& step, EpochPart& part) {
   images.StartEpoch(context.task.seed, epoch);
   const int64_t steps = images.StepsPerEpoch(batch);
   const at::TensorOptions on_device = at::TensorOptions().device(context.device);
-  at::Tensor loss = at::zeros({}, on_device.dtype(at::kDouble));
-  at::Tensor correct = at::zeros({}, on_device.dtype(at::kLong));
-  int64_t seen = 0;
-  int64_t taken = 0;
-  for (bool last = false; taken < steps && !last; ++taken) {
-    if (taken == steps / 2) FaultPoint("worker.mid_epoch");
-    const Batch part = images.Get(taken, batch);
-    const StepResult result = step(part, taken);
+  at::Tensor loss = at::full({}, part.loss, on_device.dtype(at::kDouble));
+  at::Tensor correct = at::full({}, part.correct, on_device.dtype(at::kLong));
+  for (bool last = false; part.steps < steps && !last; ++part.steps) {
+    if (part.steps == steps / 2) FaultPoint("worker.mid_epoch");
+    const Batch images_of_step = images.Get(part.steps, batch);
+    const StepResult result = step(images_of_step, part.steps);
     const c10::NoGradGuard no_grad;
     loss += result.loss.detach();
-    correct += (result.logits.detach().argmax(1) == part.labels).sum();
-    seen += part.labels.size(0);
+    correct += (result.logits.detach().argmax(1) == images_of_step.labels).sum();
+    part.seen += images_of_step.labels.size(0);
     last = result.last;
     if (context.stop.stop_requested()) return StoppedError();
   }
+  part.loss = loss.item<double>();
+  part.correct = correct.item<int64_t>();
   return EpochTotals{
-      .loss = loss.item<double>() / static_cast<double>(taken),
-      .accuracy = static_cast<double>(correct.item<int64_t>()) / static_cast<double>(seen)};
+      .loss = part.loss / static_cast<double>(part.steps),
+      .accuracy = static_cast<double>(part.correct) / static_cast<double>(part.seen)};
 }
 
 Checkpoints::Checkpoints(const StageContext& context, std::vector<NamedTensor> state,
@@ -82,18 +91,21 @@ Checkpoints::Checkpoints(const StageContext& context, std::vector<NamedTensor> s
       origin_(DescribeOrigin("checkpoint", context.task, context.data)) {}
 
 std::optional<Checkpoints::Resumed> Checkpoints::Restore(
-    const std::function<absl::Status(const Metadata& metadata)>& accept) {
+    const std::function<absl::Status(SafetensorsFile& file)>& accept) {
   const ArtifactRef& artifact = context_.task.checkpoint;
   if (!artifact) return std::nullopt;
   const auto restore = [&]() -> absl::StatusOr<Resumed> {
     ASSIGN_OR_RETURN(SafetensorsFile file, LoadArtifact(context_.artifacts, artifact, origin_));
     ASSIGN_OR_RETURN(const double seconds, NumberIn(file.metadata, "device_seconds"));
     ASSIGN_OR_RETURN(const int64_t epochs_done, IntegerIn(file.metadata, "epochs_done"));
-    if (epochs_done < 1 || epochs_done >= epochs_) {
+    const bool end = file.metadata.contains(kEnd);
+    const int64_t fewest = end ? 0 : 1;
+    const int64_t most = end ? epochs_ : epochs_ - 1;
+    if (epochs_done < fewest || epochs_done > most) {
       return absl::FailedPreconditionError(
-          absl::StrCat("epochs_done: found ", epochs_done, "; allowed: 1 to ", epochs_ - 1));
+          absl::StrCat("epochs_done: found ", epochs_done, "; allowed: ", fewest, " to ", most));
     }
-    if (accept) RETURN_IF_ERROR(accept(file.metadata));
+    if (accept) RETURN_IF_ERROR(accept(file));
     RETURN_IF_ERROR(RestoreTensors(file.tensors, state_));
     earlier_seconds_ = seconds;
     newest_ = artifact;
@@ -113,10 +125,24 @@ absl::Status Checkpoints::SaveIfDue(int64_t epochs_done,
     return absl::OkStatus();
   }
   if (!AllFinite(state_)) return absl::OkStatus();
+  return Save(epochs_done, stage_metadata ? stage_metadata() : Metadata(), /*beside=*/{});
+}
+
+absl::Status Checkpoints::SaveEnd(int64_t epochs_done, const Metadata& stage_metadata,
+                                  const TensorMap& beside) {
+  if (!AllFinite(state_)) return absl::OkStatus();
+  Metadata metadata = stage_metadata;
+  metadata[kEnd] = "true";
+  return Save(epochs_done, metadata, beside);
+}
+
+absl::Status Checkpoints::Save(int64_t epochs_done, const Metadata& stage_metadata,
+                               const TensorMap& beside) {
   SafetensorsFile file;
+  file.tensors = beside;
   for (const NamedTensor& named : state_) file.tensors[named.name] = named.tensor;
   file.metadata = origin_;
-  if (stage_metadata) file.metadata.merge(stage_metadata());
+  for (const auto& [key, value] : stage_metadata) file.metadata[key] = value;
   const double seconds = DeviceSeconds();
   file.metadata["epochs_done"] = absl::StrCat(epochs_done);
   file.metadata["device_seconds"] = NumberText(seconds);

@@ -61,12 +61,27 @@ struct EpochTotals {
   double accuracy = 0;  // of the batches, as they were when they trained
 };
 
+// How far an epoch has come and what its totals are made of. Exact, so that an epoch that is broken
+// off and gone on with ends with the same totals.
+struct EpochPart {
+  int64_t steps = 0;    // taken
+  double loss = 0;      // sum over these steps
+  int64_t correct = 0;  // images that were classified right when they trained
+  int64_t seen = 0;     // images
+};
+
 // Draws the epoch's order and calls `step` with every batch and its 0-based number. CANCELLED where
 // a stop was requested, which is looked at after every step. Reads nothing back from the device
 // before the epoch's end.
 absl::StatusOr<EpochTotals> RunEpoch(
     const StageContext& context, TrainingImages& images, int64_t batch, int64_t epoch,
     const std::function<StepResult(const Batch& batch, int64_t step)>& step);
+
+// The same for an epoch of which `part` has been taken already; its totals are of the whole of it.
+// Afterwards `part` says how far it came.
+absl::StatusOr<EpochTotals> FinishEpoch(
+    const StageContext& context, TrainingImages& images, int64_t batch, int64_t epoch,
+    const std::function<StepResult(const Batch& batch, int64_t step)>& step, EpochPart& part);
 
 // Seconds since an event.
 class Stopwatch {
@@ -91,15 +106,21 @@ class Checkpoints {
     Metadata metadata;
   };
   // Restores the state from the Task's checkpoint. std::nullopt where the Task has none, or one
-  // that cannot be used or whose metadata `accept` (if given) refuses: that is logged, and the
-  // stage starts anew rather than failing for ever.
+  // that cannot be used or that `accept` (if given) refuses: that is logged, and the stage starts
+  // anew rather than failing for ever. `accept` takes out the tensors that SaveEnd was given.
   std::optional<Resumed> Restore(
-      const std::function<absl::Status(const Metadata& metadata)>& accept = nullptr);
+      const std::function<absl::Status(SafetensorsFile& file)>& accept = nullptr);
 
   // Saves a checkpoint where the last one is at least the interval old, and tells the listener.
   // `stage_metadata` is called only then. A state that is not finite is not saved: the epoch after
   // it will say so.
   absl::Status SaveIfDue(int64_t epochs_done, const std::function<Metadata()>& stage_metadata);
+
+  // Saves the state in which the stage has ended, whatever the interval, with tensors beside it:
+  // the Task goes on from there where it gets a Budget more. Here the epochs done may be 0 or all.
+  // A state that is not finite is not saved.
+  absl::Status SaveEnd(int64_t epochs_done, const Metadata& stage_metadata,
+                       const TensorMap& beside);
 
   // The newest one that this Task has, restored or saved; empty where there is none.
   const ArtifactRef& newest() const { return newest_; }
@@ -109,6 +130,8 @@ class Checkpoints {
   double DeviceSeconds() const { return earlier_seconds_ + total_.Seconds(); }
 
  private:
+  absl::Status Save(int64_t epochs_done, const Metadata& stage_metadata, const TensorMap& beside);
+
   const StageContext& context_;
   std::vector<NamedTensor> state_;
   int64_t epochs_;

@@ -20,7 +20,7 @@ TrainSettings Settings() { return {"cpu", 2, "2.13.0", "abc"}; }
 
 class TrainFolderTest : public ::testing::Test {
  protected:
-  absl::StatusOr<std::unique_ptr<TrainFolder>> Open(const TrainPlan& plan,
+  absl::StatusOr<std::unique_ptr<TrainFolder>> Open(TrainPlan plan,
                                                     const TrainSettings& settings = Settings()) {
     return TrainFolder::Open(path_, plan, settings, clock_);
   }

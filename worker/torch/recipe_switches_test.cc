@@ -18,6 +18,10 @@ namespace {
 
 using testing::SizeIs;
 
+constexpr int64_t kAll = int64_t{1} << 30;
+// 7 of the 80 images: 162 views of 10 float16 and a bit.
+constexpr int64_t kSome = 7 * 3'261;
+
 class RecipeSwitchesTest : public TorchTrainerTest {
  protected:
   // A Trainer that keeps at most so many bytes of logits, and none yet.
@@ -40,16 +44,28 @@ class RecipeSwitchesTest : public TorchTrainerTest {
     return trainer->Run(task, recorder, source.get_token());
   }
 
+  // A descent that is stopped after five epochs, with `first_bytes` of kept logits, and goes on
+  // with none kept yet ends as one that was never stopped.
+  void ExpectResumesBitByBit(TaskDescription task, int64_t first_bytes) {
+    Recorder straight;
+    ASSERT_FALSE(RunFresh(task, kAll, straight).failure);
+    Recorder first;
+    ASSERT_TRUE(RunFresh(task, first_bytes, first, /*epochs=*/5).stopped);
+    task.checkpoint = first.checkpoints.back();
+    Recorder second;
+    ASSERT_FALSE(RunFresh(task, kAll, second).failure);
+    first.epochs.resize(first.checkpoints.size());
+    first.epochs.insert(first.epochs.end(), second.epochs.begin(), second.epochs.end());
+    ExpectEqualCurves(first.epochs, straight.epochs);
+    EXPECT_EQ(second.snapshots.back().artifact, straight.snapshots.back().artifact);
+  }
+
   TaskDescription Descent() {
     TaskDescription task = Linearize({12000});
     task.settings.cache_teacher_logits = true;
     return task;
   }
 };
-
-constexpr int64_t kAll = int64_t{1} << 30;
-// 7 of the 80 images: 162 views of 10 float16 and a bit.
-constexpr int64_t kSome = 7 * 3'261;
 
 TEST_F(RecipeSwitchesTest, KeptLogitsTrainAsComputedOnesUpToFloat16) {
   TaskDescription task = Descent();
@@ -81,18 +97,7 @@ TEST_F(RecipeSwitchesTest, TheLimitOfTheCacheChangesNothing) {
 }
 
 TEST_F(RecipeSwitchesTest, ADescentWithKeptLogitsResumesBitByBitWithAnEmptyCache) {
-  TaskDescription task = Descent();
-  Recorder straight;
-  ASSERT_FALSE(RunFresh(task, kAll, straight).failure);
-  Recorder first;
-  ASSERT_TRUE(RunFresh(task, kAll, first, /*epochs=*/5).stopped);
-  task.checkpoint = first.checkpoints.back();
-  Recorder second;
-  ASSERT_FALSE(RunFresh(task, kAll, second).failure);
-  first.epochs.resize(first.checkpoints.size());
-  first.epochs.insert(first.epochs.end(), second.epochs.begin(), second.epochs.end());
-  ExpectEqualCurves(first.epochs, straight.epochs);
-  EXPECT_EQ(second.snapshots.back().artifact, straight.snapshots.back().artifact);
+  ExpectResumesBitByBit(Descent(), kAll);
 }
 
 TEST_F(RecipeSwitchesTest, AFineTuneIsTheSameAfterItsDescentAndOnAnotherWorker) {
@@ -191,17 +196,7 @@ TEST_F(RecipeSwitchesTest, EveryStageRunsInBfloat16AndSaysSo) {
 TEST_F(RecipeSwitchesTest, InBfloat16WithKeptLogitsADescentResumesBitByBit) {
   TaskDescription task = Descent();
   task.settings.precision = Precision::kBfloat16;
-  Recorder straight;
-  ASSERT_FALSE(RunFresh(task, kAll, straight).failure);
-  Recorder first;
-  ASSERT_TRUE(RunFresh(task, kSome, first, /*epochs=*/5).stopped);
-  task.checkpoint = first.checkpoints.back();
-  Recorder second;
-  ASSERT_FALSE(RunFresh(task, kAll, second).failure);
-  first.epochs.resize(first.checkpoints.size());
-  first.epochs.insert(first.epochs.end(), second.epochs.begin(), second.epochs.end());
-  ExpectEqualCurves(first.epochs, straight.epochs);
-  EXPECT_EQ(second.snapshots.back().artifact, straight.snapshots.back().artifact);
+  ExpectResumesBitByBit(std::move(task), kSome);
 }
 
 }  // namespace

@@ -16,6 +16,10 @@
 #include "worker/torch/kernels/gated_relu_cuda.h"
 #endif
 
+#if AT_PARALLEL_OPENMP && !defined(_OPENMP) && !defined(__clang_analyzer__)
+#error "compile this file with OpenMP, else at::parallel_for runs on one thread"
+#endif
+
 namespace reluscape {
 namespace {
 

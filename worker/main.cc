@@ -30,6 +30,7 @@ struct Options {
   std::string id;
   double checkpoint_seconds = 15;
   int64_t teacher_cache_mib = 2048;
+  bool no_cuda_graphs = false;
   std::string log_level = "info";
 };
 
@@ -58,6 +59,8 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--teacher-cache-mib", options.teacher_cache_mib,
                  "the most memory, on the device, for a teacher's logits where a job keeps them")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 20));
+  app.add_flag("--no-cuda-graphs", options.no_cuda_graphs,
+               "launch every kernel of a step anew, rather than replay a recorded step");
   app.add_option("--log-level", options.log_level, "debug, info, warning or error");
 }
 
@@ -68,6 +71,7 @@ absl::Status Work(const Options& options, const std::stop_token& stop) {
   trainer_options.checkpoint_interval =
       Milliseconds(static_cast<int64_t>(std::llround(options.checkpoint_seconds * 1000)));
   trainer_options.teacher_cache_bytes = options.teacher_cache_mib << 20;
+  trainer_options.cuda_graphs = !options.no_cuda_graphs;
   ASSIGN_OR_RETURN(trainer_options.data_sets, ParseNamedPaths("--data", options.data));
   trainer_options.data_cache = options.data_cache;
   const ArtifactFolder artifacts(options.artifact_dir);

@@ -126,6 +126,12 @@ absl::Status Run(const Options& options) {
   AdamOptimizer weights(student.weights(), settings.linearize.weight_learning_rate);
   const std::unique_ptr<MaskRule> rule = MakeSoftMasks(student, settings.linearize);
   const DescentStep step{targets, student, weights, *rule, settings.distillation};
+  rule->SetLambda(settings.linearize.lambda);
+  const auto take = [&] {
+    return step.Take({.images = batch.images,
+                      .targets = batch.targets,
+                      .teacher_logits = targets.Kept(batch)});
+  };
 
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
@@ -137,7 +143,7 @@ absl::Status Run(const Options& options) {
     const double processor_start = ProcessorSeconds(Usage());
     const auto start = std::chrono::steady_clock::now();
     at::Tensor loss;
-    for (int64_t i = 0; i < steps; ++i) loss = step.Take(batch, settings.linearize.lambda).loss;
+    for (int64_t i = 0; i < steps; ++i) loss = take().loss;
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     const rusage usage = Usage();
     std::cout << std::setprecision(9) << taken.count() << " "

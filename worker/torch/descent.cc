@@ -45,6 +45,8 @@ class Descent {
               *rule_,
               context.task.settings.distillation,
               RangePenaltyOf(settings_)},
+        steps_(context.MakeStepGraph(student_,
+                                     [this](const StepInput& input) { return step_.Take(input); })),
         checkpoints_(context, State(), settings_.max_epochs),
         lambda_(settings_, student_.units(), budgets.back(), steps_per_epoch_),
         count_(student_.units()) {
@@ -102,6 +104,7 @@ class Descent {
   std::unique_ptr<MaskRule> rule_;
   Teacher teacher_logits_;
   const DescentStep step_;
+  StepGraph steps_;
   std::vector<at::Tensor> masks_;
   Checkpoints checkpoints_;
   LambdaController lambda_;
@@ -257,7 +260,10 @@ absl::StatusOr<TaskOutcome> Descent::Run() {
     double lambda = part_.steps > 0 ? part_lambda_ : lambda_.lambda();
     const auto step = [&](const Batch& batch, int64_t number) {
       lambda = lambda_.lambda();
-      StepResult result = step_.Take(batch, lambda);
+      rule_->SetLambda(lambda);
+      StepResult result = steps_.Take({.images = batch.images,
+                                       .targets = batch.targets,
+                                       .teacher_logits = teacher_logits_.Kept(batch)});
       compared = AfterStep(epoch, number, result);
       return result;
     };

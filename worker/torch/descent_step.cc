@@ -4,15 +4,16 @@
 
 namespace reluscape {
 
-StepResult DescentStep::Take(const Batch& batch, double lambda) const {
-  const at::Tensor target = teacher.Logits(batch);
+StepResult DescentStep::Take(const StepInput& input) const {
+  const at::Tensor target =
+      input.teacher_logits.defined() ? input.teacher_logits : teacher.Logits(input.images);
   StepResult result;
-  const RangedOutput output = ForwardInRange(student, batch.images, range);
+  const RangedOutput output = ForwardInRange(student, input.images, range);
   result.logits = output.logits;
-  result.loss = output.AddTo(DistillationLoss(result.logits, target, batch.targets, distillation));
+  result.loss = output.AddTo(DistillationLoss(result.logits, target, input.targets, distillation));
   result.loss.backward();
   weights.Step();
-  result.loss = result.loss.detach() + rule.Step(lambda);
+  result.loss = result.loss.detach() + rule.Step();
   return result;
 }
 

@@ -3,12 +3,11 @@
 // The one step that a descent repeats; nothing else of a descent runs per batch.
 
 #include "search/stage.h"
-#include "worker/torch/batches.h"
 #include "worker/torch/graph_network.h"
 #include "worker/torch/mask_rules.h"
 #include "worker/torch/optimizers.h"
 #include "worker/torch/polynomials.h"
-#include "worker/torch/stage_context.h"
+#include "worker/torch/step_graph.h"
 #include "worker/torch/teacher.h"
 
 namespace reluscape {
@@ -22,10 +21,10 @@ struct DescentStep {
   const DistillationSettings& distillation;
   RangePenalty range = {};  // of the inputs of the student's polynomials
 
-  // The teacher's logits, the student forward and back, a step on the weights and one on the masks
-  // under `lambda`. The loss that it returns has both penalties in it; it and the logits are
-  // those from before the step, and the loss has no gradient. Reads nothing back from the device.
-  StepResult Take(const Batch& batch, double lambda) const;
+  // The teacher's logits unless `input` has them, the student forward and back, a step on the
+  // weights and one on the masks under the rule's lambda. The loss that it returns has both
+  // penalties in it; it and the logits are those from before the step. Can be recorded.
+  StepResult Take(const StepInput& input) const;
 };
 
 }  // namespace reluscape

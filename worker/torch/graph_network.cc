@@ -207,6 +207,12 @@ void GraphNetwork::SetRequiresGrad(bool requires_grad) {
   for (const NamedTensor& mask : masks_) mask.tensor.set_requires_grad(requires_grad);
 }
 
+void GraphNetwork::DropGradients() const {
+  for (const auto* list : {&weights_, &coefficients_, &masks_}) {
+    for (const NamedTensor& one : *list) one.tensor.mutable_grad().reset();
+  }
+}
+
 std::vector<NamedTensor> GraphNetwork::parameters() const {
   std::vector<NamedTensor> all = weights_;
   all.insert(all.end(), coefficients_.begin(), coefficients_.end());

@@ -71,6 +71,8 @@ class GraphNetwork {
   void SetTraining(bool training) { training_ = training && !folded_; }
   // Whether gradients reach weights, coefficients and soft masks; so at the start.
   void SetRequiresGrad(bool requires_grad);
+  // Releases the gradients of weights, coefficients and masks.
+  void DropGradients() const;
 
   // Logits of `images` (N x channels x height x width, float32), float32. An activation is released
   // as soon as its last consumer has run, unless its gradient needs it.

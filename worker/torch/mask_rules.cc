@@ -24,21 +24,24 @@ class SoftMasks final : public MaskRule {
         masks_(TensorsOf(student.masks())),
         units_per_value_(student.units_per_value()),
         adam_(student.masks(), settings.mask_learning_rate, settings.adam_beta1,
-              settings.adam_beta2) {}
+              settings.adam_beta2),
+        lambda_(at::zeros({}, masks_.front().options().requires_grad(false))) {}
 
-  at::Tensor Step(double lambda) override {
+  void SetLambda(double lambda) override { lambda_.fill_(lambda); }
+
+  at::Tensor Step() override {
     const c10::NoGradGuard no_grad;
     at::Tensor norm = at::zeros({}, masks_.front().options());
     for (size_t i = 0; i < masks_.size(); ++i) {
       const auto units = static_cast<double>(units_per_value_[i]);
       norm += units * masks_[i].norm(1);
-      masks_[i].mutable_grad().add_(masks_[i].sign(), lambda * units);
+      masks_[i].mutable_grad().addcmul_(masks_[i].sign(), lambda_, units);
     }
     adam_.Step();
     if (clamp_) {
       for (const at::Tensor& mask : masks_) mask.clamp_(0, 1);
     }
-    return lambda * norm;
+    return lambda_ * norm;
   }
 
   const std::vector<NamedTensor>& state() const override { return adam_.state(); }
@@ -50,6 +53,7 @@ class SoftMasks final : public MaskRule {
   const std::vector<at::Tensor> masks_;
   const std::vector<int64_t> units_per_value_;
   AdamOptimizer adam_;
+  at::Tensor lambda_;  // a tensor, since it changes between steps that may be recorded
 };
 
 std::vector<NamedTensor> UniformScores(const GraphNetwork& student, uint64_t seed) {
@@ -79,7 +83,9 @@ class HysteresisMasks final : public MaskRule {
     state_.insert(state_.end(), adam_.state().begin(), adam_.state().end());
   }
 
-  at::Tensor Step(double /*lambda*/) override {
+  void SetLambda(double /*lambda*/) override {}
+
+  at::Tensor Step() override {
     const c10::NoGradGuard no_grad;
     at::Tensor kept = at::zeros({}, masks_.front().options());
     for (size_t i = 0; i < masks_.size(); ++i) {

@@ -18,9 +18,13 @@ class MaskRule {
  public:
   virtual ~MaskRule() = default;
 
+  // The lambda of the next steps; 0 at first.
+  virtual void SetLambda(double lambda) = 0;
+
   // With the gradients of the loss in the student's masks: adds that of the penalty, takes the
   // step, releases the gradients. Returns the penalty before the step, a scalar without gradient.
-  virtual at::Tensor Step(double lambda) = 0;
+  // Can be recorded (step_graph.h).
+  virtual at::Tensor Step() = 0;
 
   // What a checkpoint needs beside the masks.
   virtual const std::vector<NamedTensor>& state() const = 0;
@@ -44,7 +48,7 @@ std::unique_ptr<MaskRule> MakeSoftMasks(const GraphNetwork& student,
 // 1 and has a score s, uniform in [0, 1) at first. After each step it becomes 0 where
 // s <= -hysteresis and 1 where s > hysteresis, and stays in between. dL/ds = softplus(s) * dL/da;
 // Adam moves s. The penalty is density_weight * max(0, density - target / units), where the density
-// is the share of units whose mask is 1; `lambda` is not used. `seed` decides the first scores.
+// is the share of units whose mask is 1; lambda is not used. `seed` decides the first scores.
 std::unique_ptr<MaskRule> MakeHysteresisMasks(const GraphNetwork& student,
                                               const LinearizeSettings& settings, int64_t target,
                                               uint64_t seed);

@@ -129,7 +129,8 @@ TEST_F(MaskRulesTest, ThePullOnAChannelIsThatOfItsUnits) {
     GraphNetwork graph(network_, MaskMode::kSoft, at::kCPU, shape);
     const auto rule = MakeSoftMasks(graph, settings);
     SetGradients(graph, 0);
-    EXPECT_NEAR(rule->Step(0.5).item<double>(), 0.5 * static_cast<double>(graph.units()), 1);
+    rule->SetLambda(0.5);
+    EXPECT_NEAR(rule->Step().item<double>(), 0.5 * static_cast<double>(graph.units()), 1);
     for (const NamedTensor& mask : graph.masks()) {
       // Adam's first step is the learning rate against the sign of the gradient.
       EXPECT_TRUE(at::allclose(mask.tensor, at::full_like(mask.tensor, 1 - 1e-3)));
@@ -153,7 +154,7 @@ TEST_F(MaskRulesTest, HysteresisSwitchesOnlyBeyondItsBand) {
   for (int step = 0; step < 60; ++step) {
     const at::Tensor before = mask.clone();
     SetGradients(graph, 0);  // the pull alone: density above 0 falls
-    rule->Step(/*lambda=*/0);
+    rule->Step();
     EXPECT_TRUE(((mask == 0) == (score <= -0.1).logical_or((before == 0).logical_and(score <= 0.1)))
                     .all()
                     .item<bool>());
@@ -163,7 +164,7 @@ TEST_F(MaskRulesTest, HysteresisSwitchesOnlyBeyondItsBand) {
   // A gradient that wants the ReLUs back brings them back, but not before the other edge.
   for (int step = 0; step < 400; ++step) {
     SetGradients(graph, -1);
-    rule->Step(/*lambda=*/0);
+    rule->Step();
   }
   EXPECT_TRUE((mask == 1).all().item<bool>());
 }
@@ -174,7 +175,7 @@ TEST_F(MaskRulesTest, AtTheTargetNothingPulls) {
   const auto rule = MakeHysteresisMasks(graph, settings, graph.units(), /*seed=*/4);
   SetGradients(graph, 0);
   const at::Tensor before = rule->state()[0].tensor.clone();
-  EXPECT_EQ(rule->Step(0).item<float>(), 0);
+  EXPECT_EQ(rule->Step().item<float>(), 0);
   EXPECT_TRUE(at::equal(rule->state()[0].tensor, before));
 }
 

@@ -47,16 +47,30 @@ SgdOptimizer::SgdOptimizer(const std::vector<NamedTensor>& parameters, const Sgd
     group.momentum.push_back(at::zeros_like(parameter.tensor));
     state_.push_back({parameter.name + "/momentum", group.momentum.back()});
   }
+  const at::Tensor& first = parameters.front().tensor;
+  if (first.is_cuda()) rate_on_gpu_ = at::zeros({}, first.options().requires_grad(false));
 }
 
-void SgdOptimizer::Step(double learning_rate) {
+void SgdOptimizer::SetLearningRate(double rate) {
+  rate_ = rate;
+  if (rate_on_gpu_.defined()) rate_on_gpu_.fill_(rate);
+}
+
+void SgdOptimizer::Step() {
   const c10::NoGradGuard no_grad;
   for (Group& group : groups_) {
     if (group.parameters.empty()) continue;
-    at::_fused_sgd_(group.parameters, TakeGradients(group.parameters), group.momentum,
-                    group.weight_decay, settings_.momentum, learning_rate, /*dampening=*/0,
-                    settings_.nesterov, /*maximize=*/false,
-                    /*is_first_step=*/false);  // equal to the first step where momentum is 0
+    const auto step = [&](const auto& rate) {
+      at::_fused_sgd_(group.parameters, TakeGradients(group.parameters), group.momentum,
+                      group.weight_decay, settings_.momentum, rate, /*dampening=*/0,
+                      settings_.nesterov, /*maximize=*/false,
+                      /*is_first_step=*/false);  // equal to the first step where momentum is 0
+    };
+    if (rate_on_gpu_.defined()) {
+      step(rate_on_gpu_);
+    } else {
+      step(rate_);
+    }
   }
 }
 

@@ -26,8 +26,12 @@ class SgdOptimizer {
   // Trains `parameters`, which keep their memory as long as this object lives.
   SgdOptimizer(const std::vector<NamedTensor>& parameters, const SgdSettings& settings);
 
-  // One step with the gradients that the parameters hold; releases them.
-  void Step(double learning_rate);
+  // That of the next steps; 0 at first.
+  void SetLearningRate(double rate);
+
+  // One step with the gradients that the parameters hold; releases them. Can be recorded
+  // (step_graph.h).
+  void Step();
 
   // "<parameter>/momentum"; one per parameter, none without momentum.
   const std::vector<NamedTensor>& state() const { return state_; }
@@ -40,6 +44,8 @@ class SgdOptimizer {
   };
 
   SgdSettings settings_;
+  double rate_ = 0;
+  at::Tensor rate_on_gpu_;  // there alone, and the same: a recorded step reads it anew
   std::vector<Group> groups_;
   std::vector<NamedTensor> state_;
 };
@@ -50,6 +56,7 @@ class AdamOptimizer {
   AdamOptimizer(const std::vector<NamedTensor>& parameters, double learning_rate,
                 double beta1 = 0.9, double beta2 = 0.999);
 
+  // One step with the gradients that the parameters hold; releases them. Can be recorded.
   void Step();
 
   // "<parameter>/mean", "<parameter>/square", "<parameter>/steps".

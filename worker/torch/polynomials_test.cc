@@ -254,7 +254,8 @@ TEST_F(PolynomialNetworkTest, WeightDecayDoesNotReachCoefficients) {
   for (const NamedTensor& one : graph_.coefficients()) before.push_back(one.tensor.clone());
   const at::Tensor weight = graph_.weights().front().tensor.clone();
   SgdOptimizer optimizer(graph_.parameters(), {.weight_decay = 0.1});
-  optimizer.Step(/*learning_rate=*/1);
+  optimizer.SetLearningRate(1);
+  optimizer.Step();
   for (size_t i = 0; i < before.size(); ++i) {
     EXPECT_TRUE(at::equal(before[i], graph_.coefficients()[i].tensor));
   }

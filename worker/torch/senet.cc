@@ -177,7 +177,7 @@ StepResult Senet::Step(const Batch& batch, std::vector<at::Tensor>& differences)
       DistillationLoss(result.logits, target, batch.targets, context_.task.settings.distillation));
   result.loss.backward();
   adam_.Step();
-  return result;
+  return {.loss = result.loss.detach(), .logits = result.logits.detach()};
 }
 
 absl::StatusOr<EpochTotals> Senet::Train(TrainingImages& images, int64_t epoch,

@@ -16,27 +16,36 @@ absl::StatusOr<SgdOutcome> TrainBySgd(const StageContext& context, const SgdTrai
   TrainingImages images = context.MakeTrainingImages();
   const EvaluationImages validation = context.MakeEvaluationImages(context.data.validation);
   const int64_t steps = images.StepsPerEpoch(settings.batch);
+  StepGraph step = context.MakeStepGraph(training.network, [&](const StepInput& input) {
+    StepResult result;
+    const RangedOutput output = ForwardInRange(training.network, input.images, training.range);
+    result.logits = output.logits;
+    if (training.teacher == nullptr) {
+      result.loss = at::cross_entropy_loss(result.logits, input.targets);
+    } else {
+      const at::Tensor target = input.teacher_logits.defined()
+                                    ? input.teacher_logits
+                                    : training.teacher->Logits(input.images);
+      result.loss = DistillationLoss(result.logits, target, input.targets,
+                                     context.task.settings.distillation);
+    }
+    result.loss = output.AddTo(result.loss);
+    result.loss.backward();
+    optimizer.Step();
+    return result;
+  });
   SgdOutcome outcome;
   for (int64_t epoch = first_epoch; epoch < settings.epochs; ++epoch) {
     const Stopwatch stopwatch;
     double rate = 0;
     ASSIGN_OR_RETURN(
         const EpochTotals totals,
-        RunEpoch(context, images, settings.batch, epoch, [&](const Batch& batch, int64_t step) {
-          at::Tensor target;
-          if (training.teacher != nullptr) target = training.teacher->Logits(batch);
-          StepResult result;
-          const RangedOutput output =
-              ForwardInRange(training.network, batch.images, training.range);
-          result.logits = output.logits;
-          result.loss = target.defined() ? DistillationLoss(result.logits, target, batch.targets,
-                                                            context.task.settings.distillation)
-                                         : at::cross_entropy_loss(result.logits, batch.targets);
-          result.loss = output.AddTo(result.loss);
-          result.loss.backward();
-          rate = LearningRateAt(settings, epoch * steps + step, steps);
-          optimizer.Step(rate);
-          return result;
+        RunEpoch(context, images, settings.batch, epoch, [&](const Batch& batch, int64_t number) {
+          rate = LearningRateAt(settings, epoch * steps + number, steps);
+          optimizer.SetLearningRate(rate);
+          StepInput input{.images = batch.images, .targets = batch.targets, .teacher_logits = {}};
+          if (training.teacher != nullptr) input.teacher_logits = training.teacher->Kept(batch);
+          return step.Take(input);
         }));
     if (!std::isfinite(totals.loss)) {
       outcome.failure = DivergedOutcome(context, epoch, totals.loss, checkpoints);

@@ -42,6 +42,12 @@ EvaluationImages StageContext::MakeEvaluationImages(const ImageSet& images) cons
   return EvaluationImages(images, NormalizationOfData(data), device);
 }
 
+StepGraph StageContext::MakeStepGraph(const GraphNetwork& trained, StepGraph::Step step) const {
+  return StepGraph(
+      std::move(step), [&trained] { trained.DropGradients(); },
+      cuda_graphs ? MakeStepRecorder(device) : nullptr);
+}
+
 absl::Status StoppedError() { return absl::CancelledError("stopped"); }
 
 TaskOutcome FailedOutcome(FailureKind kind, const std::string& message, int64_t epoch) {
@@ -70,8 +76,8 @@ absl::StatusOr<EpochTotals> FinishEpoch(
     const Batch images_of_step = images.Get(part.steps, batch);
     const StepResult result = step(images_of_step, part.steps);
     const c10::NoGradGuard no_grad;
-    loss += result.loss.detach();
-    correct += (result.logits.detach().argmax(1) == images_of_step.labels).sum();
+    loss += result.loss;
+    correct += (result.logits.argmax(1) == images_of_step.labels).sum();
     part.seen += images_of_step.labels.size(0);
     last = result.last;
     if (context.stop.stop_requested()) return StoppedError();

@@ -20,6 +20,7 @@
 #include "worker/torch/artifacts.h"
 #include "worker/torch/batches.h"
 #include "worker/torch/logit_cache.h"
+#include "worker/torch/step_graph.h"
 #include "worker/trainer.h"
 
 namespace reluscape {
@@ -37,24 +38,21 @@ struct StageContext {
   Milliseconds checkpoint_interval;
   // Of the Task's teacher; null where the recipe has none.
   LogitCache* teacher_cache = nullptr;
+  // Whether steps are recorded where the device can do so.
+  bool cuda_graphs = true;
 
   // The Task's network at the recipe's precision, as new (worker/torch/graph_network.h).
   GraphNetwork MakeNetwork(MaskMode mask_mode, MaskShape mask_shape = MaskShape::kPixel,
                            Replacement replacement = Replacement::kIdentity) const;
   TrainingImages MakeTrainingImages() const;
   EvaluationImages MakeEvaluationImages(const ImageSet& images) const;
+  // Takes `step`s that train `trained`, which outlives it.
+  StepGraph MakeStepGraph(const GraphNetwork& trained, StepGraph::Step step) const;
 };
 
 absl::Status StoppedError();
 
 TaskOutcome FailedOutcome(FailureKind kind, const std::string& message, int64_t epoch);
-
-// What one step of training found.
-struct StepResult {
-  at::Tensor loss;    // scalar
-  at::Tensor logits;  // N x classes
-  bool last = false;  // the epoch ends here
-};
 
 struct EpochTotals {
   double loss = 0;      // mean over the steps; not finite where that of any step was not

@@ -14,9 +14,14 @@ constexpr int64_t kCudaGroup = 64;
 
 }  // namespace
 
-at::Tensor Teacher::Logits(const Batch& batch) const {
+at::Tensor Teacher::Logits(const at::Tensor& images) const {
   const c10::NoGradGuard no_grad;
-  if (cache_ == nullptr) return network_.Forward(batch.images);
+  return network_.Forward(images);
+}
+
+at::Tensor Teacher::Kept(const Batch& batch) const {
+  const c10::NoGradGuard no_grad;
+  if (cache_ == nullptr) return {};
   return cache_->Get(batch.views, [&](const std::vector<int64_t>& rows) {
     const bool all = static_cast<int64_t>(rows.size()) == batch.images.size(0);
     return InGroups(

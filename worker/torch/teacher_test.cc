@@ -133,18 +133,18 @@ TEST_P(TeacherTest, AnImagesTargetDoesNotDependOnTheOthers) {
   network.Fold();
   const Batch batch = MakeBatch(37, 0);
   LogitCache at_once(1, 64, kClasses, 0, at::kCPU);
-  const at::Tensor expected = Teacher(network, &at_once).Logits(batch);
+  const at::Tensor expected = Teacher(network, &at_once).Kept(batch);
 
   LogitCache kept(1, 64, kClasses, 1 << 20, at::kCPU);
   const Teacher teacher(network, &kept);
   for (const std::vector<int64_t>& rows :
        std::vector<std::vector<int64_t>>{{36}, {5, 3, 4}, {20, 3, 21, 22, 5, 36, 0}}) {
-    teacher.Logits(Rows(batch, rows));
+    teacher.Kept(Rows(batch, rows));
   }
   EXPECT_EQ(kept.size(), 8);
-  EXPECT_TRUE(at::equal(teacher.Logits(batch), expected));
+  EXPECT_TRUE(at::equal(teacher.Kept(batch), expected));
   EXPECT_EQ(kept.size(), 37);
-  EXPECT_TRUE(at::equal(teacher.Logits(batch), expected));
+  EXPECT_TRUE(at::equal(teacher.Kept(batch), expected));
 }
 
 TEST_P(TeacherTest, WithACacheTargetsAreThoseOfTheNetworkUpToFloat16) {
@@ -154,8 +154,8 @@ TEST_P(TeacherTest, WithACacheTargetsAreThoseOfTheNetworkUpToFloat16) {
   network.Fold();
   const Batch batch = MakeBatch(20, 0);
   LogitCache cache(1, 20, kClasses, 1 << 20, at::kCPU);
-  const at::Tensor plain = Teacher(network).Logits(batch);
-  const at::Tensor cached = Teacher(network, &cache).Logits(batch);
+  const at::Tensor plain = Teacher(network).Logits(batch.images);
+  const at::Tensor cached = Teacher(network, &cache).Kept(batch);
   EXPECT_FALSE(at::equal(plain, cached));
   // Half a unit of the last of 11 bits.
   EXPECT_TRUE(at::allclose(cached, plain, /*rtol=*/std::ldexp(1.0, -11), /*atol=*/1e-4));

@@ -152,7 +152,8 @@ class TorchTrainer final : public Trainer {
                                .listener = listener,
                                .stop = stop,
                                .checkpoint_interval = options_.checkpoint_interval,
-                               .teacher_cache = TeacherCache(task)};
+                               .teacher_cache = TeacherCache(task),
+                               .cuda_graphs = options_.cuda_graphs};
     switch (task.stage) {
       case Stage::kPretrain:
         return RunPretrain(context);

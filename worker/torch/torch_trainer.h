@@ -30,6 +30,9 @@ struct TorchTrainerOptions {
   // (cache_teacher_logits): 0 or more. It never changes a result. The default holds all views of
   // CIFAR-100 (50,000 images x 162 views x 100 classes x 2 bytes).
   int64_t teacher_cache_bytes = int64_t{2} << 30;
+  // Whether steps of training are recorded and replayed as CUDA graphs (worker/torch/step_graph.h).
+  // The kernels are the same. Nothing on a CPU.
+  bool cuda_graphs = true;
 };
 
 // INVALID_ARGUMENT for an unknown device name, a number of threads out of range or a data set of an

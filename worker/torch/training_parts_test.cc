@@ -73,7 +73,9 @@ TEST(SgdOptimizerTest, ADiracNetworkDecaysNoOneDimensionalParameter) {
   const auto after_a_step = [&](const std::vector<std::string>& names) {
     std::vector<NamedTensor> parameters = {{"conv.weight", torch::ones({2, 2})}};
     for (const std::string& name : names) parameters.push_back({name, torch::ones({2})});
-    SgdOptimizer(parameters, settings).Step(/*learning_rate=*/1);  // all gradients are 0
+    SgdOptimizer optimizer(parameters, settings);
+    optimizer.SetLearningRate(1);
+    optimizer.Step();  // all gradients are 0
     std::vector<double> values;
     for (const NamedTensor& parameter : parameters) {
       values.push_back(parameter.tensor.flatten()[0].item<double>());
@@ -106,7 +108,8 @@ TEST(SgdOptimizerTest, FollowsTheFormula) {
         velocity[i] = 0.9 * velocity[i] + g;
         expected[i] = expected[i] - 0.05 * (nesterov ? g + 0.9 * velocity[i] : velocity[i]);
       }
-      optimizer.Step(0.05);
+      optimizer.SetLearningRate(0.05);
+      optimizer.Step();
       EXPECT_FALSE(matrix.tensor.grad().defined());
     }
     EXPECT_TRUE(at::allclose(matrix.tensor.to(at::kDouble), expected[0], 1e-5, 1e-6));
@@ -119,7 +122,8 @@ TEST(SgdOptimizerTest, WorksWithoutMomentum) {
   const NamedTensor weight{"w", torch::ones({2, 2})};
   SgdOptimizer optimizer({weight}, {.momentum = 0, .weight_decay = 0});
   weight.tensor.mutable_grad() = torch::ones({2, 2});
-  optimizer.Step(0.25);
+  optimizer.SetLearningRate(0.25);
+  optimizer.Step();
   EXPECT_TRUE(at::equal(weight.tensor, torch::full({2, 2}, 0.75)));
   EXPECT_TRUE(optimizer.state().empty());
 }

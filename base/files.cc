@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 
 namespace reluscape {
 namespace {
@@ -29,6 +30,16 @@ struct FileDescriptor {
     if (fd >= 0) ::close(fd);
   }
 };
+
+absl::Status FlushFolder(const std::filesystem::path& folder) {
+  const FileDescriptor file{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  // A folder that may be passed through but not read, above ours: somebody else's to flush.
+  if (file.fd < 0 && errno == EACCES) return absl::OkStatus();
+  if (file.fd < 0) return ErrnoStatus("open the folder", folder);
+  // EINVAL: a file system that knows no such thing.
+  if (::fsync(file.fd) != 0 && errno != EINVAL) return ErrnoStatus("flush the folder", folder);
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -74,11 +85,18 @@ absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_
   }
   if (status.ok() && ::fchmod(file.fd, 0644) != 0) status = ErrnoStatus("set the mode of", path);
   if (status.ok() && ::fsync(file.fd) != 0) status = ErrnoStatus("flush", path);
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus("rename onto", path);
-  }
+  if (status.ok()) status = RenameDurably(temporary, path);
   if (!status.ok()) ::unlink(temporary.c_str());
   return status;
+}
+
+absl::Status RenameDurably(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return ErrnoStatus("rename onto", to);
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::absolute(to, error).parent_path();
+  if (error) return absl::InternalError(absl::StrCat("cannot find the folder of ", to.string()));
+  RETURN_IF_ERROR(FlushFolder(folder));
+  return FlushFolder(folder.parent_path());
 }
 
 }  // namespace reluscape

@@ -20,4 +20,9 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t 
 // `path`, so that a reader or a crash sees the old content or the new one, never a part.
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content);
 
+// Renames `from`, whose content has been flushed, over `to` in the same folder and flushes the
+// folder and the one that it lies in, which may be as new as the file: after a crash of the machine
+// too the file is there under its new name. On an error `from` may still be there.
+absl::Status RenameDurably(const std::filesystem::path& from, const std::filesystem::path& to);
+
 }  // namespace reluscape

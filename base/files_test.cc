@@ -15,6 +15,18 @@ TEST(FilesTest, WhatIsWrittenIsReadBackAndReplacesTheOldFile) {
   EXPECT_EQ(ReadFile(path, 100).value(), content);
 }
 
+TEST(FilesTest, RenamingReplacesAndNamesWhatItCannotDo) {
+  const std::filesystem::path folder = testing::TempDir();
+  ASSERT_TRUE(WriteFileAtomically(folder / "files_test.from", "new").ok());
+  ASSERT_TRUE(WriteFileAtomically(folder / "files_test.to", "old").ok());
+  ASSERT_TRUE(RenameDurably(folder / "files_test.from", folder / "files_test.to").ok());
+  EXPECT_EQ(ReadFile(folder / "files_test.to", 100).value(), "new");
+  EXPECT_FALSE(std::filesystem::exists(folder / "files_test.from"));
+  const absl::Status status = RenameDurably(folder / "files_test.from", folder / "files_test.to");
+  EXPECT_NE(status.message().find("files_test.to"), std::string::npos);
+  EXPECT_EQ(ReadFile(folder / "files_test.to", 100).value(), "new");
+}
+
 TEST(FilesTest, AFileOverTheLimitIsRefusedByName) {
   const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "files_test.big";
   ASSERT_TRUE(WriteFileAtomically(path, std::string(11, 'x')).ok());

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/files.h"
+#include "base/status_macros.h"
 
 namespace reluscape {
 
@@ -95,7 +97,7 @@ absl::Status ArtifactUpload::Commit() {
   }
   if (::fchmod(file_, 0644) != 0) return Failure("set the mode of");
   if (::fsync(file_) != 0) return Failure("flush");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return Failure("rename onto");
+  RETURN_IF_ERROR(RenameDurably(temporary_, path_));
   temporary_.clear();
   return absl::OkStatus();
 }

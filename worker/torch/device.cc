@@ -47,6 +47,22 @@ std::string DeviceName(at::Device device) {
   return device.str();
 }
 
+bool HasBfloat16(at::Device device) {
+#ifdef RELUSCAPE_WITH_CUDA
+  int major = 0;
+  if (device.is_cuda()) {
+    return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device.index()) ==
+               cudaSuccess &&
+           major >= 8;
+  }
+#endif
+#ifdef __x86_64__
+  return device.is_cpu() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 void KeepFreedMemory() {
   constexpr int kKeptBytes = 1 << 30;
   mallopt(M_TRIM_THRESHOLD, kKeptBytes);

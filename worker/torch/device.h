@@ -17,6 +17,11 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& text);
 // "cpu", or the GPU's name as its driver gives it.
 std::string DeviceName(at::Device device);
 
+// Whether it has instructions for bfloat16: GPUs from compute capability 8.0 (Ampere) on, x86-64
+// processors with AVX512-BF16 (which those with AMX have too). Elsewhere bfloat16 is computed all
+// the same, by way of float32 and slower than it.
+bool HasBfloat16(at::Device device);
+
 // For a process that trains on the CPU: activations are allocated and freed at every step, and
 // glibc by default gives such memory back to the system each time and pays for fresh pages. From
 // here on up to 1 GiB of freed memory stays, and blocks of up to 1 GiB come from it; the step of a

@@ -144,6 +144,10 @@ class TorchTrainer final : public Trainer {
                             .validation_images = data.validation.count(),
                             .test_images = data.test.count()},
                            epochs);
+    if (settings.precision == Precision::kBfloat16 && !HasBfloat16(device_)) {
+      LogWarning("precision bfloat16: ", DeviceName(device_),
+                 " has no instructions for it; results are right, but slower than with float32");
+    }
     const StageContext context{.task = task,
                                .network = network,
                                .data = data,

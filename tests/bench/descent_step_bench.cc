@@ -2,16 +2,19 @@
 //
 //   python3 tests/bench/descent_step_bench.py build/tests/tests_bench_descent_step
 //
-// Alone: tests_bench_descent_step FOLDER NETWORK BATCH THREADS float32|bfloat16 network|cache,
-// where `cache` has the teacher's logits from a cache, warm from the second step on. Writes the
-// initial weights and one batch to FOLDER/start.safetensors, prints a line and then answers every
-// line "STEPS" on stdin with one on stdout: seconds of that many steps, seconds of processor time
-// that they took, the loss of the last one, and this process's peak memory in KiB so far. Ends at
-// the end of its input, 2 for wrong arguments.
+// Alone: tests_bench_descent_step FOLDER NETWORK BATCH THREADS float32|bfloat16 network|cache
+// cpu|cuda, where `cache` has the teacher's logits from a cache, warm from the second step on.
+// Writes the initial weights and one batch to FOLDER/start.safetensors, prints a line and then
+// answers every line "STEPS" on stdin with one on stdout: seconds of that many steps, seconds of
+// processor time that they took, the loss of the last one, and the peak memory in KiB so far: of
+// this process on a CPU, of the tensors on a GPU, where the step is a CUDA graph from the fourth
+// on. Ends at the end of its input, 2 for wrong arguments.
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <sys/resource.h>
+#include <torch/cuda.h>
 
 #include <chrono>
 #include <cstdint>
@@ -33,6 +36,8 @@
 #include "worker/torch/batches.h"
 #include "worker/torch/descent_step.h"
 #include "worker/torch/device.h"
+#include "worker/torch/step_graph.h"
+#include "worker/torch/step_recorder.h"
 
 namespace reluscape {
 namespace {
@@ -48,6 +53,7 @@ struct Options {
   int threads = 0;
   Precision precision = Precision::kFloat32;
   bool cache = false;
+  at::Device device = at::kCPU;
 };
 
 rusage Usage() {
@@ -65,11 +71,12 @@ double ProcessorSeconds(const rusage& usage) {
 
 absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
   Options options;
-  if (argc == 7) {
+  if (argc == 8) {
     options.folder = argv[1];
     options.network = argv[2];
     const std::string precision = argv[5];
     const std::string source = argv[6];
+    ASSIGN_OR_RETURN(options.device, ParseDevice(argv[7]));
     if (absl::SimpleAtoi(argv[3], &options.batch) && absl::SimpleAtoi(argv[4], &options.threads) &&
         options.batch >= 2 && options.batch <= 65536 && options.threads >= 1 &&
         options.threads <= 1024 && (precision == "float32" || precision == "bfloat16") &&
@@ -81,21 +88,35 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
   }
   return absl::InvalidArgumentError(
       "usage: tests_bench_descent_step FOLDER NETWORK BATCH THREADS float32|bfloat16 "
-      "network|cache; BATCH 2 to 65536, THREADS 1 to 1024");
+      "network|cache cpu|cuda; BATCH 2 to 65536, THREADS 1 to 1024");
+}
+
+int64_t PeakKib(at::Device device, const rusage& usage) {
+  if (device.is_cpu()) return usage.ru_maxrss;
+  constexpr size_t kAllPools = 0;
+  const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+  return stats.allocated_bytes[kAllPools].peak >> 10;
 }
 
 absl::Status WriteStart(const Options& options, const GraphNetwork& network, const Batch& batch) {
   SafetensorsFile file;
   AddTensors(network.weights(), file.tensors);
   AddTensors(network.statistics(), file.tensors);
-  file.tensors["batch.images"] = batch.images.contiguous();
-  file.tensors["batch.labels"] = batch.labels;
+  file.tensors["batch.images"] = batch.images.contiguous().cpu();
+  file.tensors["batch.labels"] = batch.labels.cpu();
   return WriteFileAtomically(options.folder / "start.safetensors", WriteSafetensors(file));
 }
 
 absl::Status Run(const Options& options) {
   at::set_num_threads(options.threads);
-  KeepFreedMemory();
+  if (options.device.is_cpu()) {
+    KeepFreedMemory();
+  } else {
+    // As the worker has it: no TF32, and cuDNN takes the kernel that it found fastest.
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
+    at::globalContext().setBenchmarkCuDNN(true);
+  }
   ASSIGN_OR_RETURN(const Architecture architecture,
                    ParseArchitecture(options.network, kSide, kClasses));
   ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
@@ -108,30 +129,27 @@ absl::Status Run(const Options& options) {
   ASSIGN_OR_RETURN(const DataSet data, LoadDataSet(spec, /*split_seed=*/1, "", {}));
   const StageSettings settings;
   TrainingImages images(data.train, kClasses, {.mean = data.mean, .deviation = data.deviation},
-                        settings.augmentation, at::kCPU);
+                        settings.augmentation, options.device);
   images.StartEpoch(/*seed=*/2, /*epoch=*/0);
   const Batch batch = images.Get(/*step=*/0, options.batch);
 
-  GraphNetwork student(network, MaskMode::kSoft, at::kCPU, MaskShape::kPixel,
+  GraphNetwork student(network, MaskMode::kSoft, options.device, MaskShape::kPixel,
                        Replacement::kIdentity, options.precision);
   student.Initialize(/*seed=*/3);
-  GraphNetwork teacher(network, MaskMode::kNone, at::kCPU, MaskShape::kPixel,
+  GraphNetwork teacher(network, MaskMode::kNone, options.device, MaskShape::kPixel,
                        Replacement::kIdentity, options.precision);
   teacher.Initialize(/*seed=*/3);
   RETURN_IF_ERROR(WriteStart(options, teacher, batch));
   teacher.Fold();
   LogitCache cache(options.batch, TrainingImages::ViewsPerImage(settings.augmentation), kClasses,
-                   /*limit_bytes=*/int64_t{1} << 30, at::kCPU);
+                   /*limit_bytes=*/int64_t{1} << 30, options.device);
   const Teacher targets(teacher, options.cache ? &cache : nullptr);
   AdamOptimizer weights(student.weights(), settings.linearize.weight_learning_rate);
   const std::unique_ptr<MaskRule> rule = MakeSoftMasks(student, settings.linearize);
   const DescentStep step{targets, student, weights, *rule, settings.distillation};
   rule->SetLambda(settings.linearize.lambda);
-  const auto take = [&] {
-    return step.Take({.images = batch.images,
-                      .targets = batch.targets,
-                      .teacher_logits = targets.Kept(batch)});
-  };
+  StepGraph graph([&](const StepInput& input) { return step.Take(input); },
+                  [&] { student.DropGradients(); }, MakeStepRecorder(options.device));
 
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
@@ -143,12 +161,19 @@ absl::Status Run(const Options& options) {
     const double processor_start = ProcessorSeconds(Usage());
     const auto start = std::chrono::steady_clock::now();
     at::Tensor loss;
-    for (int64_t i = 0; i < steps; ++i) loss = take().loss;
+    for (int64_t i = 0; i < steps; ++i) {
+      loss = graph
+                 .Take({.images = batch.images,
+                        .targets = batch.targets,
+                        .teacher_logits = targets.Kept(batch)})
+                 .loss;
+    }
+    if (options.device.is_cuda()) torch::cuda::synchronize();
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     const rusage usage = Usage();
     std::cout << std::setprecision(9) << taken.count() << " "
               << ProcessorSeconds(usage) - processor_start << " " << loss.item<double>() << " "
-              << usage.ru_maxrss << std::endl;
+              << PeakKib(options.device, usage) << std::endl;
   }
   return absl::OkStatus();
 }

@@ -4,14 +4,16 @@
     .deps/venv/bin/python3 tests/bench/descent_step_bench.py build/tests/tests_bench_descent_step
     .deps/venv/bin/python3 tests/bench/descent_step_bench.py PROGRAM --widths 16 --steps 10
     .deps/venv/bin/python3 tests/bench/descent_step_bench.py PROGRAM --variants bfloat16
+    .deps/venv/bin/python3 tests/bench/descent_step_bench.py PROGRAM --device cuda --against bfloat16
     .deps/venv/bin/python3 tests/bench/descent_step_bench.py PROGRAM --smoke
 
 Both sides begin from the same weights and batch, with the same number of threads and the worker's
 allocator setting, and live as long as the measurement; only one works at a time, in the order
-A B B A, which gives one ratio. The script is float32 always; the worker is measured in each of the
-variants: its precision, and whether the teacher's logits come out of a warm cache. bfloat16 is among
-them where oneDNN has instructions for it. Prints the losses of the first step, the seconds
-per step, the median ratio with its range, and the peak memory of both processes. The ratio of
+A B B A, which gives one ratio. The script is contiguous float32, or with --against bfloat16
+autocast with channels last; the worker is measured in each of the variants: its precision, and
+whether the teacher's logits come out of a warm cache. On a CPU bfloat16 is among them where oneDNN
+has instructions for it. Prints the losses of the first step, the seconds per step, the median ratio
+with its range, and the peak memory of both processes (with --device cuda: of their tensors). The ratio of
 processor times says more than that of the times where other programs use the machine; with one
 thread (--threads 1) it hardly depends on them.
 """
@@ -72,20 +74,27 @@ def span(values, digits):
             f"{max(values):.{digits}f})")
 
 
-def measure(program, variant, width, batch, threads, steps, pairs):
+def measure(program, variant, width, options):
     arguments, tolerance = VARIANTS[variant]
+    batch, threads, steps, pairs = options.batch, options.threads, options.steps, options.pairs
+    if options.against == "bfloat16":
+        tolerance = 3e-2
     with tempfile.TemporaryDirectory() as folder:
-        ours = Side([program, folder, f"resnet18@{width}", batch, threads, *arguments])
-        plain = Side([sys.executable, SCRIPT, folder, width, CLASSES, threads])
+        ours = Side([program, folder, f"resnet18@{width}", batch, threads, *arguments,
+                     options.device])
+        plain = Side([sys.executable, SCRIPT, folder, width, CLASSES, threads, options.against,
+                      options.device])
         losses = [side.run(1)[2] for side in (plain, ours)]
         difference = abs(losses[0] - losses[1]) / abs(losses[0])
-        print(f"{variant}, width {width}, batch {batch}, {threads} threads: loss of the first step "
-              f"{losses[0]:.6f} and {losses[1]:.6f}", flush=True)
+        print(f"{variant} against {options.against} on {options.device}, width {width}, batch "
+              f"{batch}, {threads} threads: loss of the first step {losses[0]:.6f} and "
+              f"{losses[1]:.6f}", flush=True)
         if not difference <= tolerance:
             raise SystemExit(f"error: the losses differ by {difference:.1e} relative, allowed are "
                              f"{tolerance:.0e}")
         for side in (plain, ours):
-            side.run(2)  # the first steps choose kernels and fill the allocator's pools
+            # The first steps choose kernels, fill the allocator's pools and record the CUDA graph.
+            side.run(2 if options.device == "cpu" else 5)
         times, processor = {plain: [], ours: []}, {plain: [], ours: []}
         for pair in range(pairs):
             order = [plain, ours, ours, plain] if pair % 2 == 0 else [ours, plain, plain, ours]
@@ -112,6 +121,9 @@ def main():
     parser.add_argument("program", type=pathlib.Path)
     parser.add_argument("--widths", type=int, nargs="+", default=[64, 16])
     parser.add_argument("--variants", choices=VARIANTS, nargs="+")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--against", choices=["float32", "bfloat16"], default="float32",
+                        help="what the script computes in")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3, help="steps at a time")
@@ -122,15 +134,14 @@ def main():
         options.widths, options.batch, options.threads = [4], 16, 1
         options.steps, options.pairs = 2, 1
         options.variants = list(VARIANTS)
-    fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    fast = options.device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     if not options.variants:
         options.variants = [name for name in VARIANTS if fast or not name.startswith("bfloat16")]
         if not fast:
             print("bfloat16: left out, this processor has no instructions for it")
     for width in options.widths:
         for variant in options.variants:
-            measure(options.program, variant, width, options.batch, options.threads,
-                    options.steps, options.pairs)
+            measure(options.program, variant, width, options)
 
 
 if __name__ == "__main__":

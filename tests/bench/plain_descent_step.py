@@ -1,7 +1,8 @@
-"""SNL's descent step as a plain PyTorch script has it: eager, contiguous, the teacher in evaluation
-mode under no_grad, the mask by its formula, Adam with PyTorch's defaults.
+"""SNL's descent step as a plain PyTorch script has it: eager, the teacher in evaluation mode under
+no_grad, the mask by its formula, Adam with PyTorch's defaults; contiguous in float32, or under
+autocast in bfloat16 with channels last.
 
-    python3 plain_descent_step.py FOLDER WIDTH CLASSES THREADS
+    python3 plain_descent_step.py FOLDER WIDTH CLASSES THREADS float32|bfloat16 cpu|cuda
 
 reads FOLDER/start.safetensors, prints a line and answers every line "STEPS" on stdin as
 descent_step_bench.cc does. ResNet18 (SNL's: no ReLU behind the stem) of base width WIDTH.
@@ -35,12 +36,26 @@ def make(width, classes, tensors):
     return network.load(tensors)
 
 
-def main(folder, width, classes, threads):
+def peak_kib(device):
+    """Of this process on a CPU, of its tensors on a GPU."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() >> 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def main(folder, width, classes, threads, precision, device):
     torch.set_num_threads(threads)
+    if device == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = False
     tensors, _ = files.load(pathlib.Path(folder) / "start.safetensors")
     images, labels = tensors.pop("batch.images"), tensors.pop("batch.labels")
-    student = make(width, classes, tensors)
+    narrow = precision == "bfloat16"
+    form = torch.channels_last if narrow else torch.contiguous_format
+    images, labels = images.to(device, memory_format=form), labels.to(device)
+    student = make(width, classes, tensors).to(device, memory_format=form)
     teacher = make(width, classes, tensors).eval().requires_grad_(False)
+    teacher.to(device, memory_format=form)
     # The teacher keeps all its ReLUs.
     for block in teacher.modules():
         if isinstance(block, residual_network.Block):
@@ -49,9 +64,11 @@ def main(folder, width, classes, threads):
     optimizer = torch.optim.Adam(student.parameters(), lr=RATE)
 
     def step():
-        with torch.no_grad():
-            target = teacher(images)
-        loss = stages.distillation(student(images), target, labels, DISTILLATION)
+        with torch.autocast(device, torch.bfloat16, enabled=narrow):
+            with torch.no_grad():
+                target = teacher(images)
+            logits = student(images)
+        loss = stages.distillation(logits.float(), target.float(), labels, DISTILLATION)
         loss = loss + LAMBDA * sum(mask.abs().sum() for mask in masks)
         optimizer.zero_grad()
         loss.backward()
@@ -63,11 +80,12 @@ def main(folder, width, classes, threads):
         start, processor_start = time.perf_counter(), time.process_time()
         for _ in range(int(line)):
             loss = step()
+        if device == "cuda":
+            torch.cuda.synchronize()
         seconds = time.perf_counter() - start
         processor = time.process_time() - processor_start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(f"{seconds:.9g} {processor:.9g} {loss.item():.9g} {peak}", flush=True)
+        print(f"{seconds:.9g} {processor:.9g} {loss.item():.9g} {peak_kib(device)}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(sys.argv[1], *map(int, sys.argv[2:5]), *sys.argv[5:])

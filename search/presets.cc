@@ -5,10 +5,9 @@ namespace {
 
 // A short one-cycle pretrain, a descent whose length is planned, a short fine-tune. Weight decay
 // leaves one-dimensional parameters alone throughout. docs/recipes.md says which of these values
-// were measured, at a smaller scale, and how they were carried over: epochs times five, the
-// fine-tune's times ten since the measured one was too short; steps between two looks at lambda in
-// proportion to the steps that Adam needs to move a mask from 1 to 0; first lambda in inverse
-// proportion to the units of ResNet18 (491,520).
+// were measured, at a smaller scale, and how they were carried over: epochs times five; steps
+// between two looks at lambda in proportion to the steps that Adam needs to move a mask from 1 to
+// 0; first lambda in inverse proportion to the units of ResNet18 (491,520).
 StageSettings Fast() {
   StageSettings settings;
   settings.pretrain = {.epochs = 70,
@@ -25,10 +24,10 @@ StageSettings Fast() {
   settings.linearize.lambda = 1e-5;
   settings.linearize.check_interval_steps = 25;
   settings.linearize.lambda_schedule = LambdaSchedule::kPlanned;
-  settings.linearize.planned_epochs = 40;
+  settings.linearize.planned_epochs = 80;
   settings.linearize.feedback_interval_steps = 50;
   settings.linearize.feedback_factor = 1.05;
-  settings.fine_tune = {.epochs = 40,
+  settings.fine_tune = {.epochs = 50,
                         .batch = 128,
                         .learning_rate = 1e-2,
                         .momentum = 0.9,

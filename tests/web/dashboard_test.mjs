@@ -5,15 +5,15 @@
 //   BIN_DIR          holds reluscape-server and reluscape
 //   SCRIPTED_WORKER  the worker program
 //   OUT_DIR          where screenshots go; default: a folder that is removed again
-// RELUSCAPE_CHROMIUM names the browser where it is not one of CHROMIUMS.
+// RELUSCAPE_CHROMIUM names the browser where PATH holds none of CHROMIUMS.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Installation, sleep, waitFor } from "./installation.mjs";
 
-const CHROMIUMS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const CHROMIUMS = ["chromium", "chromium-browser", "google-chrome"];
 // A result must be on the page this long after its commit.
 const LIVE_LIMIT_MS = 2000;
 
@@ -28,8 +28,14 @@ if (!existsSync(join(here, "node_modules", "playwright-core"))) {
   assert.equal(install.status, 0, "npm ci failed in tests/web");
 }
 const { chromium } = await import("playwright-core");
-const executablePath = process.env.RELUSCAPE_CHROMIUM ?? CHROMIUMS.find((path) => existsSync(path));
-assert.ok(executablePath, `no browser: install chromium (looked at ${CHROMIUMS.join(", ")})`);
+const inPath = (process.env.PATH ?? "")
+  .split(delimiter)
+  .flatMap((folder) => CHROMIUMS.map((name) => join(folder, name)));
+const executablePath = process.env.RELUSCAPE_CHROMIUM ?? inPath.find((path) => existsSync(path));
+assert.ok(
+  executablePath,
+  `no browser: install chromium or set RELUSCAPE_CHROMIUM (PATH has none of ${CHROMIUMS.join(", ")})`,
+);
 
 const HOSTILE = `<img src=x onerror="window.hacked=1"> & 'job'`;
 const job = (name, epochs = 6) => ({

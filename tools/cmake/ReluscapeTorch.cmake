@@ -23,3 +23,17 @@ if(TORCH_CXX_FLAGS MATCHES "_GLIBCXX_USE_CXX11_ABI=0")
     "cannot be linked with the system's gRPC: take a wheel or archive of 2.7 or newer.")
 endif()
 message(STATUS "LibTorch ${Torch_VERSION}: ${Torch_DIR}")
+
+# A Python with the same LibTorch, for tests that compare with it: there where the wheel was
+# installed, not with a LibTorch of one's own.
+find_program(venv_python python3 PATHS ${CMAKE_SOURCE_DIR}/.deps/venv/bin NO_DEFAULT_PATH NO_CACHE)
+set(RELUSCAPE_TORCH_PYTHON)
+if(venv_python)
+  execute_process(
+    COMMAND ${venv_python} -c
+            "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
+    RESULT_VARIABLE without_torch)
+  if(without_torch EQUAL 0)
+    set(RELUSCAPE_TORCH_PYTHON ${venv_python})
+  endif()
+endif()

@@ -601,6 +601,25 @@ TEST_F(CoordinatorTest, InfeasibleDescentKeepsItsSnapshots) {
   EXPECT_EQ(Job(job).results, 1);
 }
 
+TEST_F(CoordinatorTest, AFineTuneThatFailsLeavesTheOthersToTheDescent) {
+  const JobId job = Submit();
+  const Lease linearize = One("a", {Pretrained(One("a"))});
+  TaskReport report = Running(linearize);
+  report.snapshots = {SnapshotFor(linearize, kLargeBudget)};
+  One("a", {report});
+  const Lease large = One("b");
+  EXPECT_THAT(large.description.budgets, ElementsAre(kLargeBudget));
+  EXPECT_THAT(Sync("b", {Failed(large, FailureKind::kDiverged, "loss is nan")}), IsEmpty());
+  EXPECT_EQ(Task(large).state, TaskState::kFailed);
+  EXPECT_EQ(Task(job, Stage::kFineTune, kSmallBudget).state, TaskState::kBlocked);
+  EXPECT_EQ(Job(job).state, JobState::kRunning);
+  const Lease small = One("a", {Descended(linearize)});
+  EXPECT_THAT(small.description.budgets, ElementsAre(kSmallBudget));
+  EXPECT_THAT(Sync("a", {FineTuned(small)}), IsEmpty());
+  EXPECT_EQ(Job(job).state, JobState::kFailed);
+  EXPECT_EQ(Job(job).results, 1);
+}
+
 TEST_F(CoordinatorTest, DataSetIsRespected) {
   JobSpec spec = SmallJob();
   spec.data.set = "cifar10";

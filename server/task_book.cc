@@ -70,8 +70,7 @@ absl::Status TaskBook::AfterFailure(const TaskRow& task) {
   RETURN_IF_ERROR(Record(task, "task.failed", absl::StrCat(TaskText(task), ": ", task.message)));
   ASSIGN_OR_RETURN(std::vector<TaskRow> others, transaction_.ListTasks(task.candidate));
   for (TaskRow& other : others) {
-    // Whatever is still BLOCKED waits for this Task: a Snapshot that arrived has freed its own.
-    if (other.state != TaskState::kBlocked) continue;
+    if (!IsBarredBy(other, task)) continue;
     const std::string reason =
         absl::StrCat(TaskText(task), " (task ", task.id.value, ") failed: ", task.message);
     RETURN_IF_ERROR(CancelTask(other, now_, reason));

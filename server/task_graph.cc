@@ -34,6 +34,20 @@ bool IsFreedBy(const TaskRow& task, const TaskRow& ended) {
          ended.stage == Stage::kPretrain && task.stage == Stage::kLinearize;
 }
 
+bool IsBarredBy(const TaskRow& task, const TaskRow& failed) {
+  // A Snapshot that arrived has freed its own fine-tune: it is BLOCKED no more.
+  if (task.state != TaskState::kBlocked || task.candidate != failed.candidate) return false;
+  switch (failed.stage) {
+    case Stage::kPretrain:
+      return task.stage != Stage::kPretrain;
+    case Stage::kLinearize:
+      return task.stage == Stage::kFineTune;
+    case Stage::kFineTune:
+      return false;
+  }
+  return false;
+}
+
 bool IsFreedByTeacher(const TaskRow& task, const TaskRow& ended) {
   return task.state == TaskState::kBlocked && task.stage == Stage::kPretrain &&
          ended.stage == Stage::kPretrain;

@@ -25,6 +25,10 @@ std::vector<TaskRow> PlanTasks(const CandidateRow& candidate, uint64_t job_seed)
 // Whether `task` is the one that the success of `ended` sets free.
 bool IsFreedBy(const TaskRow& task, const TaskRow& ended);
 
+// Whether `task` is one that the failure of `failed` makes impossible: what comes after a pretrain,
+// or a fine-tune whose Snapshot the linearize has not left. No Task waits for a fine-tune.
+bool IsBarredBy(const TaskRow& task, const TaskRow& failed);
+
 // Whether `task`, of a Candidate with a teacher, is the one that the success of the teacher's
 // `ended` sets free, or its failure makes impossible.
 bool IsFreedByTeacher(const TaskRow& task, const TaskRow& ended);

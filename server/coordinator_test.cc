@@ -446,6 +446,20 @@ TEST_F(CoordinatorTest, OldCheckpointsAreRemoved) {
   EXPECT_TRUE(artifacts_.Has(next.description.weights));
 }
 
+TEST_F(CoordinatorTest, TheLastGoodCheckpointOfAFailureStays) {
+  Submit();
+  const Lease lease = One("a");
+  TaskReport report = Running(lease);
+  report.checkpoint = File("last good");
+  One("a", {report});
+  report = Failed(lease, FailureKind::kDiverged, "the last good checkpoint is ...");
+  report.checkpoint = File("last good");
+  EXPECT_THAT(Sync("a", {report}), IsEmpty());
+  Tick();
+  Tick();
+  EXPECT_TRUE(artifacts_.Has(report.checkpoint));
+}
+
 TEST_F(CoordinatorTest, CheckpointWithoutItsFileIsNotTaken) {
   Submit();
   const Lease lease = One("a");

@@ -21,8 +21,9 @@ absl::Status End(TaskRow& task, TaskState to, Time now, const std::string& messa
   RETURN_IF_ERROR(Become(task, to));
   task.finished_at = now;
   task.message = message;
-  // A linearize that has succeeded may be reopened; no other Task that ended is ever resumed, and
-  // its checkpoint may go.
+  // A linearize that has succeeded may be reopened, and what a Task that failed says may name its
+  // checkpoint, for whoever looks into it; no other that ended is of use to anybody.
+  if (to == TaskState::kFailed) return absl::OkStatus();
   if (task.stage == Stage::kLinearize && to == TaskState::kSucceeded) return absl::OkStatus();
   task.checkpoint = {};
   task.checkpoint_epochs = 0;

@@ -37,6 +37,8 @@ absl::Status Requeue(TaskRow& task, const std::string& message);
 absl::Status Succeed(TaskRow& task, Time now);
 // A linearize that has succeeded, to QUEUED, with none of its attempts lost.
 absl::Status Reopen(TaskRow& task);
+// The checkpoint stays, for whoever looks into the failure: `message` may name it as the last good
+// one.
 absl::Status Fail(TaskRow& task, Time now, const std::string& message);
 absl::Status CancelTask(TaskRow& task, Time now, const std::string& message);
 

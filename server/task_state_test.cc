@@ -109,6 +109,19 @@ TEST(TaskStateTest, LeaseSetsAndEndClears) {
   EXPECT_FALSE(task.checkpoint);
 }
 
+TEST(TaskStateTest, AFailureKeepsTheCheckpointAndACancellationDoesNot) {
+  TaskRow failed = TaskIn(TaskState::kLeased);
+  failed.checkpoint = {"abc", 1};
+  failed.checkpoint_epochs = 4;
+  TaskRow cancelled = failed;
+  ASSERT_TRUE(Fail(failed, kNow, "why").ok());
+  EXPECT_EQ(failed.checkpoint, (ArtifactRef{"abc", 1}));
+  EXPECT_EQ(failed.checkpoint_epochs, 4);
+  ASSERT_TRUE(CancelTask(cancelled, kNow, "why").ok());
+  EXPECT_FALSE(cancelled.checkpoint);
+  EXPECT_EQ(cancelled.checkpoint_epochs, 0);
+}
+
 TEST(LeasePolicyTest, AttemptsAreCapped) {
   TaskRow task = TaskIn(TaskState::kQueued);
   for (int lost = 1; lost <= 3; ++lost) {

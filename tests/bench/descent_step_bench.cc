@@ -168,7 +168,7 @@ absl::Status Run(const Options& options) {
                         .teacher_logits = targets.Kept(batch)})
                  .loss;
     }
-    if (options.device.is_cuda()) torch::cuda::synchronize();
+    if (options.device.is_cuda()) torch::cuda::synchronize(options.device.index());
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     const rusage usage = Usage();
     std::cout << std::setprecision(9) << taken.count() << " "

@@ -10,7 +10,8 @@
 Both sides begin from the same weights and batch, with the same number of threads and the worker's
 allocator setting, and live as long as the measurement; only one works at a time, in the order
 A B B A, which gives one ratio. The script is contiguous float32, or with --against bfloat16
-autocast with channels last; the worker is measured in each of the variants: its precision, and
+autocast with channels last, both as PyTorch sets them up (on a GPU float32 convolutions are in
+TF32, which the worker never uses); the worker is measured in each of the variants: its precision, and
 whether the teacher's logits come out of a warm cache. On a CPU bfloat16 is among them where oneDNN
 has instructions for it. Prints the losses of the first step, the seconds per step, the median ratio
 with its range, and the peak memory of both processes (with --device cuda: of their tensors). The ratio of
@@ -37,7 +38,7 @@ VARIANTS = {"float32": (("float32", "network"), 1e-4), "float32-cache": (("float
             "bfloat16-cache": (("bfloat16", "cache"), 3e-2)}
 # The worker's KeepFreedMemory (worker/torch/device.cc) for a process that has no mallopt.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
-             "MALLOC_TOP_PAD_": str(64 << 20)}
+             "MALLOC_TOP_PAD_": str(64 << 20), "MALLOC_ARENA_MAX": "1"}
 
 
 class Side:
@@ -126,10 +127,12 @@ def main():
                         help="what the script computes in")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=3, help="steps at a time")
+    parser.add_argument("--steps", type=int, help="steps at a time (3; on a GPU 100)")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--smoke", action="store_true", help="only shows that both run and agree")
     options = parser.parse_args()
+    if options.steps is None:
+        options.steps = 3 if options.device == "cpu" else 100
     if options.smoke:
         options.widths, options.batch, options.threads = [4], 16, 1
         options.steps, options.pairs = 2, 1

@@ -32,7 +32,7 @@ struct DataSet {
   ImageSet validation;
   ImageSet test;
   // Per channel, of pixels in [0, 1]: the published constants where `name` has some (see
-  // NormalizationOf), else computed from `train` alone.
+  // PublishedNormalization), else computed from `train` alone.
   std::array<double, 3> mean = {};
   std::array<double, 3> deviation = {};
   // SHA-256 of all decoded images and labels in use; equal for every copy of the same data.

@@ -107,13 +107,20 @@ absl::Status ReadValidation(const std::string& path, const std::vector<std::stri
   return part.AppendFiles(folder, std::move(files), labels);
 }
 
-// Whether the files hold images of the official size although half of it is asked for.
-bool FilesAreTwiceAsLarge(const ImageFiles& part, int64_t side) {
+// Whether the files hold images of the official size although half of it is asked for, as the first
+// of them tells. DATA_LOSS where it can be decoded in neither size.
+absl::StatusOr<bool> FilesAreTwiceAsLarge(const ImageFiles& part, int64_t side) {
   if (2 * side != kOfficialSide) return false;
   const std::string path = part.PathOf(0);
-  const absl::StatusOr<std::string> bytes = ReadRegularFile(path, kMaxImageFileBytes);
+  ASSIGN_OR_RETURN(const std::string bytes, ReadRegularFile(path, kMaxImageFileBytes));
   std::vector<uint8_t> pixels(static_cast<size_t>(kOfficialSide * kOfficialSide * 3));
-  return bytes.ok() && DecodeImage(path, *bytes, kOfficialSide, pixels).ok();
+  const absl::Status large = DecodeImage(path, bytes, kOfficialSide, pixels);
+  if (large.ok()) return true;
+  pixels.resize(static_cast<size_t>(side * side * 3));
+  const absl::Status small = DecodeImage(path, bytes, side, pixels);
+  if (small.ok()) return false;
+  return absl::DataLossError(absl::StrCat(std::string(large.message()), "; and as an image of ",
+                                          side, " x ", side, ": ", std::string(small.message())));
 }
 
 }  // namespace
@@ -132,7 +139,7 @@ absl::StatusOr<Source> OpenTinyImageNet(const std::string& path, int64_t side,
   };
   auto train = std::make_unique<ImageFiles>(side);
   RETURN_IF_ERROR(fill_train(*train));
-  const bool halved = FilesAreTwiceAsLarge(*train, side);
+  ASSIGN_OR_RETURN(const bool halved, FilesAreTwiceAsLarge(*train, side));
   if (halved) {
     train = std::make_unique<ImageFiles>(side, halved);
     RETURN_IF_ERROR(fill_train(*train));

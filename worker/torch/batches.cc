@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "worker/torch/mixup.h"
+#include "worker/torch/upload.h"
 
 namespace reluscape {
 namespace {
@@ -41,10 +42,6 @@ at::Tensor Shift(const Normalization& normalization, at::Device device) {
 
 at::Tensor Normalised(const at::Tensor& pixels, const at::Tensor& scale, const at::Tensor& shift) {
   return at::addcmul(shift, pixels.permute({0, 3, 1, 2}).to(at::kFloat), scale);
-}
-
-at::Tensor ToDevice(const std::vector<int64_t>& values, at::Device device) {
-  return at::tensor(values, at::kLong).to(device);
 }
 
 }  // namespace
@@ -123,10 +120,10 @@ void TrainingImages::StartEpoch(uint64_t seed, int64_t epoch) {
     views_[i] = chosen[i] * ViewsPerImage(settings_) + crop * sides + flips[i];
   }
   const at::Device device = labels_.device();
-  order_ = ToDevice(chosen, device);
-  rows_ = ToDevice(rows, device);
-  columns_ = ToDevice(columns, device);
-  flips_ = ToDevice(flips, device);
+  order_ = Upload(chosen, device);
+  rows_ = Upload(rows, device);
+  columns_ = Upload(columns, device);
+  flips_ = Upload(flips, device);
   if (settings_.cutout == 0) return;
   // Its own stream, so that crops and flips are those without cutout.
   Random cutout(DeriveSeed(seed, "cutout", index));
@@ -136,8 +133,8 @@ void TrainingImages::StartEpoch(uint64_t seed, int64_t epoch) {
           static_cast<int64_t>(cutout.Below(static_cast<uint64_t>(side_))) - settings_.cutout / 2;
     }
   }
-  cut_rows_ = ToDevice(rows, device);
-  cut_columns_ = ToDevice(columns, device);
+  cut_rows_ = Upload(rows, device);
+  cut_columns_ = Upload(columns, device);
 }
 
 void TrainingImages::CutOut(int64_t first, at::Tensor& images) const {

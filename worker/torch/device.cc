@@ -65,6 +65,7 @@ bool HasBfloat16(at::Device device) {
 
 void KeepFreedMemory() {
   constexpr int kKeptBytes = 1 << 30;
+  mallopt(M_ARENA_MAX, 1);
   mallopt(M_TRIM_THRESHOLD, kKeptBytes);
   mallopt(M_MMAP_THRESHOLD, kKeptBytes);
   mallopt(M_TOP_PAD, 64 << 20);

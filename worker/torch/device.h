@@ -25,8 +25,10 @@ bool HasBfloat16(at::Device device);
 // For a process that trains on the CPU: activations are allocated and freed at every step, and
 // glibc by default gives such memory back to the system each time and pays for fresh pages. From
 // here on up to 1 GiB of freed memory stays, and blocks of up to 1 GiB come from it; the step of a
-// small network takes up to a quarter less time. The same for another program:
-// MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ of 1073741824, MALLOC_TOP_PAD_ of 67108864.
+// small network takes up to a quarter less time. All threads share one arena, since those of other
+// threads than the first hold no block of 64 MiB; call it before the thread that trains begins. The
+// same for another program: MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ of 1073741824,
+// MALLOC_TOP_PAD_ of 67108864, MALLOC_ARENA_MAX of 1.
 void KeepFreedMemory();
 
 }  // namespace reluscape

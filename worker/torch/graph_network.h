@@ -106,7 +106,6 @@ class GraphNetwork {
   // How many units one value of each mask governs, in the order of masks(): 1, or H * W.
   const std::vector<int64_t>& units_per_value() const { return units_per_value_; }
 
-  MaskMode mask_mode() const { return mask_mode_; }
   at::Device device() const { return device_; }
   at::MemoryFormat memory_format() const { return memory_format_; }
 

@@ -3,6 +3,9 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <unordered_set>
+
+#include "worker/torch/upload.h"
 
 namespace reluscape {
 namespace {
@@ -14,10 +17,6 @@ int64_t KeptImages(int64_t images, int64_t views_per_image, int64_t classes, int
   const int64_t bits = classes * 16 + 1;
   const int64_t bytes_per_image = (views_per_image * bits + 7) / 8;
   return std::clamp<int64_t>(limit_bytes / bytes_per_image, 0, images);
-}
-
-at::Tensor ToDevice(const std::vector<int64_t>& values, at::Device device) {
-  return at::tensor(values, at::kLong).to(device);
 }
 
 }  // namespace
@@ -51,26 +50,28 @@ at::Tensor LogitCache::Get(const std::vector<int64_t>& views, const Compute& com
   }
   at::Tensor logits = at::empty({static_cast<int64_t>(views.size()), classes_}, table_.options());
   if (!hits.empty()) {
-    logits.index_copy_(0, ToDevice(hits, device_),
-                       table_.index_select(0, ToDevice(hit_views, device_)));
+    logits.index_copy_(0, Upload(hits, device_),
+                       table_.index_select(0, Upload(hit_views, device_)));
   }
   if (!misses.empty()) {
     const at::Tensor fresh = compute(misses).clamp(-kLargestHalf, kLargestHalf).to(at::kHalf);
-    logits.index_copy_(0, ToDevice(misses, device_), fresh);
+    logits.index_copy_(0, Upload(misses, device_), fresh);
     std::vector<int64_t> sources;  // rows of `fresh`
     std::vector<int64_t> targets;  // rows of the table
+    std::unordered_set<int64_t> seen;
     for (size_t i = 0; i < misses.size(); ++i) {
       const int64_t view = views[static_cast<size_t>(misses[i])];
-      if (view >= rows || kept_[static_cast<size_t>(view)]) continue;
-      kept_[static_cast<size_t>(view)] = true;
+      if (view >= rows || !seen.insert(view).second) continue;
       sources.push_back(static_cast<int64_t>(i));
       targets.push_back(view);
     }
-    size_ += static_cast<int64_t>(targets.size());
     if (!targets.empty()) {
-      table_.index_copy_(0, ToDevice(targets, device_),
-                         fresh.index_select(0, ToDevice(sources, device_)));
+      table_.index_copy_(0, Upload(targets, device_),
+                         fresh.index_select(0, Upload(sources, device_)));
     }
+    // Only now: what is above may have thrown, and the cache outlives the Task.
+    for (const int64_t view : targets) kept_[static_cast<size_t>(view)] = true;
+    size_ += static_cast<int64_t>(targets.size());
   }
   return logits.to(at::kFloat);
 }

@@ -23,6 +23,7 @@ struct LogitCacheKey {
   int64_t crop_padding = 0;
   bool flip = false;
   Precision precision = Precision::kFloat32;
+  bool deterministic = false;  // else cuDNN's kernels are those that were fastest then
 
   friend bool operator==(const LogitCacheKey&, const LogitCacheKey&) = default;
 };

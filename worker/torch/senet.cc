@@ -92,7 +92,14 @@ absl::Status Senet::MeasureShares() {
   RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, scored));
   ASSIGN_OR_RETURN(const std::vector<at::Tensor> scores,
                    ScoreMasks(context_, LinearizeMethod::kSnip, scored));
-  for (const at::Tensor& score : scores) shares_.push_back(score.sum().item<double>());
+  for (size_t i = 0; i < scores.size(); ++i) {
+    shares_.push_back(scores[i].sum().item<double>());
+    if (!std::isfinite(shares_.back())) {
+      return absl::FailedPreconditionError(absl::StrCat("senet: the scores of layer ",
+                                                        scored.relu_names()[i], " sum up to ",
+                                                        shares_.back(), ", which is no share"));
+    }
+  }
   return absl::OkStatus();
 }
 

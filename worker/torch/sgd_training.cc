@@ -6,6 +6,7 @@
 #include "worker/torch/evaluate.h"
 #include "worker/torch/learning_rate.h"
 #include "worker/torch/losses.h"
+#include "worker/torch/result.h"
 
 namespace reluscape {
 
@@ -47,7 +48,8 @@ absl::StatusOr<SgdOutcome> TrainBySgd(const StageContext& context, const SgdTrai
           if (training.teacher != nullptr) input.teacher_logits = training.teacher->Kept(batch);
           return step.Take(input);
         }));
-    if (!std::isfinite(totals.loss)) {
+    // The loss is from before each step: the last one may have been the one too many.
+    if (!std::isfinite(totals.loss) || !AllFinite(LearnedOf(training.network))) {
       outcome.failure = DivergedOutcome(context, epoch, totals.loss, checkpoints);
       return outcome;
     }

@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,13 +18,6 @@ constexpr char kEnd[] = "end";  // metadata of what SaveEnd saves
 
 Normalization NormalizationOfData(const DataSet& data) {
   return {.mean = data.mean, .deviation = data.deviation};
-}
-
-bool AllFinite(const std::vector<NamedTensor>& tensors) {
-  const c10::NoGradGuard no_grad;
-  return std::all_of(tensors.begin(), tensors.end(), [](const NamedTensor& named) {
-    return at::isfinite(named.tensor).all().item<bool>();
-  });
 }
 
 }  // namespace
@@ -46,6 +40,13 @@ StepGraph StageContext::MakeStepGraph(const GraphNetwork& trained, StepGraph::St
   return StepGraph(
       std::move(step), [&trained] { trained.DropGradients(); },
       cuda_graphs ? MakeStepRecorder(device) : nullptr);
+}
+
+bool AllFinite(const std::vector<NamedTensor>& tensors) {
+  const c10::NoGradGuard no_grad;
+  return std::all_of(tensors.begin(), tensors.end(), [](const NamedTensor& named) {
+    return at::isfinite(named.tensor).all().item<bool>();
+  });
 }
 
 absl::Status StoppedError() { return absl::CancelledError("stopped"); }
@@ -116,7 +117,7 @@ std::optional<Checkpoints::Resumed> Checkpoints::Restore(
     earlier_seconds_ = seconds;
     newest_ = artifact;
     newest_epochs_ = epochs_done;
-    return Resumed{.epochs_done = epochs_done, .metadata = std::move(file.metadata)};
+    return Resumed{.epochs_done = epochs_done};
   };
   absl::StatusOr<Resumed> resumed = restore();
   if (resumed.ok()) return *std::move(resumed);
@@ -173,8 +174,11 @@ TaskOutcome DivergedOutcome(const StageContext& context, int64_t epoch, double l
       polynomials ? ", a larger range_penalty or a smaller range_limit of the polynomials" : "";
   return FailedOutcome(
       FailureKind::kDiverged,
-      absl::StrCat(StageName(context.task.stage), " diverged: the mean loss of epoch ", epoch,
-                   " is ", loss, "; a smaller learning rate", remedy, " may help; ", last_good),
+      absl::StrCat(StageName(context.task.stage), " diverged: ",
+                   std::isfinite(loss)
+                       ? absl::StrCat("weights after epoch ", epoch, " are not finite")
+                       : absl::StrCat("the mean loss of epoch ", epoch, " is ", loss),
+                   "; a smaller learning rate", remedy, " may help; ", last_good),
       epoch);
 }
 

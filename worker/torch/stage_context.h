@@ -98,10 +98,8 @@ class Checkpoints {
   // `state` is everything that training changes, `epochs` the most that the stage takes.
   Checkpoints(const StageContext& context, std::vector<NamedTensor> state, int64_t epochs);
 
-  // What a checkpoint says beside its tensors.
   struct Resumed {
     int64_t epochs_done = 0;
-    Metadata metadata;
   };
   // Restores the state from the Task's checkpoint. std::nullopt where the Task has none, or one
   // that cannot be used or that `accept` (if given) refuses: that is logged, and the stage starts
@@ -141,7 +139,11 @@ class Checkpoints {
   Stopwatch since_last_;
 };
 
-// The failure of an epoch whose loss was not finite; the message names the last good checkpoint.
+// Whether every number in them is.
+bool AllFinite(const std::vector<NamedTensor>& tensors);
+
+// The failure of an epoch whose mean loss was not finite, or which left a network that is not;
+// the message names the last good checkpoint.
 TaskOutcome DivergedOutcome(const StageContext& context, int64_t epoch, double loss,
                             const Checkpoints& checkpoints);
 

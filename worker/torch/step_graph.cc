@@ -69,7 +69,11 @@ bool StepGraph::Record(const StepInput& input) {
 
 StepResult StepGraph::Take(const StepInput& input) {
   if (recorder_ == nullptr) return Plain(input);
-  if (warm_ups_ == 0) input_ = input;
+  const bool larger = warm_ups_ > 0 && !recorded_ && input.images.size(0) > input_.images.size(0);
+  if (warm_ups_ == 0 || larger) {
+    input_ = input;
+    warm_ups_ = 0;
+  }
   if (!SameShapes(input, input_)) return Plain(input);
   if (warm_ups_ < kWarmUps) {
     ++warm_ups_;

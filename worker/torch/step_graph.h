@@ -28,8 +28,8 @@ struct StepResult {
 
 // Takes steps. The first few are taken as they are, on the recorder's terms; the next one is
 // recorded; from then on it is replayed with the input copied to where the recorded one lay. A step
-// whose input has other shapes (the last batch of an epoch) is always taken as it is. Where
-// recording fails, that is logged once and every step is taken as it is.
+// whose input has other shapes (the last, smaller batch of an epoch) is always taken as it is.
+// Where recording fails, that is logged once and every step is taken as it is.
 //
 // Not thread-safe.
 class StepGraph {

@@ -110,6 +110,18 @@ TEST_F(StepGraphTest, AnotherShapeIsTakenAsItIs) {
   EXPECT_EQ(calls_.back(), "replay");
 }
 
+// A descent that goes on for more budgets may begin with the last batch of an epoch.
+TEST_F(StepGraphTest, ALargerBatchIsRecordedInPlaceOfASmallerOne) {
+  StepGraph graph = Make(/*with_recorder=*/true);
+  for (int i = 0; i < 2; ++i) graph.Take(Input(3, 1));
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(graph.Take(Input(4, i)).loss.item<float>(), 8 * i);
+  EXPECT_TRUE(graph.recorded());
+  EXPECT_EQ(calls_.back(), "replay");
+  const size_t calls = calls_.size();
+  graph.Take(Input(3, 1));
+  EXPECT_EQ(calls_.size(), calls);
+}
+
 TEST_F(StepGraphTest, TeachersLogitsAreCopiedToo) {
   at::Tensor seen;
   std::vector<std::string> calls;

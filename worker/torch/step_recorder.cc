@@ -10,7 +10,9 @@
 #include <c10/util/Exception.h>
 #include <cuda_runtime_api.h>
 
-#include <optional>
+#include <map>
+#include <mutex>
+#include <vector>
 #endif
 
 namespace reluscape {
@@ -18,60 +20,112 @@ namespace reluscape {
 #ifdef RELUSCAPE_WITH_CUDA
 namespace {
 
+// What a process has once for all its recorders.
+class Shared {
+ public:
+  static Shared& Get() {
+    static auto* const shared = new Shared();  // never destroyed: CUDA may be gone before it
+    return *shared;
+  }
+
+  // A graph cannot be recorded on the default stream. Always the same one per device: LibTorch
+  // keeps cuBLAS workspaces, of up to 32 MiB each, for every stream that was ever used.
+  c10::cuda::CUDAStream StreamOf(c10::DeviceIndex device) {
+    const std::lock_guard lock(mutex_);
+    const auto found = streams_.find(device);
+    if (found != streams_.end()) return found->second;
+    return streams_.emplace(device, c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device))
+        .first->second;
+  }
+
+  // Keeps a graph whose recording could not be ended: LibTorch's allocator still refers to it.
+  void Bury(std::unique_ptr<at::cuda::CUDAGraph> graph) {
+    const std::lock_guard lock(mutex_);
+    buried_.push_back(std::move(graph));
+  }
+  bool AnyBuried() {
+    const std::lock_guard lock(mutex_);
+    return !buried_.empty();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams_;
+  std::vector<std::unique_ptr<at::cuda::CUDAGraph>> buried_;
+};
+
+// What is handed to `second` from now on waits for what was handed to `first`.
+void Follow(const c10::cuda::CUDAStream& first, const c10::cuda::CUDAStream& second) {
+  c10::Event event(c10::DeviceType::CUDA);
+  event.record(first);
+  event.block(second);
+}
+
+// For its lifetime work goes to `stream`, behind what was handed to the current one before; work
+// that is handed to that one afterwards waits for it.
+class Detour {
+ public:
+  explicit Detour(const c10::cuda::CUDAStream& stream)
+      : stream_(stream), current_(c10::cuda::getCurrentCUDAStream(stream.device_index())) {
+    Follow(current_, stream_);
+    guard_.reset_stream(stream_);
+  }
+  ~Detour() {
+    try {
+      Follow(stream_, current_);
+    } catch (const c10::Error&) {
+      // The device is lost; the next call on it will say so.
+    }
+  }
+  Detour(const Detour&) = delete;
+  Detour& operator=(const Detour&) = delete;
+
+ private:
+  const c10::cuda::CUDAStream stream_;
+  const c10::cuda::CUDAStream current_;
+  c10::cuda::OptionalCUDAStreamGuard guard_;
+};
+
 class CudaRecorder final : public StepRecorder {
  public:
-  // A graph cannot be recorded on the default stream.
-  explicit CudaRecorder(c10::DeviceIndex device)
-      : stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device)) {}
+  explicit CudaRecorder(c10::DeviceIndex device) : stream_(Shared::Get().StreamOf(device)) {}
 
   void WarmUp(const std::function<void()>& work) override {
-    const c10::cuda::CUDAStream current = c10::cuda::getCurrentCUDAStream(stream_.device_index());
-    Follow(current, stream_);
-    {
-      const c10::cuda::CUDAStreamGuard guard(stream_);
-      work();
-    }
-    Follow(stream_, current);
+    const Detour detour(stream_);
+    work();
   }
 
   void Record(const std::function<void()>& work) override {
+    const c10::cuda::CUDAStreamGuard guard(stream_);
     // The memory of the steps so far goes back, since the graph takes its own.
     c10::cuda::device_synchronize();
     c10::cuda::CUDACachingAllocator::emptyCache();
-    const c10::cuda::CUDAStreamGuard guard(stream_);
-    graph_.emplace();
-    graph_->capture_begin();
+    graph_ = std::make_unique<at::cuda::CUDAGraph>();
     try {
+      graph_->capture_begin();
       work();
+      graph_->capture_end();
     } catch (...) {
       GiveUp();
       throw;
     }
-    graph_->capture_end();
   }
 
   void Replay() override { graph_->replay(); }
 
  private:
-  // What is handed to `second` from now on waits for what was handed to `first`.
-  static void Follow(const c10::cuda::CUDAStream& first, const c10::cuda::CUDAStream& second) {
-    c10::Event event(c10::DeviceType::CUDA);
-    event.record(first);
-    event.block(second);
-  }
-
   void GiveUp() {
     try {
       graph_->capture_end();
+      graph_.reset();
     } catch (const c10::Error&) {
-      // The recording is void, as its caller is being told.
+      Shared::Get().Bury(std::move(graph_));
     }
     (void)cudaGetLastError();  // which would be taken for one of the next kernel
-    graph_.reset();
   }
 
   const c10::cuda::CUDAStream stream_;
-  std::optional<at::cuda::CUDAGraph> graph_;
+  std::unique_ptr<at::cuda::CUDAGraph> graph_;
 };
 
 }  // namespace
@@ -79,7 +133,9 @@ class CudaRecorder final : public StepRecorder {
 
 std::unique_ptr<StepRecorder> MakeStepRecorder([[maybe_unused]] c10::Device device) {
 #ifdef RELUSCAPE_WITH_CUDA
-  if (device.is_cuda()) return std::make_unique<CudaRecorder>(device.index());
+  if (device.is_cuda() && !Shared::Get().AnyBuried()) {
+    return std::make_unique<CudaRecorder>(device.index());
+  }
 #endif
   return nullptr;
 }

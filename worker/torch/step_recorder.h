@@ -16,15 +16,16 @@ class StepRecorder {
   virtual void WarmUp(const std::function<void()>& work) = 0;
 
   // Records what `work` hands to the device; nothing of it is carried out, and memory that it
-  // allocates stays its own. Throws c10::Error where something in it cannot be recorded, and then
-  // has recorded nothing.
+  // allocates stays its own. Throws where something in it cannot be recorded, and then has recorded
+  // nothing; the memory may stay taken until the process ends.
   virtual void Record(const std::function<void()>& work) = 0;
 
   // Carries out what was recorded.
   virtual void Replay() = 0;
 };
 
-// CUDA graphs of `device`; null where it is no GPU or the program was built without CUDA.
+// CUDA graphs of `device`; null where it is no GPU, the program was built without CUDA, or a
+// recording of this process could not be ended in order. Thread-safe.
 std::unique_ptr<StepRecorder> MakeStepRecorder(c10::Device device);
 
 }  // namespace reluscape

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "worker/torch/upload.h"
+
 namespace reluscape {
 namespace {
 
@@ -24,9 +26,8 @@ at::Tensor Teacher::Kept(const Batch& batch) const {
   if (cache_ == nullptr) return {};
   return cache_->Get(batch.views, [&](const std::vector<int64_t>& rows) {
     const bool all = static_cast<int64_t>(rows.size()) == batch.images.size(0);
-    return InGroups(
-        all ? batch.images
-            : batch.images.index_select(0, at::tensor(rows, at::kLong).to(batch.images.device())));
+    return InGroups(all ? batch.images
+                        : batch.images.index_select(0, Upload(rows, batch.images.device())));
   });
 }
 

@@ -241,7 +241,8 @@ class TorchTrainer final : public Trainer {
                       .split_hash = data_.split_hash,
                       .crop_padding = augmentation.crop_padding,
                       .flip = augmentation.flip,
-                      .precision = task.settings.precision};
+                      .precision = task.settings.precision,
+                      .deterministic = task.settings.deterministic};
     if (!teacher_cache_ || teacher_cache_key_ != key) {
       teacher_cache_.reset();  // two at a time may be too much
       const int64_t views = TrainingImages::ViewsPerImage(augmentation);

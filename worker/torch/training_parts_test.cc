@@ -242,6 +242,12 @@ TEST(CountAboveTest, IsOneSidedAndStrict) {
             3);
 }
 
+// Masks that blew up must not look as if all budgets were met.
+TEST(CountAboveTest, WhatIsNotANumberIsNotRemoved) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(CountAbove({torch::tensor({nan, 0.0F, nan})}, 0.01), 2);
+}
+
 TEST(CheckBinaryTest, SeesAMaskThatIsAlmostOne) {
   const absl::Status status = CheckBinary({torch::tensor({1.0F, 0.0F, 0.999F})}, 1);
   EXPECT_THAT(std::string(status.message()), HasSubstr("1 other values"));

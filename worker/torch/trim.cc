@@ -90,7 +90,8 @@ int64_t CountAbove(const std::vector<at::Tensor>& masks, double threshold,
   std::vector<at::Tensor> counts;
   counts.reserve(masks.size());
   for (size_t i = 0; i < masks.size(); ++i) {
-    counts.push_back((masks[i] > threshold).sum() * UnitsOf(units_per_value, i));
+    // What is not a number counts: a training that blew up has not removed its ReLUs.
+    counts.push_back((masks[i] <= threshold).logical_not().sum() * UnitsOf(units_per_value, i));
   }
   return at::stack(counts).sum().item<int64_t>();
 }

@@ -11,7 +11,6 @@
 #include <cuda_runtime_api.h>
 
 #include <map>
-#include <mutex>
 #include <vector>
 #endif
 
@@ -20,7 +19,7 @@ namespace reluscape {
 #ifdef RELUSCAPE_WITH_CUDA
 namespace {
 
-// What a process has once for all its recorders.
+// What a process has once for all its recorders, of which one works at a time.
 class Shared {
  public:
   static Shared& Get() {
@@ -31,7 +30,6 @@ class Shared {
   // A graph cannot be recorded on the default stream. Always the same one per device: LibTorch
   // keeps cuBLAS workspaces, of up to 32 MiB each, for every stream that was ever used.
   c10::cuda::CUDAStream StreamOf(c10::DeviceIndex device) {
-    const std::lock_guard lock(mutex_);
     const auto found = streams_.find(device);
     if (found != streams_.end()) return found->second;
     return streams_.emplace(device, c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device))
@@ -39,17 +37,10 @@ class Shared {
   }
 
   // Keeps a graph whose recording could not be ended: LibTorch's allocator still refers to it.
-  void Bury(std::unique_ptr<at::cuda::CUDAGraph> graph) {
-    const std::lock_guard lock(mutex_);
-    buried_.push_back(std::move(graph));
-  }
-  bool AnyBuried() {
-    const std::lock_guard lock(mutex_);
-    return !buried_.empty();
-  }
+  void Bury(std::unique_ptr<at::cuda::CUDAGraph> graph) { buried_.push_back(std::move(graph)); }
+  bool AnyBuried() const { return !buried_.empty(); }
 
  private:
-  std::mutex mutex_;
   std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams_;
   std::vector<std::unique_ptr<at::cuda::CUDAGraph>> buried_;
 };

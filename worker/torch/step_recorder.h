@@ -25,7 +25,7 @@ class StepRecorder {
 };
 
 // CUDA graphs of `device`; null where it is no GPU, the program was built without CUDA, or a
-// recording of this process could not be ended in order. Thread-safe.
+// recording of this process could not be ended in order. Not thread-safe.
 std::unique_ptr<StepRecorder> MakeStepRecorder(c10::Device device);
 
 }  // namespace reluscape

@@ -30,6 +30,14 @@ bool MayPass(const absl::Status& status) {
   }
 }
 
+// INVALID_ARGUMENT is kept for options, which a program refuses before it works.
+absl::Status Refusal(const absl::Status& status) {
+  if (!absl::IsInvalidArgument(status)) return status;
+  return absl::FailedPreconditionError(
+      absl::StrCat("the coordinator refuses what this worker says; are both of one version? ",
+                   std::string(status.message())));
+}
+
 bool IsFinite(const EpochReport& epoch) {
   return std::isfinite(epoch.loss) && std::isfinite(epoch.train_accuracy) &&
          std::isfinite(epoch.validation_accuracy) && std::isfinite(epoch.learning_rate) &&
@@ -72,6 +80,7 @@ class Agent::Work final : public TaskListener {
       MutexLock lock(mutex_);
       if (IsFinite(epoch)) {
         epochs_.push_back(epoch);
+        next_epoch_ = epoch.epoch + 1;
       } else if (!failure_) {
         // The coordinator refuses numbers that are not finite.
         failure_ = Failure{FailureKind::kDiverged,
@@ -88,6 +97,7 @@ class Agent::Work final : public TaskListener {
     {
       MutexLock lock(mutex_);
       checkpoint_ = artifact;
+      checkpoint_epochs_ = next_epoch_;
       device_seconds_ = device_seconds;
     }
     agent_.Notify();
@@ -129,11 +139,17 @@ class Agent::Work final : public TaskListener {
     report.task = task_.task;
     report.attempt = task_.attempt;
     report.epochs_planned = epochs_planned_;
-    report.checkpoint = checkpoint_;
     report.snapshots = snapshots_;
     report.measurement = measurement_;
     report.device_seconds = device_seconds_;
-    const auto sent = std::min(epochs_.size(), static_cast<size_t>(most_epochs));
+    // The coordinator takes a checkpoint for one of the epochs that it has stored by then: it goes
+    // with the last of its own, behind which the report ends.
+    const auto own = static_cast<size_t>(
+        std::count_if(epochs_.begin(), epochs_.end(),
+                      [&](const EpochReport& e) { return e.epoch < checkpoint_epochs_; }));
+    const auto most = static_cast<size_t>(most_epochs);
+    if (own <= most) report.checkpoint = checkpoint_;
+    const size_t sent = std::min(own > 0 ? own : epochs_.size(), most);
     report.epochs.assign(epochs_.begin(), epochs_.begin() + static_cast<int64_t>(sent));
     // The end is told with the last epochs, not before them: afterwards the Lease is gone.
     if (sent < epochs_.size()) return report;
@@ -169,7 +185,9 @@ class Agent::Work final : public TaskListener {
   mutable Mutex mutex_;
   std::vector<EpochReport> epochs_ GUARDED_BY(mutex_);
   int64_t epochs_planned_ GUARDED_BY(mutex_) = 0;
+  int64_t next_epoch_ GUARDED_BY(mutex_) = 0;  // behind the last that this process trained
   ArtifactRef checkpoint_ GUARDED_BY(mutex_);
+  int64_t checkpoint_epochs_ GUARDED_BY(mutex_) = 0;  // all below are in it
   std::vector<SnapshotReport> snapshots_ GUARDED_BY(mutex_);
   std::optional<Measurement> measurement_ GUARDED_BY(mutex_);
   double device_seconds_ GUARDED_BY(mutex_) = 0;
@@ -230,7 +248,7 @@ absl::StatusOr<Milliseconds> Agent::RunOnce(const std::stop_token& cancel) {
       link_.Synchronize(request, options_.call_timeout, cancel);
   if (!response.ok()) {
     if (cancel.stop_requested()) return Milliseconds(0);
-    if (!MayPass(response.status())) return response.status();
+    if (!MayPass(response.status())) return Refusal(response.status());
     const Milliseconds longest = LongestBackoff();
     Milliseconds wait = options_.first_backoff;
     for (int64_t i = 0; i < failures_ && wait < longest; ++i) wait *= 2;

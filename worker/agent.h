@@ -54,8 +54,8 @@ class Agent {
   // reports it, if it ended just then) and returns OK within `shutdown_time`, whether the
   // coordinator answers or not. The Trainer may still be busy if it breaks its promise to return
   // within 2 s. Another status: the coordinator refused this Worker for good (FAILED_PRECONDITION:
-  // a foreign artifact folder; INVALID_ARGUMENT, UNIMPLEMENTED, PERMISSION_DENIED: it is not of
-  // this version).
+  // a foreign artifact folder, or a call that it finds malformed; UNIMPLEMENTED, PERMISSION_DENIED:
+  // it is not of this version; never INVALID_ARGUMENT).
   absl::Status Run(const std::stop_token& stop);
 
   // One exchange: reports, takes over the answer, starts and stops work. The time until the next

@@ -278,6 +278,24 @@ TEST_F(AgentTest, ALongListOfEpochsGoesInPiecesAndTheEndComesLast) {
   EXPECT_EQ(link_.last().reports[0].state, ReportState::kSucceeded);
 }
 
+TEST_F(AgentTest, ACheckpointGoesWithTheLastOfItsEpochs) {
+  Exchange(Leased(7));
+  TaskListener& listener = puppet_.listener();
+  listener.OnCheckpoint({"old", 1}, 1);
+  for (int64_t epoch = 0; epoch < 5; ++epoch) listener.OnEpoch(Epoch(epoch));
+  listener.OnCheckpoint({"new", 1}, 2);
+  listener.OnEpoch(Epoch(5));
+  EXPECT_EQ(Exchange(Leased(7, 3)), Milliseconds(0));
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(0, 1, 2));
+  EXPECT_FALSE(link_.last().reports[0].checkpoint) << "its epochs 3 and 4 would be dropped";
+  EXPECT_EQ(Exchange(Leased(7, 5)), Milliseconds(0));
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(3, 4));
+  EXPECT_EQ(link_.last().reports[0].checkpoint.sha256, "new");
+  Exchange(Leased(7, 6));
+  EXPECT_THAT(EpochsOf(link_.last()), ElementsAre(5));
+  EXPECT_EQ(link_.last().reports[0].checkpoint.sha256, "new");
+}
+
 TEST_F(AgentTest, ReportsEverythingThatATaskLeaves) {
   Exchange(Leased(7));
   TaskListener& listener = puppet_.listener();
@@ -382,12 +400,16 @@ TEST_F(AgentTest, TrainsOnWhileTheCoordinatorIsAwayAndAsksLessAndLessOften) {
 }
 
 TEST_F(AgentTest, RefusalsForGoodEndTheAgent) {
-  for (const absl::Status& refusal :
-       {absl::FailedPreconditionError("foreign folder"), absl::InvalidArgumentError("malformed"),
-        absl::UnimplementedError("no such call")}) {
+  for (const absl::Status& refusal : {absl::FailedPreconditionError("foreign folder"),
+                                      absl::UnimplementedError("no such call")}) {
     link_.Next(refusal);
     EXPECT_EQ(agent_->RunOnce().status(), refusal);
   }
+  // What a program answers to with the exit status of refused options.
+  link_.Next(absl::InvalidArgumentError("malformed"));
+  const absl::Status malformed = agent_->RunOnce().status();
+  EXPECT_EQ(malformed.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(malformed.message()), testing::HasSubstr("malformed"));
 }
 
 TEST_F(AgentTest, NewsWakeTheLoopAtOnce) {

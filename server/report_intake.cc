@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/foreign_text.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "server/lease_policy.h"
@@ -13,7 +14,7 @@
 namespace reluscape {
 namespace {
 
-constexpr size_t kMaxMessage = 4000;  // characters of a Worker's message that are kept
+constexpr size_t kMaxMessage = 4000;  // bytes of a Worker's message that are kept
 
 // A result's text in an event; the test accuracy is sealed.
 std::string ResultText(const ResultReport& result) {
@@ -249,7 +250,7 @@ absl::Status ReportIntake::TakeResult(TaskRow& task, const TaskReport& report,
 absl::Status ReportIntake::TakeFailure(TaskRow& task, const TaskReport& report) {
   const Failure failure =
       report.failure.value_or(Failure{FailureKind::kTransient, "the worker gave no reason", -1});
-  const std::string message = failure.message.substr(0, kMaxMessage);
+  const std::string message = CutUtf8(failure.message, kMaxMessage);
   if (failure.kind == FailureKind::kTransient) {
     return book_.LoseAttempt(task, "task.retried", message);
   }

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/foreign_text.h"
 #include "base/status_macros.h"
 #include "search/wire/json.h"
 #include "search/wire/views.h"
@@ -42,34 +43,6 @@ bool IsLoopbackIpv4(const std::string& host) {
     }
   }
   return true;
-}
-
-// The length of the UTF-8 sequence that starts at `i`, 0 where there is none (RFC 3629: no
-// overlong forms, no surrogates, at most U+10FFFF).
-size_t Utf8Length(const std::string& text, size_t i) {
-  const auto byte = [&](size_t k) {
-    return k < text.size() ? static_cast<unsigned char>(text[k]) : 0U;
-  };
-  const auto continues = [&](size_t k) { return (byte(k) & 0xC0U) == 0x80U; };
-  const unsigned first = byte(i);
-  if (first < 0x80U) {
-    return 1;
-  }
-  if (first >= 0xC2U && first <= 0xDFU && continues(i + 1)) {
-    return 2;
-  }
-  if (first >= 0xE0U && first <= 0xEFU && continues(i + 1) && continues(i + 2)) {
-    const bool overlong = first == 0xE0U && byte(i + 1) < 0xA0U;
-    const bool surrogate = first == 0xEDU && byte(i + 1) >= 0xA0U;
-    return overlong || surrogate ? 0 : 3;
-  }
-  if (first >= 0xF0U && first <= 0xF4U && continues(i + 1) && continues(i + 2) &&
-      continues(i + 3)) {
-    const bool overlong = first == 0xF0U && byte(i + 1) < 0x90U;
-    const bool too_large = first == 0xF4U && byte(i + 1) >= 0x90U;
-    return overlong || too_large ? 0 : 4;
-  }
-  return 0;
 }
 
 }  // namespace

@@ -13,12 +13,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/foreign_text.h"
 #include "base/status_macros.h"
 #include "search/network/names.h"
 
 namespace reluscape {
 namespace {
 
+constexpr size_t kLongestNetwork = 300;  // characters of a foreign network's text in a message
 constexpr char kMask[] = ".mask";
 constexpr char kVariance[] = ".running_var";
 
@@ -39,9 +41,9 @@ std::string DescriptionOf(const RawTensor& tensor) {
   return absl::StrCat(ShapeText(tensor.shape), " of ", ElementName(tensor.type));
 }
 
-// "stem.conv.weight", or "stem.conv.weight (conv1.weight in the file)".
+// "stem.conv.weight", or "stem.conv.weight ('conv1.weight' in the file)".
 std::string NameText(const std::string& name, const std::string& in_file) {
-  return name == in_file ? name : absl::StrCat(name, " (", in_file, " in the file)");
+  return name == in_file ? name : absl::StrCat(name, " (", QuotedForeign(in_file), " in the file)");
 }
 
 // Of the operation "stage<S>.block<B>.<rest>" in the names of PyTorch's models.
@@ -86,8 +88,9 @@ absl::StatusOr<FoundTensors> FindTensors(TensorFile& file) {
     if (absl::EndsWith(name, ".num_batches_tracked")) continue;
     const auto [place, is_new] = found.emplace(WithoutWrappers(name), Found{name, &tensor});
     if (!is_new) {
-      return Wrong(absl::StrCat("tensor ", place->first, " stands there twice, as ",
-                                place->second.name_in_file, " and as ", name));
+      return Wrong(absl::StrCat("tensor ", QuotedForeign(place->first), " stands there twice, as ",
+                                QuotedForeign(place->second.name_in_file), " and as ",
+                                QuotedForeign(name)));
     }
   }
   return found;
@@ -102,7 +105,8 @@ absl::Status CheckOwnFile(const std::map<std::string, std::string>& metadata,
   }
   const auto network = metadata.find("network");
   if (network == metadata.end() || network->second == canonical_text) return absl::OkStatus();
-  return Wrong(absl::StrCat("the file is of the network ", network->second,
+  return Wrong(absl::StrCat("the file is of the network ",
+                            QuotedForeign(network->second, kLongestNetwork),
                             " and this candidate's is ", canonical_text));
 }
 
@@ -128,7 +132,8 @@ absl::StatusOr<RawTensor> Take(const TensorPlace& place, bool pre_activation, Fo
     if (entry == found.end()) continue;
     if (taken) {
       return Wrong(absl::StrCat("tensor ", place.name, " stands there twice, as ",
-                                taken->name_in_file, " and as ", entry->second.name_in_file));
+                                QuotedForeign(taken->name_in_file), " and as ",
+                                QuotedForeign(entry->second.name_in_file)));
     }
     taken = entry->second;
     found.erase(entry);
@@ -181,11 +186,12 @@ absl::Status CheckRest(const Network& network, const FoundTensors& rest) {
                            return op.kind == OpKind::kRelu && op.name + kMask == name;
                          });
     if (!is_mask) {
-      return Wrong(absl::StrCat("tensor ", found.name_in_file, " (", DescriptionOf(*found.tensor),
+      return Wrong(absl::StrCat("tensor ", QuotedForeign(found.name_in_file), " (",
+                                DescriptionOf(*found.tensor),
                                 ") belongs to nothing in the network"));
     }
     if (!KeepsAll(*found.tensor)) {
-      return Wrong(absl::StrCat("tensor ", found.name_in_file,
+      return Wrong(absl::StrCat("tensor ", QuotedForeign(found.name_in_file),
                                 " removes ReLUs; a pretrained network has all of them"));
     }
   }

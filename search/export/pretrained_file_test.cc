@@ -55,6 +55,25 @@ Case CaseOf(const std::string& name) {
   return one;
 }
 
+TEST(PretrainedFileTest, NamesOfTheFileAreQuotedAndCutInMessages) {
+  const std::string evil = "\x1b[2J\n" + std::string(100'000, 'x');
+  // The longest name that a file may have has 1000 bytes.
+  const std::string name = evil.substr(0, 900);
+  Case one = CaseOf("resnet18@4");
+  one.file.tensors[name] = Floats({1}, 1);
+  EXPECT_THAT(one.Error(), HasSubstr("tensor '?[2J?xxx"));
+  EXPECT_LT(one.Error().size(), 300u);
+  Case twice = CaseOf("resnet18@4");
+  twice.file.tensors[name] = Floats({1}, 1);
+  twice.file.tensors["module." + name] = Floats({1}, 1);
+  EXPECT_THAT(twice.Error(), HasSubstr("stands there twice"));
+  EXPECT_LT(twice.Error().size(), 300u);
+  Case other = CaseOf("resnet18@4");
+  other.file.metadata = {{"format", "reluscape-1"}, {"network", evil}};
+  EXPECT_THAT(other.Error(), HasSubstr("of the network '?[2J?xxx"));
+  EXPECT_LT(other.Error().size(), 1'000u);
+}
+
 TEST(PretrainedFileTest, EveryParameterOfEveryFamilyHasAPlace) {
   for (const char* name :
        {"resnet18@4", "resnet20@2+shortcut:downsample", "resnet50@2", "wrn-10-2@2", "vgg16@2",
@@ -150,9 +169,10 @@ TEST(PretrainedFileTest, TheFirstMismatchIsNamed) {
   Case shape = CaseOf("resnet18@4");
   shape.file.tensors.erase("stem.conv.weight");
   shape.file.tensors["module.conv1.weight"] = Floats({4, 3, 7, 7}, 0);
-  EXPECT_EQ(shape.Error(),
-            "tensor stem.conv.weight (module.conv1.weight in the file): found 4x3x7x7 of F32; the "
-            "network needs 4x3x3x3 of F32");
+  EXPECT_EQ(
+      shape.Error(),
+      "tensor stem.conv.weight ('module.conv1.weight' in the file): found 4x3x7x7 of F32; the "
+      "network needs 4x3x3x3 of F32");
 
   Case type = CaseOf("resnet18@4");
   type.file.tensors["classifier.bias"] = {
@@ -161,16 +181,16 @@ TEST(PretrainedFileTest, TheFirstMismatchIsNamed) {
 
   Case unknown = CaseOf("resnet18@4");
   unknown.file.tensors["fc2.weight"] = Floats({3, 5}, 0);
-  EXPECT_EQ(unknown.Error(), "tensor fc2.weight (3x5 of F32) belongs to nothing in the network");
+  EXPECT_EQ(unknown.Error(), "tensor 'fc2.weight' (3x5 of F32) belongs to nothing in the network");
 
   Case twice = CaseOf("resnet18@4");
   twice.file.tensors["linear.bias"] = Floats({10}, 0);
   EXPECT_EQ(twice.Error(),
-            "tensor classifier.bias stands there twice, as classifier.bias and as linear.bias");
+            "tensor classifier.bias stands there twice, as 'classifier.bias' and as 'linear.bias'");
 
   Case wrapped = CaseOf("resnet18@4");
   wrapped.file.tensors["module.stem.conv.weight"] = Floats({4, 3, 3, 3}, 0);
-  EXPECT_THAT(wrapped.Error(), HasSubstr("tensor stem.conv.weight stands there twice"));
+  EXPECT_THAT(wrapped.Error(), HasSubstr("tensor 'stem.conv.weight' stands there twice"));
 }
 
 TEST(PretrainedFileTest, ValuesThatCannotBeWeightsAreRefused) {
@@ -196,8 +216,9 @@ TEST(PretrainedFileTest, MasksMustKeepAllReLUs) {
   EXPECT_EQ(one.Error(), "");
   mask.data[7] = 0;
   one.file.tensors["stage1.block1.relu1.mask"] = mask;
-  EXPECT_EQ(one.Error(),
-            "tensor stage1.block1.relu1.mask removes ReLUs; a pretrained network has all of them");
+  EXPECT_EQ(
+      one.Error(),
+      "tensor 'stage1.block1.relu1.mask' removes ReLUs; a pretrained network has all of them");
   one.file.tensors.erase("stage1.block1.relu1.mask");
   one.file.tensors["stage9.block1.relu1.mask"] = mask;
   EXPECT_THAT(one.Error(), HasSubstr("belongs to nothing in the network"));
@@ -210,8 +231,8 @@ TEST(PretrainedFileTest, FilesOfOurOwnSayWhichNetworkTheyAreOf) {
   // The same tensors, but another network: a ReLU behind the stem.
   const Case other = CaseOf("resnet18@4+stem-relu");
   one.file.metadata["network"] = other.text;
-  EXPECT_EQ(one.Error(), absl::StrCat("the file is of the network ", other.text,
-                                      " and this candidate's is ", one.text));
+  EXPECT_EQ(one.Error(), absl::StrCat("the file is of the network '", other.text,
+                                      "' and this candidate's is ", one.text));
   one.file.metadata = {{"format", "reluscape-1"}, {"folded", "true"}};
   EXPECT_THAT(one.Error(), HasSubstr("folded"));
   EXPECT_FALSE(CheckPretrained("resnet18@4", 32, 10, "no safetensors").ok());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/foreign_text.h"
 #include "base/status_macros.h"
 
 namespace reluscape {
@@ -46,13 +47,6 @@ absl::Status Broken(const std::string& what) {
   return absl::DataLossError(absl::StrCat("safetensors: ", what));
 }
 
-// A piece of a message that came from outside: short and printable.
-std::string Quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text.substr(0, 60)) result += c >= ' ' && c <= '~' ? c : '?';
-  return result + (text.size() > 60 ? "...'" : "'");
-}
-
 std::optional<int64_t> NonNegative(const Json& value) {
   if (!value.is_number_integer()) return std::nullopt;
   if (value.is_number_unsigned()) {
@@ -74,7 +68,7 @@ struct Entry {
 };
 
 absl::StatusOr<Entry> ReadEntry(const std::string& name, const Json& value, int64_t data_bytes) {
-  const std::string where = absl::StrCat("tensor ", Quoted(name), ": ");
+  const std::string where = absl::StrCat("tensor ", QuotedForeign(name), ": ");
   if (!value.is_object() || value.size() != 3 || !value.contains("dtype") ||
       !value.contains("shape") || !value.contains("data_offsets")) {
     return Broken(where + "is not an object of dtype, shape and data_offsets");
@@ -86,10 +80,11 @@ absl::StatusOr<Entry> ReadEntry(const std::string& name, const Json& value, int6
     return dtype.is_string() && dtype.get_ref<const std::string&>() == candidate.name;
   });
   if (type == kTypes.end()) {
-    return Broken(absl::StrCat(
-        where, "found dtype ",
-        dtype.is_string() ? Quoted(dtype.get_ref<const std::string&>()) : "of another JSON type",
-        "; allowed: F32, F64, I64, I32, U8"));
+    return Broken(absl::StrCat(where, "found dtype ",
+                               dtype.is_string()
+                                   ? QuotedForeign(dtype.get_ref<const std::string&>())
+                                   : "of another JSON type",
+                               "; allowed: F32, F64, I64, I32, U8"));
   }
   entry.type = type->type;
 
@@ -139,7 +134,7 @@ absl::StatusOr<Json> ParseHeader(std::string_view text) {
         break;
       case Json::parse_event_t::key:
         if (!keys.empty() && !keys.back().insert(parsed.get<std::string>()).second && !problem) {
-          problem = "header repeats the name " + Quoted(parsed.get<std::string>());
+          problem = "header repeats the name " + QuotedForeign(parsed.get<std::string>());
         }
         break;
       default:
@@ -209,14 +204,14 @@ absl::StatusOr<TensorFile> ReadTensorFile(std::string_view bytes) {
       if (!value.is_object()) return Broken("__metadata__ is not an object");
       for (const auto& [key, text] : value.items()) {
         if (!text.is_string()) {
-          return Broken(absl::StrCat("__metadata__ ", Quoted(key), " is not text"));
+          return Broken(absl::StrCat("__metadata__ ", QuotedForeign(key), " is not text"));
         }
         file.metadata[key] = text.get<std::string>();
       }
       continue;
     }
     if (name.empty() || name.size() > kMaxNameBytes) {
-      return Broken("a tensor's name is empty or too long: " + Quoted(name));
+      return Broken("a tensor's name is empty or too long: " + QuotedForeign(name));
     }
     ASSIGN_OR_RETURN(Entry entry, ReadEntry(name, value, static_cast<int64_t>(data.size())));
     entries.push_back(std::move(entry));
@@ -228,7 +223,7 @@ absl::StatusOr<TensorFile> ReadTensorFile(std::string_view bytes) {
   int64_t position = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != position) {
-      return Broken(absl::StrCat("tensor ", Quoted(entry.name), " starts at ", entry.begin,
+      return Broken(absl::StrCat("tensor ", QuotedForeign(entry.name), " starts at ", entry.begin,
                                  " where the one before it ends at ", position));
     }
     position = entry.end;

@@ -29,6 +29,8 @@ using google::protobuf::Reflection;
 using CppType = FieldDescriptor::CppType;
 
 constexpr size_t kLongestText = size_t{4} * 1024 * 1024;
+// A value of a few bytes of text becomes a Value of some 150: the limit bounds the memory.
+constexpr size_t kMostValues = 200'000;
 // The deepest message of ours has 5 levels; the limit bounds the recursion below.
 constexpr int kDeepest = 32;
 
@@ -180,6 +182,11 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool Place(Value value, Value*& placed) {
+    if (++values_ > kMostValues) {
+      errors_.Add("", absl::StrCat("more than ", kMostValues, " values"),
+                  absl::StrCat("at most ", kMostValues));
+      return false;
+    }
     if (open_.empty()) {
       root_ = std::move(value);
       placed = &root_;
@@ -216,6 +223,7 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
   FieldErrors& errors_;
   Value root_;
   std::vector<Value*> open_;
+  size_t values_ = 0;  // seen so far
 };
 
 // ---------------------------------------------------------------------------------------------

@@ -122,6 +122,12 @@ TEST(JsonTest, LimitsSizeAndDepth) {
             "job: found 4194305 bytes; allowed: at most 4194304 bytes");
   EXPECT_EQ(ErrorsOf(std::string(1'000'000, '[')),
             "job: found more than 32 levels of nesting; allowed: at most 32");
+  std::string many = "{\"objectives\": [";
+  for (int i = 0; i < 200'000; ++i) many += "0,";
+  EXPECT_EQ(ErrorsOf(many + "0]}"), "job: found more than 200000 values; allowed: at most 200000");
+  many = "[";
+  for (int i = 0; i < 199'998; ++i) many += "0,";
+  EXPECT_EQ(ErrorsOf(many + "0]"), "job: found a list; allowed: an object");
 }
 
 TEST(JsonTest, NullIsAsIfLeftOutAndEnumsMayBeWrittenEitherWay) {

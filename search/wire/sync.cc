@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/field_errors.h"
+#include "base/foreign_text.h"
 #include "base/sha256.h"
 #include "search/wire/job.h"
 #include "search/wire/views.h"
@@ -188,17 +189,7 @@ std::string Sendable(const std::string& text) {
   constexpr size_t kLongest = 8'000;
   std::string sendable;
   for (size_t i = 0; i < text.size() && sendable.size() < kLongest;) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 0;
-    if (i + length > text.size()) length = 0;
-    for (size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) length = 0;
-    }
-    // Overlong forms and surrogates.
-    if (length == 3) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0)) length = 0;
-    }
+    const size_t length = Utf8Length(text, i);
     if (length == 0) {
       sendable += '?';
       ++i;

@@ -20,6 +20,7 @@ namespace reluscape {
 namespace {
 
 constexpr size_t kLongestRequestId = 100;
+constexpr int64_t kMostAddedBudgets = 100;  // as many as a Job may have of either kind
 constexpr int64_t kMostEvents = 10'000;
 constexpr int64_t kDefaultEvents = 1'000;
 constexpr size_t kChunkBytes = size_t{1024} * 1024;
@@ -113,11 +114,19 @@ absl::StatusOr<v1::AddBudgetsResponse> JobService::Add(const v1::AddBudgetsReque
     return absl::InvalidArgumentError(
         "budgets: found none; allowed: at least one in relus or fractions");
   }
+  FieldErrors errors;
+  const auto check_length = [&](const char* field, int64_t length) {
+    if (length <= kMostAddedBudgets) return;
+    errors.Add(field, absl::StrCat(length, " entries"),
+               absl::StrCat("at most ", kMostAddedBudgets));
+  };
+  check_length("budgets.relus", request.relus_size());
+  check_length("budgets.fractions", request.fractions_size());
+  if (!errors.empty()) return errors.ToStatus();
   const JobId job{request.job()};
   ASSIGN_OR_RETURN(const auto reader, OpenReader());
   ASSIGN_OR_RETURN(const JobDetailView detail, reader->GetJob(job));
   const std::string& known = detail.job.spec_json;
-  FieldErrors errors;
   v1::JobSpec message = ToProto(JobSpecFromJson(known, errors));
   if (!errors.empty()) {
     return absl::FailedPreconditionError(

@@ -208,6 +208,13 @@ TEST_F(RpcServerTest, EmptyAndOversizedRequestsAreRefused) {
   request.set_request_id(std::string(101, 'x'));
   EXPECT_THAT(Submit(request, response).error_message(),
               HasSubstr("request_id: found 101 characters"));
+  v1::AddBudgetsRequest budgets;
+  for (int i = 0; i < 100'000; ++i) budgets.add_relus(1'000'000 + i);
+  v1::AddBudgetsResponse added;
+  const grpc::Status too_many = Call(&v1::JobService::Stub::AddBudgets, *jobs_, budgets, added);
+  EXPECT_EQ(too_many.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << "before the job is read";
+  EXPECT_THAT(too_many.error_message(),
+              HasSubstr("budgets.relus: found 100000 entries; allowed: at most 100"));
   v1::ListEventsRequest events;
   events.set_limit(10'001);
   v1::EventList list;

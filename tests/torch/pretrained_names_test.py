@@ -159,7 +159,7 @@ class PretrainedNamesTest(unittest.TestCase):
         tensors, images = self.check("resnet18@4+stem-relu", ResNet(4, [2, 2, 2, 2]))
         run = self.run_ours("resnet18@2+stem-relu", tensors, images)
         self.assertEqual(run.returncode, 1)
-        self.assertIn("tensor stem.conv.weight (conv1.weight in the file): found 4x3x3x3 of F32; "
+        self.assertIn("tensor stem.conv.weight ('conv1.weight' in the file): found 4x3x3x3 of F32; "
                       "the network needs 2x3x3x3 of F32", run.stderr)
 
 

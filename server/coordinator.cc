@@ -26,6 +26,8 @@ namespace {
 constexpr char kFolderFact[] = "artifact_folder_id";
 // How long a file that a user has stored waits for its Job.
 constexpr Milliseconds kUploadTime{24 * 3600 * 1000};
+// How often Tick looks for such files where nothing else has made it look.
+constexpr Milliseconds kLookInterval{3600 * 1000};
 constexpr size_t kMaxRequestId = 100;  // job_service.proto
 
 bool HasReportOf(const SyncRequest& request, const TaskRow& task) {
@@ -391,9 +393,10 @@ absl::Status Coordinator::Tick() {
     it = now - it->second > 2 * options_.lease_time ? missing_.erase(it) : std::next(it);
   }
   if (!expired.empty()) look_for_unused_ = true;
-  if (!look_for_unused_) return absl::OkStatus();
+  if (!look_for_unused_ && now - looked_at_ < kLookInterval) return absl::OkStatus();
   RETURN_IF_ERROR(RemoveUnusedArtifacts());
   look_for_unused_ = false;
+  looked_at_ = now;
   return absl::OkStatus();
 }
 

@@ -110,6 +110,7 @@ class Coordinator {
   // Whether a checkpoint may have been replaced since the last look. True at first: a crash may
   // have come between a commit and the removal of its files.
   bool look_for_unused_ GUARDED_BY(mutex_) = true;
+  Time looked_at_ GUARDED_BY(mutex_);
 };
 
 }  // namespace reluscape

@@ -158,6 +158,21 @@ TEST_F(CoordinatorTest, BroughtWeightsMustBeThereAndReachEveryTask) {
   EXPECT_TRUE(artifacts_.Has(artifact));
 }
 
+TEST_F(CoordinatorTest, AnUploadThatNobodyUsesGoesEvenWhereNothingElseHappens) {
+  Tick();
+  const ArtifactRef alone = File("alone");
+  ASSERT_TRUE(coordinator_->NoteUpload(alone).ok());
+  const Milliseconds hour{3600 * 1000};
+  for (int i = 0; i < 23; ++i) {
+    clock_.Advance(hour);
+    Tick();
+  }
+  EXPECT_TRUE(artifacts_.Has(alone));
+  clock_.Advance(2 * hour);
+  Tick();
+  EXPECT_FALSE(artifacts_.Has(alone));
+}
+
 TEST_F(CoordinatorTest, AddedBudgetsReopenTheDescent) {
   const JobId job = Submit();
   const auto add = [&](std::vector<int64_t> relus, const std::string& known) {
@@ -299,6 +314,15 @@ TEST_F(CoordinatorTest, TransientFailureIsRetriedOthersAreNot) {
               AllOf(HasSubstr("toy/1.png is broken"), HasSubstr("worker a"), HasSubstr("epoch 3")));
   EXPECT_EQ(Job(job).state, JobState::kFailed);
   EXPECT_EQ(CountEvents("task.failed"), 1);
+}
+
+TEST_F(CoordinatorTest, ALongMessageIsCutBetweenCharacters) {
+  Submit();
+  const Lease lease = One("a");
+  // The 4000th byte is the first of a character's two.
+  const std::string text = std::string(3'999, 'x') + "\xc3\xa9" + std::string(100, 'y');
+  Sync("a", {Failed(lease, FailureKind::kBadInput, text)});
+  EXPECT_THAT(Task(lease).message, HasSubstr("xxx (worker a"));
 }
 
 TEST_F(CoordinatorTest, LateResultIsIgnored) {

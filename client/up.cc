@@ -174,7 +174,8 @@ class Installation {
     }
     programs_ =
         std::filesystem::path(std::string(self.data(), static_cast<size_t>(size))).parent_path();
-    gpus_ = options_.device == "cpu" ? std::vector<std::string>() : VisibleGpus();
+    // "cpu" and "cuda:N" name the one device of all Workers.
+    if (options_.device == "auto" || options_.device == "cuda") gpus_ = VisibleGpus();
     workers_wanted_ =
         options_.workers >= 0 ? options_.workers : std::max<int64_t>(1, std::ssize(gpus_));
     for (const char* name : {"reluscape-server", "reluscape-worker"}) {
@@ -269,9 +270,9 @@ class Installation {
       for (const std::string& data : options_.data) {
         worker.command.arguments.insert(worker.command.arguments.end(), {"--data", data});
       }
-      // Each Worker sees one GPU, as its device 0: "auto" then finds it, or falls back to the CPU
-      // where LibTorch was built without CUDA.
-      if (options_.device == "auto" && gpus_.size() > 1) {
+      // Each Worker sees one GPU, as its device 0: "cuda" then means it, and "auto" finds it, or
+      // falls back to the CPU where LibTorch was built without CUDA.
+      if (gpus_.size() > 1) {
         worker.command.environment = {
             {"CUDA_VISIBLE_DEVICES", gpus_[static_cast<size_t>(i - 1) % gpus_.size()]}};
       }

@@ -15,9 +15,10 @@ struct UpOptions {
   std::string data_dir = "reluscape-data";
   int64_t grpc_port = -1;         // -1: the coordinator's own default (50551); 0: a free one
   int64_t http_port = -1;         // likewise (8080)
-  int64_t workers = -1;           // -1: one per GPU, else one
+  int64_t workers = -1;           // -1: one per GPU with "auto" and "cuda", else one
   int64_t threads = 0;            // CPU threads of all Workers together; 0: one per core
   std::vector<std::string> data;  // NAME=PATH
+  // "auto", "cuda": each Worker sees one GPU, in turn; "cpu", "cuda:N": all have this one device.
   std::string device = "auto";
 };
 

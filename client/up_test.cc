@@ -38,7 +38,7 @@ mv "$2/server.json.new" "$2/server.json"
 while :; do sleep 0.05; done
 )sh";
 constexpr char kWorker[] = R"sh(#!/bin/sh
-echo "worker $*"
+echo "worker $* sees $CUDA_VISIBLE_DEVICES."
 while [ "$1" != --artifact-dir ]; do shift; done
 echo $$ >> "$2/../worker.pids"
 trap 'echo worker >> "$2/../ends"; exit 0' TERM
@@ -71,7 +71,7 @@ class UpTest : public ::testing::Test {
     words.insert(words.begin(), {"up", "--data-dir", (folder_ / "data").string()});
     const absl::StatusOr<pid_t> pid = StartChild({.program = folder_ / "reluscape",
                                                   .arguments = words,
-                                                  .environment = {{"CUDA_VISIBLE_DEVICES", ""}},
+                                                  .environment = {{"CUDA_VISIBLE_DEVICES", gpus_}},
                                                   .log = folder_ / "up.log"});
     ASSERT_TRUE(pid.ok()) << pid.status();
     up_ = *pid;
@@ -117,6 +117,7 @@ class UpTest : public ::testing::Test {
   }
 
   std::filesystem::path folder_;
+  std::string gpus_;  // CUDA_VISIBLE_DEVICES of `up`
   pid_t up_ = 0;
 };
 
@@ -139,6 +140,29 @@ TEST_F(UpTest, StartsBothAndStopsTheWorkerFirst) {
   kill(up_, SIGINT);
   EXPECT_EQ(WaitForEnd(), 0);
   EXPECT_EQ(Read("data/ends"), "worker\nworker\nserver\n");
+}
+
+TEST_F(UpTest, EveryGpuGetsAWorkerUnlessTheDeviceNamesOne) {
+  gpus_ = "5,7";
+  for (const char* device : {"auto", "cuda"}) {
+    Up({"--device", device});
+    WaitUntil("both workers have told what they see", [this] {
+      return Read("data/logs/worker-1.log").find("sees") != std::string::npos &&
+             Read("data/logs/worker-2.log").find("sees") != std::string::npos;
+    });
+    EXPECT_THAT(Read("data/logs/worker-1.log"), HasSubstr(absl::StrCat("--device ", device)));
+    EXPECT_THAT(Read("data/logs/worker-1.log"), HasSubstr("sees 5."));
+    EXPECT_THAT(Read("data/logs/worker-2.log"), HasSubstr("sees 7."));
+    kill(up_, SIGINT);
+    EXPECT_EQ(WaitForEnd(), 0);
+    std::filesystem::remove_all(folder_ / "data");
+  }
+  Up({"--device", "cuda:1"});
+  WaitUntilUp();
+  EXPECT_THAT(Read("up.log"), HasSubstr("with 1 worker"));
+  WaitUntil("it has told what it sees",
+            [this] { return Read("data/logs/worker-1.log").find("sees") != std::string::npos; });
+  EXPECT_THAT(Read("data/logs/worker-1.log"), HasSubstr("--device cuda:1 sees 5,7."));
 }
 
 TEST_F(UpTest, RestartsAWorkerThatDies) {

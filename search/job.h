@@ -127,7 +127,7 @@ struct LimitsSpec {
   int64_t max_macs = 0;  // 0 = none; generated networks above it are left out, named ones refused
   int64_t max_parameters = 0;  // likewise
   // Budgets whose estimate breaks one are left out of generated networks and refused in named ones
-  // (server/cost_limits.h).
+  // (search/strategy/cost_limits.h).
   std::vector<CostLimit> costs;
 
   friend bool operator==(const LimitsSpec&, const LimitsSpec&) = default;

@@ -70,8 +70,10 @@ absl::StatusOr<Addition> AdditionFor(CandidateRow candidate, const std::vector<i
         TaskStateName(linearize.state), " and has its budgets; add more once it has ended"));
   }
   if (linearize.state != TaskState::kSucceeded) {
-    notes.push_back(absl::StrCat(Named(addition.candidate), " gets none: its linearize (task ",
-                                 linearize.id.value, ") is ", TaskStateName(linearize.state), "."));
+    notes.push_back(
+        absl::StrCat(Named(addition.candidate), " gets none: its linearize (task ",
+                     linearize.id.value, ") is ", TaskStateName(linearize.state),
+                     " and does not go on; submit another job for more budgets of it."));
     addition.budgets.clear();
   }
   return addition;

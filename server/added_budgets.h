@@ -21,7 +21,9 @@ struct AddedBudgets {
 // Gives the Candidates of `job`, whose id is set, the Budgets that `plan`, made of its spec with
 // more Budgets, has beyond theirs: their linearize is queued again and goes on from its end, and a
 // fine-tune per Budget waits for its Snapshot. The Job, with `plan`'s spec, is RUNNING again where
-// something was added. A Candidate whose linearize failed or was cancelled is left out with a note.
+// something was added. A Candidate whose linearize failed or was cancelled is left out with a note:
+// a descent that ended above a Budget has used its epochs up, and does not go back to the counts
+// that it has passed.
 //
 // FAILED_PRECONDITION: the Job was cancelled, or a linearize has not ended. INVALID_ARGUMENT: a
 // Budget that is not below the smallest one of a Candidate whose method descends through them (it

@@ -637,6 +637,14 @@ TEST_F(CoordinatorTest, InfeasibleDescentKeepsItsSnapshots) {
   EXPECT_THAT(Sync("a", {FineTuned(fine_tune)}), IsEmpty());
   EXPECT_EQ(Job(job).state, JobState::kFailed);
   EXPECT_EQ(Job(job).results, 1);
+
+  JobSpec more = SmallJob();
+  more.budgets.relus.push_back(2500);
+  const auto added = coordinator_->AddBudgets(job, more, "{\"more\": 1}", "{}");
+  ASSERT_TRUE(added.ok()) << added.status();
+  EXPECT_EQ(added->added, 0);
+  EXPECT_THAT(added->notes, ElementsAre(AllOf(HasSubstr("is FAILED"), HasSubstr("another job"))));
+  EXPECT_EQ(Job(job).state, JobState::kFailed);
 }
 
 TEST_F(CoordinatorTest, AFineTuneThatFailsLeavesTheOthersToTheDescent) {

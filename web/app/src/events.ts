@@ -5,6 +5,7 @@ import { serverEvent, type ServerEvent } from "./api";
 // that is missing here shows with the next refresh, seconds later (main.ts).
 const KINDS = [
   "job.submitted",
+  "job.budgets_added",
   "job.finished",
   "job.cancelled",
   "job.unsealed",
@@ -19,6 +20,7 @@ const KINDS = [
   "epoch",
   "snapshot",
   "result",
+  "criticality",
   "worker.connected",
 ];
 

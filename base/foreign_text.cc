@@ -31,6 +31,22 @@ size_t Utf8Length(const std::string& text, size_t at) {
   return 0;
 }
 
+std::string ValidUtf8(const std::string& text) {
+  constexpr size_t kLongest = 8'000;
+  std::string valid;
+  for (size_t i = 0; i < text.size() && valid.size() < kLongest;) {
+    const size_t length = Utf8Length(text, i);
+    if (length == 0) {
+      valid += '?';
+      ++i;
+    } else {
+      valid += text.substr(i, length);
+      i += length;
+    }
+  }
+  return valid;
+}
+
 std::string CutUtf8(const std::string& text, size_t most) {
   if (text.size() <= most) return text;
   size_t end = most;

@@ -27,6 +27,11 @@ TEST(ForeignTextTest, MeasuresCharacters) {
   EXPECT_EQ(Utf8Length("\xe2\x82", 0), 0u) << "cut";
 }
 
+TEST(ForeignTextTest, MakesUtf8OfAnyBytes) {
+  EXPECT_EQ(ValidUtf8("a\xc3\xa9\xff\xe2\x82"), "a\xc3\xa9???");
+  EXPECT_EQ(ValidUtf8(std::string(9000, 'x')).size(), 8000u);
+}
+
 TEST(ForeignTextTest, CutsBetweenCharacters) {
   EXPECT_EQ(CutUtf8("abc", 3), "abc");
   EXPECT_EQ(CutUtf8("abcd", 3), "abc");

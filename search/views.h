@@ -175,6 +175,7 @@ struct ResultView {
   int64_t attempt = 0;
   Time created_at;
   std::vector<LayerRelus> layers;
+  std::vector<ClassAccuracy> classes;  // of accuracy_validation, in the order of labels
   ArtifactRef artifact;
   std::string origin;  // as of the Candidate
 };

@@ -430,6 +430,21 @@ class SqliteResultReader final : public ResultReader {
     }
     {
       Query row(*db_,
+                "SELECT k.result_id, k.name, k.images, k.correct FROM result_classes k"
+                " JOIN results r ON r.result_id = k.result_id"
+                " WHERE r.job_id = ? ORDER BY k.result_id, k.class",
+                job.id);
+      while (row.Step()) {
+        ResultView& result = results[place.at(row.Int())];
+        ClassAccuracy one;
+        one.name = row.Text();
+        one.images = row.Int();
+        one.correct = row.Int();
+        result.classes.push_back(std::move(one));
+      }
+    }
+    {
+      Query row(*db_,
                 "SELECT l.result_id, l.model, l.seconds FROM result_latencies l"
                 " JOIN results r ON r.result_id = l.result_id WHERE r.job_id = ?",
                 job.id);

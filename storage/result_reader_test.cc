@@ -55,6 +55,8 @@ TEST_F(ResultReaderTest, ResultsKeepTheAccuracyOfEveryClass) {
                              " FROM class_accuracies_v WHERE result = 1")
                    .getText(),
                "0 cat 1/4 0.25, 1 dog 0/0 none");
+  EXPECT_EQ(reader_->GetFront(JobId{1}).value().results.at(0).classes,
+            (std::vector<ClassAccuracy>{{"cat", 4, 1}, {"dog", 0, 0}}));
 }
 
 TEST_F(ResultReaderTest, UnknownIdsAreNamed) {

@@ -183,24 +183,6 @@ Measurement Read(const v1::Measurement& message, const std::string& path, Checke
   return measurement;
 }
 
-// `text` as the receiver takes it: not too long, and of UTF-8 alone (protobuf refuses a message
-// with other bytes as a whole, and a file's name may have any). Bytes that are no UTF-8 become '?'.
-std::string Sendable(const std::string& text) {
-  constexpr size_t kLongest = 8'000;
-  std::string sendable;
-  for (size_t i = 0; i < text.size() && sendable.size() < kLongest;) {
-    const size_t length = Utf8Length(text, i);
-    if (length == 0) {
-      sendable += '?';
-      ++i;
-    } else {
-      sendable += text.substr(i, length);
-      i += length;
-    }
-  }
-  return sendable;
-}
-
 void Write(const ResultReport& result, v1::ResultReport& message) {
   message.set_budget(result.budget);
   message.set_relus(result.relus);
@@ -209,12 +191,7 @@ void Write(const ResultReport& result, v1::ResultReport& message) {
   message.set_accuracy_trimmed(result.accuracy_trimmed);
   message.set_accuracy_validation(result.accuracy_validation);
   message.set_accuracy_test(result.accuracy_test);
-  for (const ClassAccuracy& one : result.classes) {
-    v1::ClassAccuracy& written = *message.add_classes();
-    written.set_name(Sendable(one.name));
-    written.set_images(one.images);
-    written.set_correct(one.correct);
-  }
+  for (const ClassAccuracy& one : result.classes) *message.add_classes() = ToProto(one);
   Write(result.artifact, *message.mutable_artifact());
 }
 
@@ -340,7 +317,7 @@ void Write(const TaskReport& report, v1::TaskReport& message) {
   if (report.result) Write(*report.result, *message.mutable_result());
   if (report.failure) {
     message.mutable_failure()->set_kind(ToProto(report.failure->kind));
-    message.mutable_failure()->set_message(Sendable(report.failure->message));
+    message.mutable_failure()->set_message(ValidUtf8(report.failure->message));
     message.mutable_failure()->set_epoch(report.failure->epoch);
   }
   if (report.measurement) Write(*report.measurement, *message.mutable_measurement());

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "base/foreign_text.h"
 #include "search/objective.h"
 
 namespace reluscape {
@@ -161,6 +162,14 @@ v1::LayerRelus ToProto(const LayerRelus& layer) {
   return message;
 }
 
+v1::ClassAccuracy ToProto(const ClassAccuracy& one) {
+  v1::ClassAccuracy message;
+  message.set_name(ValidUtf8(one.name));  // it may come from a folder
+  message.set_images(one.images);
+  message.set_correct(one.correct);
+  return message;
+}
+
 v1::Result ToProto(const ResultView& result) {
   v1::Result message;
   message.set_result(result.id.value);
@@ -198,6 +207,7 @@ v1::Result ToProto(const ResultView& result) {
   message.set_attempt(result.attempt);
   message.set_created_at_ms(ToUnixMs(result.created_at));
   for (const LayerRelus& layer : result.layers) *message.add_layers() = ToProto(layer);
+  for (const ClassAccuracy& one : result.classes) *message.add_classes() = ToProto(one);
   message.set_artifact_sha256(result.artifact.sha256);
   message.set_artifact_bytes(result.artifact.bytes);
   message.set_origin(result.origin);

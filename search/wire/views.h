@@ -15,6 +15,7 @@ v1::JobDetail ToProto(const JobDetailView& detail);
 v1::Candidate ToProto(const CandidateView& candidate);
 v1::CandidateDetail ToProto(const CandidateDetailView& detail);
 v1::LayerRelus ToProto(const LayerRelus& layer);
+v1::ClassAccuracy ToProto(const ClassAccuracy& one);
 v1::Result ToProto(const ResultView& result);
 v1::Front ToProto(const FrontView& front);
 v1::WorkerList ToProto(const std::vector<WorkerView>& workers);

@@ -131,6 +131,7 @@ ResultView SomeResult() {
   result.attempt = 17;
   result.created_at = TimeFromUnixMs(18);
   result.layers = {{"l", 20, 17, 3, -1.5}};
+  result.classes = {{"cat \xff", 4, 3}};
   result.artifact = {"sha", 21};
   result.origin = "o";
   result.costs = {{"cheetah.online_s@wan", {2.5, true}}};
@@ -149,6 +150,7 @@ const char kSomeResult[] = R"({"result": 1, "job": 2, "candidate": 3, "name": "n
     "seconds": {"pretrain": 1.5, "linearize": 2.5, "fine_tune": 3.5}, "worker": "w",
     "attempt": 17, "created_at_ms": 18, "layers": [{"layer": "l", "units": 20, "kept": 17,
       "polynomials": 3, "input_min": -1.5, "input_max": null}],
+    "classes": [{"name": "cat ?", "images": 4, "correct": 3}],
     "artifact_sha256": "sha", "artifact_bytes": 21, "origin": "o",
     "costs": {"cheetah.online_s@wan": {"value": 2.5, "lower_bound": true}},
     "off_front": "dominated"})";

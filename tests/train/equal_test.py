@@ -19,8 +19,8 @@ BIN_DIR = ""
 # What a result is, beside numbers that a database gives and times.
 SAME = ("name", "network", "network_hash", "budget", "relus", "relus_with_stem", "macs",
         "parameters", "accuracy_soft", "accuracy_trimmed", "accuracy_validation", "accuracy_test",
-        "latency", "costs", "off_front", "on_front", "seeds", "recipe", "measurement", "layers", "artifact_sha256",
-        "artifact_bytes", "origin")
+        "latency", "costs", "off_front", "on_front", "seeds", "recipe", "measurement", "layers", "classes",
+        "artifact_sha256", "artifact_bytes", "origin")
 
 
 def essence(results):

@@ -104,6 +104,12 @@ class TrainTest(unittest.TestCase):
             self.assertIsNone(result["accuracy_test"])
             self.assertEqual(sum(layer["kept"] for layer in result["layers"]), result["relus"])
             self.assertEqual(result["relus"], result["budget"])
+            images, correct = (sum(one[key] for one in result["classes"])
+                               for key in ("images", "correct"))
+            self.assertEqual(images, result["measurement"]["validation_images"])
+            self.assertAlmostEqual(correct / images, result["accuracy_validation"])
+            self.assertEqual(len({one["name"] for one in result["classes"]}),
+                             len(result["classes"]))
             self.assertEqual(result["measurement"]["threads"], 1)
             own = next((folder.out / "results").glob(f"{result['result']:03d}-*"))
             weights = (own / "weights.safetensors").read_bytes()

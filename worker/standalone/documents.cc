@@ -132,6 +132,7 @@ ResultView ViewOf(const TrainPlan& plan, const TrainState& state, const PlannedT
   view.attempt = progress.report.attempt;
   view.created_at = progress.ended_at.value_or(Time());
   view.layers = report.layers;
+  view.classes = report.classes;
   view.artifact = report.artifact;
   view.origin = candidate.origin;
   return view;

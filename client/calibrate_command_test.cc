@@ -27,7 +27,7 @@ class CalibrateTest : public testing::Test {
 
 TEST_F(CalibrateTest, PrintsAProfileThatEstimateReads) {
   std::ostringstream out;
-  const absl::Status status = Calibrate({.name = "mine", .budget_s = 0.002}, out);
+  const absl::Status status = Calibrate({.name = "mine", .budget_s = 0.05}, out);
   ASSERT_TRUE(status.ok()) << status;
   const auto profile = HardwareFromJson(out.str(), "printed");
   ASSERT_TRUE(profile.ok()) << profile.status();

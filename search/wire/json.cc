@@ -9,11 +9,13 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -28,206 +30,20 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 using CppType = FieldDescriptor::CppType;
 
+using Json = nlohmann::json;
+
 constexpr size_t kLongestText = size_t{4} * 1024 * 1024;
-// A value of a few bytes of text becomes a Value of some 150: the limit bounds the memory.
+// An object of three bytes of text becomes a message of some hundred: the limit bounds the memory.
 constexpr size_t kMostValues = 200'000;
-// The deepest message of ours has 5 levels; the limit bounds the recursion below.
-constexpr int kDeepest = 32;
-
-// ---------------------------------------------------------------------------------------------
-// Text to a tree that keeps repeated keys, which nlohmann's own tree would swallow.
-
-struct Value {
-  enum class Kind { kNull, kBool, kInteger, kUnsigned, kDouble, kString, kArray, kObject };
-  Kind kind = Kind::kNull;
-  bool boolean = false;
-  int64_t integer = 0;
-  uint64_t large = 0;  // kUnsigned: above the range of `integer`
-  double number = 0;
-  std::string text;                // kString: the string; kDouble: as written
-  std::vector<std::string> names;  // kObject: of the items, as written
-  std::vector<Value> items;
-};
+// The deepest message of ours has 5 levels.
+constexpr size_t kDeepest = 32;
 
 std::string Quoted(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
-
-// What a person wrote, for an error message.
-std::string Shown(const Value& value) {
-  switch (value.kind) {
-    case Value::Kind::kNull:
-      return "null";
-    case Value::Kind::kBool:
-      return value.boolean ? "true" : "false";
-    case Value::Kind::kInteger:
-      return absl::StrCat(value.integer);
-    case Value::Kind::kUnsigned:
-      return absl::StrCat(value.large);
-    case Value::Kind::kDouble:
-      return value.text;
-    case Value::Kind::kString:
-      return Quoted(value.text);
-    case Value::Kind::kArray:
-      return "a list";
-    case Value::Kind::kObject:
-      return "an object";
-  }
-  return "";
-}
-
-// nlohmann's SAX events into a Value.
-class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
- public:
-  TreeBuilder(const std::string& text, FieldErrors& errors) : text_(text), errors_(errors) {}
-
-  Value& root() { return root_; }
-
-  bool null() override { return Add({}); }
-  bool boolean(bool value) override {
-    Value added;
-    added.kind = Value::Kind::kBool;
-    added.boolean = value;
-    return Add(std::move(added));
-  }
-  bool number_integer(number_integer_t value) override {
-    Value added;
-    added.kind = Value::Kind::kInteger;
-    added.integer = value;
-    return Add(std::move(added));
-  }
-  bool number_unsigned(number_unsigned_t value) override {
-    Value added;
-    if (value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-      added.kind = Value::Kind::kInteger;
-      added.integer = static_cast<int64_t>(value);
-    } else {
-      added.kind = Value::Kind::kUnsigned;
-      added.large = value;
-    }
-    return Add(std::move(added));
-  }
-  bool number_float(number_float_t value, const string_t& written) override {
-    Value added;
-    added.kind = Value::Kind::kDouble;
-    added.number = value;
-    added.text = written;
-    return Add(std::move(added));
-  }
-  bool string(string_t& value) override {
-    Value added;
-    added.kind = Value::Kind::kString;
-    added.text = std::move(value);
-    return Add(std::move(added));
-  }
-  bool binary(binary_t&) override { return false; }
-  bool start_object(size_t) override { return Open(Value::Kind::kObject); }
-  bool end_object() override { return Close(); }
-  bool start_array(size_t) override { return Open(Value::Kind::kArray); }
-  bool end_array() override { return Close(); }
-  bool key(string_t& key) override {
-    open_.back()->names.push_back(std::move(key));
-    return true;
-  }
-
-  bool parse_error(size_t position, const std::string& last_token,
-                   const nlohmann::detail::exception& error) override {
-    const size_t end = std::min(position, text_.size());
-    const size_t before = text_.rfind('\n', end == 0 ? 0 : end - 1);
-    const auto lines = std::count(text_.begin(), text_.begin() + static_cast<int64_t>(end), '\n');
-    // The position is one behind the offending character, which may be the line break itself.
-    const bool at_break = end > 0 && text_[end - 1] == '\n';
-    const int64_t line = lines + (at_break ? 0 : 1);
-    size_t start = 0;
-    if (at_break) {
-      const size_t previous = end >= 2 ? text_.rfind('\n', end - 2) : std::string::npos;
-      start = previous == std::string::npos ? 0 : previous + 1;
-    } else {
-      start = before == std::string::npos || before >= end ? 0 : before + 1;
-    }
-    const std::string where =
-        absl::StrCat(" at line ", line, ", column ", std::max<size_t>(1, end - start));
-    constexpr int kNumberOverflow = 406;  // nlohmann: json.exception.out_of_range.406
-    if (error.id == kNumberOverflow) {
-      errors_.Add("", absl::StrCat(last_token, where), "a number of magnitude up to 1.8e308");
-      return false;
-    }
-    std::string found = last_token;
-    if (end == text_.size() && (found.empty() || error_at_end(error.what()))) {
-      found = "the end of the text";
-    } else {
-      found = Quoted(found);
-    }
-    errors_.Add("", absl::StrCat("a syntax error", where, ", after ", found),
-                absl::StrCat("JSON (", Reason(error.what()), ")"));
-    return false;
-  }
-
- private:
-  static bool error_at_end(const std::string& what) {
-    return what.find("unexpected end of input") != std::string::npos;
-  }
-
-  // The part of nlohmann's message that says what it expected.
-  static std::string Reason(const std::string& what) {
-    const std::string marker = "syntax error ";
-    size_t start = what.find(marker);
-    std::string reason = start == std::string::npos ? what : what.substr(start + marker.size());
-    if (const size_t last = reason.find("; last read:"); last != std::string::npos) {
-      const size_t expected = reason.find("; expected", last);
-      reason =
-          reason.substr(0, last) + (expected == std::string::npos ? "" : reason.substr(expected));
-    }
-    return reason;
-  }
-
-  bool Place(Value value, Value*& placed) {
-    if (++values_ > kMostValues) {
-      errors_.Add("", absl::StrCat("more than ", kMostValues, " values"),
-                  absl::StrCat("at most ", kMostValues));
-      return false;
-    }
-    if (open_.empty()) {
-      root_ = std::move(value);
-      placed = &root_;
-    } else {
-      open_.back()->items.push_back(std::move(value));
-      placed = &open_.back()->items.back();
-    }
-    return true;
-  }
-  bool Add(Value value) {
-    Value* placed = nullptr;
-    return Place(std::move(value), placed);
-  }
-  bool Open(Value::Kind kind) {
-    if (open_.size() == kDeepest) {
-      errors_.Add("", absl::StrCat("more than ", kDeepest, " levels of nesting"),
-                  absl::StrCat("at most ", kDeepest));
-      return false;
-    }
-    Value value;
-    value.kind = kind;
-    Value* placed = nullptr;
-    Place(std::move(value), placed);
-    // Stays valid: nothing is added to a parent while its child is open.
-    open_.push_back(placed);
-    return true;
-  }
-  bool Close() {
-    open_.pop_back();
-    return true;
-  }
-
-  const std::string& text_;
-  FieldErrors& errors_;
-  Value root_;
-  std::vector<Value*> open_;
-  size_t values_ = 0;  // seen so far
-};
 
 // ---------------------------------------------------------------------------------------------
-// Tree to message.
+// Text to message.
 
 size_t EditDistance(const std::string& a, const std::string& b) {
   std::vector<size_t> row(b.size() + 1);
@@ -268,35 +84,159 @@ std::string Joined(const std::string& path, const std::string& name) {
   return path.empty() ? name : absl::StrCat(path, ".", name);
 }
 
-class MessageReader {
+// What nlohmann's parser reads goes into the message value by value. Its tree would lose repeated
+// keys and the order of fields, and building one with its callback takes quadratic time: behind
+// every object it walks all that stands beside it.
+class MessageReader final : public nlohmann::json_sax<Json> {
  public:
-  explicit MessageReader(FieldErrors& errors) : errors_(errors) {}
+  MessageReader(const std::string& text, Message& message, FieldErrors& errors)
+      : text_(text), message_(message), errors_(errors), errors_before_(errors) {}
 
-  void ReadMessage(const Value& value, const std::string& path, Message& message) {
-    if (value.kind != Value::Kind::kObject) {
-      errors_.Add(path, Shown(value), "an object");
-      return;
+  bool null() override { return Read(nullptr); }
+  bool boolean(bool value) override { return Read(value); }
+  bool number_integer(number_integer_t value) override { return Read(value); }
+  bool number_unsigned(number_unsigned_t value) override { return Read(value); }
+  bool number_float(number_float_t value, const string_t& written) override {
+    written_ = written;
+    return Read(value);
+  }
+  bool string(string_t& value) override { return Read(std::move(value)); }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(size_t) override { return Read(Json::object()); }
+  bool end_object() override { return Close(); }
+  bool start_array(size_t) override { return Read(Json::array()); }
+  bool end_array() override { return Close(); }
+
+  bool key(string_t& name) override {
+    if (passed_over_ > 0) return true;
+    Level& level = levels_.back();
+    const Descriptor& type = *level.message->GetDescriptor();
+    const std::string path = Joined(level.path, name);
+    level.key = name;
+    level.field =
+        level.of == nullptr ? type.FindFieldByName(name) : level.of->message_type()->map_value();
+    if (level.field == nullptr) {
+      ReportUnknown(type, name, path);
+    } else if (!level.seen.insert(name).second) {
+      errors_.Add(path, "the same key again", "each key once");
+      level.field = nullptr;
+    } else if (level.of != nullptr) {
+      level.entry = level.message->GetReflection()->AddMessage(level.message, level.of);
+      level.entry->GetReflection()->SetString(level.entry, level.of->message_type()->map_key(),
+                                              name);
     }
-    const Descriptor& type = *message.GetDescriptor();
-    std::set<std::string> seen;
-    for (size_t i = 0; i < value.items.size(); ++i) {
-      const std::string& name = value.names[i];
-      const Value& member = value.items[i];
-      const std::string member_path = Joined(path, name);
-      const FieldDescriptor* field = type.FindFieldByName(name);
-      if (field == nullptr) {
-        ReportUnknown(type, name, member_path);
-      } else if (!seen.insert(name).second) {
-        errors_.Add(member_path, "the same key again", "each key once");
-      } else if (member.kind == Value::Kind::kNull) {
-        continue;  // as if left out: absent optionals are written so
-      } else {
-        ReadField(*field, member, member_path, message);
-      }
+    return true;
+  }
+
+  bool parse_error(size_t position, const std::string& last_token,
+                   const nlohmann::detail::exception& error) override {
+    // The position is one behind the offending character.
+    const size_t end = std::min(position, text_.size());
+    const std::string_view before = std::string_view(text_).substr(0, end == 0 ? 0 : end - 1);
+    const std::string where =
+        absl::StrCat(" at line ", 1 + std::count(before.begin(), before.end(), '\n'), ", column ",
+                     before.size() - before.rfind('\n'));  // npos, which is -1, is before the text
+    constexpr int kNumberOverflow = 406;  // nlohmann: json.exception.out_of_range.406
+    if (error.id == kNumberOverflow) {
+      return Stop(absl::StrCat(last_token, where), "a number of magnitude up to 1.8e308");
     }
+    const std::string what = error.what();
+    const bool at_end = last_token.empty() || absl::StrContains(what, "unexpected end of input");
+    return Stop(
+        absl::StrCat("a syntax error", where, ", after ",
+                     end == text_.size() && at_end ? "the end of the text" : Quoted(last_token)),
+        absl::StrCat("JSON (", Reason(what), ")"));
   }
 
  private:
+  // An object or list that is being read.
+  struct Level {
+    std::string path;
+    Message* message;
+    // The list or map in `message` whose items or entries stand here; null: its fields do.
+    const FieldDescriptor* of;
+    size_t items;  // of the list, so far
+
+    // Of the key that was read last.
+    std::string key;
+    const FieldDescriptor* field;  // null where the key was reported
+    Message* entry;                // of the map
+    std::set<std::string> seen;    // all keys so far
+  };
+
+  // The part of nlohmann's message that says what it expected.
+  static std::string Reason(const std::string& what) {
+    const std::string marker = "syntax error ";
+    size_t start = what.find(marker);
+    std::string reason = start == std::string::npos ? what : what.substr(start + marker.size());
+    if (const size_t last = reason.find("; last read:"); last != std::string::npos) {
+      const size_t expected = reason.find("; expected", last);
+      reason =
+          reason.substr(0, last) + (expected == std::string::npos ? "" : reason.substr(expected));
+    }
+    return reason;
+  }
+
+  // Leaves this error alone: what was read of a broken text so far says little.
+  bool Stop(const std::string& found, const std::string& allowed) {
+    message_.Clear();
+    errors_ = errors_before_;
+    errors_.Add("", found, allowed);
+    return false;
+  }
+
+  // Takes a value; of an object or list its beginning, as an empty one.
+  bool Read(const Json& value) {
+    const size_t levels = levels_.size();
+    if (value.is_structured() && levels + passed_over_ == kDeepest) {
+      return Stop(absl::StrCat("more than ", kDeepest, " levels of nesting"),
+                  absl::StrCat("at most ", kDeepest));
+    }
+    if (++values_ > kMostValues) {
+      return Stop(absl::StrCat("more than ", kMostValues, " values"),
+                  absl::StrCat("at most ", kMostValues));
+    }
+    if (passed_over_ == 0) Place(value);
+    // Without a level of its own it was reported, and what is in it has no place.
+    if (value.is_structured() && levels_.size() == levels) ++passed_over_;
+    return true;
+  }
+
+  void Open(const std::string& path, Message& message, const FieldDescriptor* of) {
+    levels_.push_back({path, &message, of, 0, "", nullptr, nullptr, {}});
+  }
+
+  bool Close() {
+    if (passed_over_ > 0) {
+      --passed_over_;
+    } else {
+      levels_.pop_back();
+    }
+    return true;
+  }
+
+  void Place(const Json& value) {
+    if (levels_.empty()) {
+      if (value.is_object()) {
+        Open("", message_, nullptr);
+      } else {
+        errors_.Add("", Shown(value), "an object");
+      }
+      return;
+    }
+    Level& level = levels_.back();
+    if (level.of != nullptr && !level.of->is_map()) {
+      ReadSingle(*level.of, value, absl::StrCat(level.path, "[", level.items++, "]"),
+                 *level.message);
+    } else if (level.field == nullptr) {
+      return;
+    } else if (level.of != nullptr) {
+      ReadSingle(*level.field, value, Joined(level.path, level.key), *level.entry);
+    } else if (!value.is_null()) {  // null is as if left out: absent optionals are written so
+      ReadField(*level.field, value, Joined(level.path, level.key), *level.message);
+    }
+  }
+
   void ReportUnknown(const Descriptor& type, const std::string& name, const std::string& path) {
     std::vector<std::string> names;
     for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
@@ -307,49 +247,25 @@ class MessageReader {
                                                absl::StrJoin(names, ", ")));
   }
 
-  void ReadField(const FieldDescriptor& field, const Value& value, const std::string& path,
+  void ReadField(const FieldDescriptor& field, const Json& value, const std::string& path,
                  Message& message) {
     if (const auto* oneof = field.real_containing_oneof();
         oneof != nullptr && message.GetReflection()->HasOneof(message, oneof)) {
       errors_.Add(path, "a second choice", absl::StrCat("one field of ", oneof->name()));
     } else if (field.is_map()) {
-      ReadMap(field, value, path, message);
-    } else if (field.is_repeated()) {
-      if (value.kind != Value::Kind::kArray) {
-        errors_.Add(path, Shown(value), absl::StrCat("a list of ", KindOf(field, true)));
-        return;
+      if (!value.is_object()) {
+        errors_.Add(path, Shown(value), "an object");
+      } else if (field.message_type()->map_key()->cpp_type() != CppType::CPPTYPE_STRING) {
+        errors_.Add(path, "a map whose keys are no strings", "nothing: JSON cannot give it");
+      } else {
+        Open(path, message, &field);
       }
-      for (size_t i = 0; i < value.items.size(); ++i) {
-        ReadSingle(field, value.items[i], absl::StrCat(path, "[", i, "]"), message);
-      }
-    } else {
+    } else if (!field.is_repeated()) {
       ReadSingle(field, value, path, message);
-    }
-  }
-
-  void ReadMap(const FieldDescriptor& field, const Value& value, const std::string& path,
-               Message& message) {
-    if (value.kind != Value::Kind::kObject) {
-      errors_.Add(path, Shown(value), "an object");
-      return;
-    }
-    const FieldDescriptor& key = *field.message_type()->map_key();
-    if (key.cpp_type() != CppType::CPPTYPE_STRING) {
-      errors_.Add(path, "a map whose keys are no strings", "nothing: JSON cannot give it");
-      return;
-    }
-    std::set<std::string> seen;
-    for (size_t i = 0; i < value.items.size(); ++i) {
-      const std::string& name = value.names[i];
-      const Value& member = value.items[i];
-      const std::string member_path = Joined(path, name);
-      if (!seen.insert(name).second) {
-        errors_.Add(member_path, "the same key again", "each key once");
-        continue;
-      }
-      Message* entry = message.GetReflection()->AddMessage(&message, &field);
-      entry->GetReflection()->SetString(entry, &key, name);
-      ReadSingle(*field.message_type()->map_value(), member, member_path, *entry);
+    } else if (!value.is_array()) {
+      errors_.Add(path, Shown(value), absl::StrCat("a list of ", KindOf(field, /*plural=*/true)));
+    } else {
+      Open(path, message, &field);
     }
   }
 
@@ -382,127 +298,114 @@ class MessageReader {
     return absl::StrJoin(names, ", ");
   }
 
-  void ReadSingle(const FieldDescriptor& field, const Value& value, const std::string& path,
+  // What a person wrote, for an error message.
+  std::string Shown(const Json& value) const {
+    if (value.is_object()) return "an object";
+    if (value.is_array()) return "a list";
+    return value.is_number_float() ? written_ : value.dump();
+  }
+
+  // Sets the field, or adds an item to it.
+  void ReadSingle(const FieldDescriptor& field, const Json& value, const std::string& path,
                   Message& message) {
     const Reflection& reflection = *message.GetReflection();
     const bool add = field.is_repeated();
     switch (field.cpp_type()) {
       case CppType::CPPTYPE_INT32:
+        if (int32_t number = 0; ReadInteger(value, path, number)) {
+          add ? reflection.AddInt32(&message, &field, number)
+              : reflection.SetInt32(&message, &field, number);
+        }
+        return;
       case CppType::CPPTYPE_INT64:
+        if (int64_t number = 0; ReadInteger(value, path, number)) {
+          add ? reflection.AddInt64(&message, &field, number)
+              : reflection.SetInt64(&message, &field, number);
+        }
+        return;
       case CppType::CPPTYPE_UINT32:
+        if (uint32_t number = 0; ReadInteger(value, path, number)) {
+          add ? reflection.AddUInt32(&message, &field, number)
+              : reflection.SetUInt32(&message, &field, number);
+        }
+        return;
       case CppType::CPPTYPE_UINT64:
-        ReadInteger(field, value, path, message);
+        if (uint64_t number = 0; ReadInteger(value, path, number)) {
+          add ? reflection.AddUInt64(&message, &field, number)
+              : reflection.SetUInt64(&message, &field, number);
+        }
         return;
       case CppType::CPPTYPE_DOUBLE:
+        if (!value.is_number()) break;
+        add ? reflection.AddDouble(&message, &field, value.get<double>())
+            : reflection.SetDouble(&message, &field, value.get<double>());
+        return;
       case CppType::CPPTYPE_FLOAT: {
-        double number = value.number;
-        if (value.kind == Value::Kind::kInteger) {
-          number = static_cast<double>(value.integer);
-        } else if (value.kind == Value::Kind::kUnsigned) {
-          number = static_cast<double>(value.large);
-        } else if (value.kind != Value::Kind::kDouble) {
-          break;
-        }
-        if (field.cpp_type() == CppType::CPPTYPE_FLOAT) {
-          const auto narrow = static_cast<float>(number);
-          if (!std::isfinite(narrow)) break;
-          add ? reflection.AddFloat(&message, &field, narrow)
-              : reflection.SetFloat(&message, &field, narrow);
-        } else {
-          add ? reflection.AddDouble(&message, &field, number)
-              : reflection.SetDouble(&message, &field, number);
-        }
+        if (!value.is_number()) break;
+        const auto narrow = static_cast<float>(value.get<double>());
+        if (!std::isfinite(narrow)) break;
+        add ? reflection.AddFloat(&message, &field, narrow)
+            : reflection.SetFloat(&message, &field, narrow);
         return;
       }
       case CppType::CPPTYPE_BOOL:
-        if (value.kind != Value::Kind::kBool) break;
-        add ? reflection.AddBool(&message, &field, value.boolean)
-            : reflection.SetBool(&message, &field, value.boolean);
+        if (!value.is_boolean()) break;
+        add ? reflection.AddBool(&message, &field, value.get<bool>())
+            : reflection.SetBool(&message, &field, value.get<bool>());
         return;
       case CppType::CPPTYPE_STRING:
-        if (value.kind != Value::Kind::kString) break;
+        if (!value.is_string()) break;
         if (field.type() == FieldDescriptor::TYPE_BYTES) {
           errors_.Add(path, "bytes", "nothing: JSON cannot give them");
           return;
         }
-        add ? reflection.AddString(&message, &field, value.text)
-            : reflection.SetString(&message, &field, value.text);
+        add ? reflection.AddString(&message, &field, value.get<std::string>())
+            : reflection.SetString(&message, &field, value.get<std::string>());
         return;
       case CppType::CPPTYPE_ENUM: {
-        if (value.kind != Value::Kind::kString) break;
+        if (!value.is_string()) break;
         const EnumValueDescriptor* found =
-            field.enum_type()->FindValueByName(absl::AsciiStrToUpper(value.text));
+            field.enum_type()->FindValueByName(absl::AsciiStrToUpper(value.get<std::string>()));
         if (found == nullptr || IsUnspecified(*found)) break;
         add ? reflection.AddEnum(&message, &field, found)
             : reflection.SetEnum(&message, &field, found);
         return;
       }
       case CppType::CPPTYPE_MESSAGE:
-        if (value.kind != Value::Kind::kObject) break;
-        ReadMessage(value, path,
-                    add ? *reflection.AddMessage(&message, &field)
-                        : *reflection.MutableMessage(&message, &field));
+        if (!value.is_object()) break;
+        Open(path,
+             add ? *reflection.AddMessage(&message, &field)
+                 : *reflection.MutableMessage(&message, &field),
+             nullptr);
         return;
     }
     errors_.Add(path, Shown(value), KindOf(field, /*plural=*/false));
   }
 
-  void ReadInteger(const FieldDescriptor& field, const Value& value, const std::string& path,
-                   Message& message) {
-    const Reflection& reflection = *message.GetReflection();
-    const bool add = field.is_repeated();
-    if (value.kind != Value::Kind::kInteger && value.kind != Value::Kind::kUnsigned) {
-      errors_.Add(path, Shown(value), "an integer");
-      return;
-    }
-    const bool fits_signed = value.kind == Value::Kind::kInteger;
-    const int64_t number = value.integer;
-    switch (field.cpp_type()) {
-      case CppType::CPPTYPE_INT64:
-        if (!fits_signed) break;
-        add ? reflection.AddInt64(&message, &field, number)
-            : reflection.SetInt64(&message, &field, number);
-        return;
-      case CppType::CPPTYPE_INT32:
-        if (!fits_signed || number != static_cast<int32_t>(number)) break;
-        add ? reflection.AddInt32(&message, &field, static_cast<int32_t>(number))
-            : reflection.SetInt32(&message, &field, static_cast<int32_t>(number));
-        return;
-      case CppType::CPPTYPE_UINT32:
-        if (!fits_signed || number != static_cast<uint32_t>(number)) break;
-        add ? reflection.AddUInt32(&message, &field, static_cast<uint32_t>(number))
-            : reflection.SetUInt32(&message, &field, static_cast<uint32_t>(number));
-        return;
-      default: {
-        if (fits_signed && number < 0) break;
-        const uint64_t large = fits_signed ? static_cast<uint64_t>(number) : value.large;
-        add ? reflection.AddUInt64(&message, &field, large)
-            : reflection.SetUInt64(&message, &field, large);
-        return;
-      }
-    }
-    errors_.Add(path, Shown(value), RangeOf(field.cpp_type()));
-  }
-
   template <typename T>
-  static std::string Range() {
-    return absl::StrCat("an integer from ", std::numeric_limits<T>::min(), " to ",
-                        std::numeric_limits<T>::max());
-  }
-  static std::string RangeOf(CppType type) {
-    switch (type) {
-      case CppType::CPPTYPE_INT64:
-        return Range<int64_t>();
-      case CppType::CPPTYPE_INT32:
-        return Range<int32_t>();
-      case CppType::CPPTYPE_UINT32:
-        return Range<uint32_t>();
-      default:
-        return Range<uint64_t>();
+  bool ReadInteger(const Json& value, const std::string& path, T& number) {
+    if (!value.is_number_integer()) {
+      errors_.Add(path, Shown(value), "an integer");
+    } else if (value.is_number_unsigned() ? !std::in_range<T>(value.get<uint64_t>())
+                                          : !std::in_range<T>(value.get<int64_t>())) {
+      errors_.Add(path, Shown(value),
+                  absl::StrCat("an integer from ", std::numeric_limits<T>::min(), " to ",
+                               std::numeric_limits<T>::max()));
+    } else {
+      number = value.get<T>();
+      return true;
     }
+    return false;
   }
 
+  const std::string& text_;
+  Message& message_;
   FieldErrors& errors_;
+  const FieldErrors errors_before_;
+  std::string written_;        // the last number with a fraction or exponent
+  std::vector<Level> levels_;  // the outermost first
+  size_t passed_over_ = 0;     // levels further in without a place in the message
+  size_t values_ = 0;          // so far
 };
 
 // ---------------------------------------------------------------------------------------------
@@ -704,9 +607,8 @@ void JsonToMessage(const std::string& text, Message& message, FieldErrors& error
                absl::StrCat("at most ", kLongestText, " bytes"));
     return;
   }
-  TreeBuilder builder(text, errors);
-  if (!nlohmann::json::sax_parse(text, &builder)) return;
-  MessageReader(errors).ReadMessage(builder.root(), "", message);
+  MessageReader reader(text, message, errors);
+  Json::sax_parse(text, &reader);
 }
 
 }  // namespace reluscape

@@ -20,8 +20,9 @@ std::string MessageToJson(const google::protobuf::Message& message, bool compact
 std::string MessageToShortJson(const google::protobuf::Message& message);
 
 // Fills `message` from `text`; adds one error per unknown field, wrong type, unknown enum value,
-// number out of the type's range, repeated key or syntax error (with line and column). What could
-// be read is in `message` even then.
+// number out of the type's range or repeated key; what could be read is in `message` even then. A
+// syntax error (with line and column), more than 4 MiB, 200,000 values or 32 levels is the only
+// error of its text and leaves `message` empty. Time and memory are linear in the text.
 void JsonToMessage(const std::string& text, google::protobuf::Message& message,
                    FieldErrors& errors);
 

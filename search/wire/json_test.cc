@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "reluscape/v1/job.pb.h"
@@ -102,6 +103,32 @@ TEST(JsonTest, ReportsEveryErrorAtOnceAndReadsTheRest) {
   EXPECT_EQ(message.budgets().relus(0), 5);
 }
 
+TEST(JsonTest, PassesOverAllThatIsInAFieldWithoutAPlace) {
+  v1::JobSpec message;
+  FieldErrors errors;
+  JsonToMessage(R"({"colour": [[1, {"seed": [{}]}], {}], "data": [{"set": 3}], "data": {"set": 4},
+                    "budgets": {"relus": {"relus": [7]}, "fractions": [[0.5], 0.25]}, "seed": 9})",
+                message, errors);
+  std::vector<std::string> fields;
+  for (const FieldError& error : errors.errors()) fields.push_back(error.field);
+  EXPECT_EQ(fields, (std::vector<std::string>{"colour", "data", "data", "budgets.relus",
+                                              "budgets.fractions[0]"}));
+  EXPECT_FALSE(message.has_data());
+  EXPECT_EQ(message.budgets().fractions(0), 0.25);
+  EXPECT_EQ(message.seed(), 9);
+}
+
+TEST(JsonTest, ASyntaxErrorStandsAloneAndLeavesNothing) {
+  v1::JobSpec message;
+  FieldErrors errors;
+  errors.Add("earlier", "one error", "none");
+  JsonToMessage(R"({"name": "read", "seed": "x", "colour": ]})", message, errors);
+  ASSERT_EQ(errors.errors().size(), 2u);
+  EXPECT_EQ(errors.errors()[0].field, "earlier");
+  EXPECT_TRUE(errors.errors()[1].found.starts_with("a syntax error at line 1, column 41,"));
+  EXPECT_EQ(message.ByteSizeLong(), 0u);
+}
+
 TEST(JsonTest, SyntaxErrorsNameLineAndColumn) {
   const auto starts = [](const std::string& text, const std::string& start) {
     const std::string errors = ErrorsOf(text);
@@ -128,6 +155,16 @@ TEST(JsonTest, LimitsSizeAndDepth) {
   many = "[";
   for (int i = 0; i < 199'998; ++i) many += "0,";
   EXPECT_EQ(ErrorsOf(many + "0]"), "job: found a list; allowed: an object");
+}
+
+TEST(JsonTest, LimitsValuesWhateverTheLastOneIs) {
+  std::string full = "{\"objectives\": [";  // 200,000 values
+  for (int i = 0; i < 199'998; ++i) full += i == 0 ? "0" : ",0";
+  for (const char* last : {", 0]", ", {}]", ", {\"a\": 0}]", ", []]", "], \"data\": {}"}) {
+    EXPECT_EQ(ErrorsOf(absl::StrCat(full, last, "}")),
+              "job: found more than 200000 values; allowed: at most 200000")
+        << last;
+  }
 }
 
 TEST(JsonTest, NullIsAsIfLeftOutAndEnumsMayBeWrittenEitherWay) {

@@ -25,6 +25,7 @@ constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 4 << 20;  // some 30,000 tensors
 constexpr size_t kMaxDimensions = 8;
 constexpr size_t kMaxNameBytes = 1000;
+constexpr size_t kMaxLevels = 4;  // the format has 3
 constexpr const char* kMetadata = "__metadata__";
 
 struct DataType {
@@ -120,30 +121,54 @@ absl::StatusOr<Entry> ReadEntry(const std::string& name, const Json& value, int6
   return entry;
 }
 
+// Looks for what a tree of the header would not show: repeated names, and more levels than some
+// function should have to follow. The parser's callback would show it too, but takes quadratic
+// time: behind every tensor it walks all the others.
+class HeaderCheck final : public nlohmann::json_sax<Json> {
+ public:
+  const std::string& problem() const { return problem_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(size_t) override { return Open(); }
+  bool end_object() override { return Close(); }
+  bool start_array(size_t) override { return Open(); }
+  bool end_array() override { return Close(); }
+  bool key(string_t& name) override {
+    if (names_.back().insert(name).second) return true;
+    problem_ = "header repeats the name " + QuotedForeign(name);
+    return false;
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
+    problem_ = "header is not a JSON object";
+    return false;
+  }
+
+ private:
+  bool Open() {
+    names_.emplace_back();
+    if (names_.size() <= kMaxLevels) return true;
+    problem_ = "header is nested too deeply";
+    return false;
+  }
+  bool Close() {
+    names_.pop_back();
+    return true;
+  }
+
+  std::vector<std::set<std::string>> names_;  // of each open object; none of a list
+  std::string problem_;
+};
+
 absl::StatusOr<Json> ParseHeader(std::string_view text) {
-  std::optional<std::string> problem;
-  std::vector<std::set<std::string>> keys;  // of the open objects
-  const auto check = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth > 4 && !problem) problem = "header is nested too deeply";
-    switch (event) {
-      case Json::parse_event_t::object_start:
-        keys.emplace_back();
-        break;
-      case Json::parse_event_t::object_end:
-        if (!keys.empty()) keys.pop_back();
-        break;
-      case Json::parse_event_t::key:
-        if (!keys.empty() && !keys.back().insert(parsed.get<std::string>()).second && !problem) {
-          problem = "header repeats the name " + QuotedForeign(parsed.get<std::string>());
-        }
-        break;
-      default:
-        break;
-    }
-    return !problem;
-  };
-  Json header = Json::parse(text.begin(), text.end(), check, /*allow_exceptions=*/false);
-  if (problem) return Broken(*problem);
+  HeaderCheck check;
+  if (!Json::sax_parse(text, &check)) return Broken(check.problem());
+  Json header = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!header.is_object()) return Broken("header is not a JSON object");
   return header;
 }

@@ -17,6 +17,7 @@
 #include "search/cost/ckks_preset.h"
 #include "search/cost/delphi.h"
 #include "search/cost/estimate_json.h"
+#include "search/cost/json_fields.h"
 #include "search/cost/kept_relus.h"
 #include "search/cost/protocol_model.h"
 
@@ -75,7 +76,8 @@ absl::StatusOr<MeasuredTerms> MeasuredArgument(const std::string& file) {
                  "he_evaluation_s, encryption_s, decryption_s, encode_offline_s, encode_online_s, "
                  "shares_s");
     } else if (!std::isfinite(number) || number < 0) {
-      errors.Add(absl::StrCat(file, ": ", name), value.dump(), "seconds, a finite number from 0");
+      errors.Add(absl::StrCat(file, ": ", name), ShownJson(value),
+                 "seconds, a finite number from 0");
     } else {
       *field->second = number;
     }

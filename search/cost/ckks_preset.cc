@@ -24,10 +24,6 @@ constexpr int64_t kMaxRingDimension = int64_t{1} << 20;
 constexpr double kMaxLinearS = 60;
 constexpr double kMaxBandFactor = 100;
 
-std::string Dump(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 bool IsLevel(const Json& value) {
   return value.is_number_integer() && value.get<double>() >= 0 &&
          value.get<double>() <= static_cast<double>(kMaxCkksLevels);
@@ -55,13 +51,13 @@ LevelCurve Curve(const Json& table, const std::string& name, const std::string& 
   const Json& list = table[name];
   if (list.is_null()) return {};
   if (!list.is_array() || list.empty()) {
-    errors.Add(field, Dump(list), allowed);
+    errors.Add(field, ShownJson(list), allowed);
     return {};
   }
   std::vector<std::pair<int64_t, double>> points;
   for (const Json& point : list) {
     if (!IsPoint(point) || (!points.empty() && point[0].get<int64_t>() <= points.back().first)) {
-      errors.Add(field, Dump(point), allowed);
+      errors.Add(field, ShownJson(point), allowed);
       return {};
     }
     points.emplace_back(point[0].get<int64_t>(), point[1].get<double>() / 1e3);
@@ -71,7 +67,7 @@ LevelCurve Curve(const Json& table, const std::string& name, const std::string& 
 
 CkksTable Table(const Json& table, const std::string& source, FieldErrors& errors) {
   if (!table.is_object()) {
-    errors.Add(absl::StrCat(source, ": table"), table.is_discarded() ? "nothing" : Dump(table),
+    errors.Add(absl::StrCat(source, ": table"), table.is_discarded() ? "nothing" : ShownJson(table),
                "an object of curves");
     return {};
   }
@@ -91,7 +87,7 @@ CkksTable Table(const Json& table, const std::string& source, FieldErrors& error
   }
   for (const auto& [name, value] : table.items()) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      errors.Add(absl::StrCat(source, ": table.", name), Dump(value),
+      errors.Add(absl::StrCat(source, ": table.", name), ShownJson(value),
                  absl::StrCat("no curve of that name; known: ", absl::StrJoin(known, ", ")));
     }
   }
@@ -107,7 +103,7 @@ std::vector<int64_t> Levels(const Json& list, const std::string& source, FieldEr
     if (fits) levels.push_back(list[i].get<int64_t>());
   }
   if (!fits) {
-    errors.Add(absl::StrCat(source, ": levels"), list.is_discarded() ? "nothing" : Dump(list),
+    errors.Add(absl::StrCat(source, ": levels"), list.is_discarded() ? "nothing" : ShownJson(list),
                absl::StrCat("a list of rising whole numbers, 1 to ", kMaxCkksLevels));
   }
   return levels;
@@ -124,7 +120,7 @@ Json TakeOut(Json& object, const std::string& field) {
 bool Flag(const Json& value, const std::string& field, const std::string& source,
           FieldErrors& errors) {
   if (value.is_boolean()) return value.get<bool>();
-  errors.Add(absl::StrCat(source, ": ", field), value.is_discarded() ? "nothing" : Dump(value),
+  errors.Add(absl::StrCat(source, ": ", field), value.is_discarded() ? "nothing" : ShownJson(value),
              "true or false");
   return false;
 }

@@ -1,5 +1,6 @@
 #include "search/cost/json_fields.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -17,7 +18,19 @@ std::string Range(double low, bool or_equal, double high) {
                       high);
 }
 
+bool IsWithin(const nlohmann::json& value, int levels) {
+  return !value.is_structured() ||
+         (levels > 0 && std::all_of(value.begin(), value.end(), [=](const nlohmann::json& item) {
+            return IsWithin(item, levels - 1);
+          }));
+}
+
 }  // namespace
+
+std::string ShownJson(const nlohmann::json& value) {
+  if (!IsWithin(value, /*levels=*/3)) return value.is_array() ? "a list" : "an object";
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 JsonFields::JsonFields(const nlohmann::json& object, std::string source)
     : object_(object), source_(std::move(source)) {
@@ -40,8 +53,7 @@ const nlohmann::json* JsonFields::Find(const std::string& field) {
 
 void JsonFields::Add(const std::string& field, const nlohmann::json& found,
                      const std::string& allowed) {
-  errors_.Add(absl::StrCat(source_, ": ", field),
-              found.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), allowed);
+  errors_.Add(absl::StrCat(source_, ": ", field), ShownJson(found), allowed);
 }
 
 std::string JsonFields::Text(const std::string& field) {

@@ -14,6 +14,10 @@
 
 namespace reluscape {
 
+// A value of a file, for an error message. What has more than a few levels is only named: a file
+// may nest them more deeply than the stack could follow.
+std::string ShownJson(const nlohmann::json& value);
+
 class JsonFields {
  public:
   // `source` stands before every field in messages. Borrows `object`, which may be anything that a

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/field_errors.h"
+#include "search/cost/json_fields.h"
 
 namespace reluscape {
 
@@ -83,7 +84,7 @@ absl::StatusOr<PricedNetwork> KeepRelusPerLayer(const NetworkLayers& layers,
     const bool fits =
         count.is_number_unsigned() && count.get<uint64_t>() <= static_cast<uint64_t>(units);
     if (!fits) {
-      errors.Add(field, count.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+      errors.Add(field, ShownJson(count),
                  absl::StrCat("a whole number, 0 to ", units, ", which the layer has"));
       continue;
     }

@@ -107,6 +107,12 @@ TEST(HardwareTest, MissingNegativeAndNonFiniteConstantsAreRefusedByField) {
                     HasSubstr("p.json: ntt_8192_s: found 0"), HasSubstr("he_threads: found 1.5"),
                     HasSubstr("gc_threads: found 0"), HasSubstr("encode_online_s: found \"fast\""),
                     HasSubstr("gc: found \"other\""), HasSubstr("colour: found \"red\"")));
+  // A value whose levels no stack could follow.
+  EXPECT_THAT(Message(LinkFromJson("{\"name\": " + std::string(1'000'000, '[') +
+                                       std::string(1'000'000, ']') + "}",
+                                   "deep.json")
+                          .status()),
+              HasSubstr("deep.json: name: found a list"));
   // JSON has no infinity but a number may overflow to one.
   std::string text = HardwareToJson(*FindHardware("epyc_7502"));
   text.replace(text.find("0.000125"), 8, "1e999");

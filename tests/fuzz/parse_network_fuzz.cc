@@ -1,34 +1,21 @@
 // Fuzz target for the parser of network names and canonical texts. Whatever the bytes, the parser
 // answers; what it lets pass can be built and counted, and its canonical text stands for it.
 //
-//   cmake -S . -B build-fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DRELUSCAPE_WITH_TORCH=OFF
-//   ninja -C build-fuzz parse_network_fuzz
-//   build-fuzz/bin/parse_network_fuzz -max_len=300 -max_total_time=600
-//
 // The first byte chooses the side and the number of classes that a name is read with, the rest is
-// the text. random_inputs_main.cc runs the same function without libFuzzer.
+// the text.
 
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "search/network/accounting.h"
 #include "search/network/names.h"
+#include "tests/fuzz/fuzz_target.h"
 
 namespace reluscape {
 namespace {
 
 // Larger ones would only take longer.
 constexpr int64_t kMaxBlocksBuilt = 100;
-
-void Require(bool holds, const char* what, const std::string& text) {
-  if (holds) return;
-  std::fprintf(stderr, "%s: %s\n", what, text.c_str());
-  std::abort();
-}
 
 void ParseOne(const std::string& text, int64_t side, int64_t classes) {
   const absl::StatusOr<Architecture> parsed = ParseArchitecture(text, side, classes);
@@ -56,7 +43,7 @@ void ParseOne(const std::string& text, int64_t side, int64_t classes) {
 }  // namespace
 }  // namespace reluscape
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   constexpr int64_t kSides[] = {32, 64, 224, 8, 33, 1000};
   constexpr int64_t kClasses[] = {100, 10, 1000};

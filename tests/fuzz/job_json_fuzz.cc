@@ -1,0 +1,80 @@
+// Fuzz target for job files. Whatever the text, it becomes a spec or errors that say where; a spec
+// that was accepted reads the same again from its own text, and planning it either succeeds or
+// says why not.
+
+#include <google/protobuf/util/message_differencer.h>
+
+#include <string>
+
+#include "reluscape/v1/job.pb.h"
+#include "search/wire/job.h"
+#include "search/wire/json.h"
+#include "server/job_planner.h"
+#include "tests/fuzz/fuzz_target.h"
+
+namespace reluscape {
+namespace {
+
+using google::protobuf::util::MessageDifferencer;
+
+// Larger ones would only take longer.
+constexpr size_t kMaxNetworksPlanned = 2;
+constexpr int64_t kMaxReplicatesPlanned = 3;
+
+void RequireExplained(const FieldErrors& errors, const std::string& text) {
+  for (const FieldError& error : errors.errors()) {
+    Require(!error.found.empty() && !error.allowed.empty(), "an error that says nothing", text);
+  }
+}
+
+void PlanOne(const JobSpec& spec, const std::string& text) {
+  // A generator builds up to a thousand networks.
+  if (spec.candidates.networks.size() > kMaxNetworksPlanned ||
+      !spec.candidates.deepreshape.empty() || !spec.candidates.deepreduce.empty() ||
+      spec.candidates.replicates > kMaxReplicatesPlanned) {
+    return;
+  }
+  const absl::StatusOr<JobPlan> plan =
+      PlanJob(spec, MessageToJson(ToProto(spec)), RecipeHash(spec.stages));
+  if (plan.ok()) {
+    Require(!plan->candidates.empty() && plan->candidates.size() == plan->teachers.size(),
+            "a plan without candidates", text);
+  } else {
+    Require(absl::IsInvalidArgument(plan.status()) && !plan.status().message().empty(),
+            "refused without saying why", text);
+  }
+}
+
+void ReadOne(const std::string& text) {
+  v1::JobSpec message;
+  FieldErrors errors;
+  JsonToMessage(text, message, errors);
+  RequireExplained(errors, text);
+  if (!errors.empty()) {
+    FieldErrors all;
+    JobSpecFromJson(text, all);
+    Require(!all.empty(), "an error of the text is lost", text);
+    RequireExplained(all, text);
+    return;
+  }
+  v1::JobSpec again;
+  JsonToMessage(MessageToShortJson(message), again, errors);
+  Require(errors.empty() && MessageDifferencer::Equals(again, message),
+          "the message does not round-trip", text);
+  const JobSpec spec = JobSpecFromProto(message, errors);
+  RequireExplained(errors, text);
+  if (!errors.empty()) return;
+  const std::string whole = MessageToJson(ToProto(spec));
+  const JobSpec reread = JobSpecFromJson(whole, errors);
+  Require(errors.empty() && reread == spec, "the spec does not round-trip", text);
+  Require(MessageToJson(ToProto(reread)) == whole, "the spec's text is not a fixed point", text);
+  PlanOne(spec, text);
+}
+
+}  // namespace
+}  // namespace reluscape
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  reluscape::ReadOne(std::string(reinterpret_cast<const char*>(data), size));
+  return 0;
+}

@@ -1,0 +1,216 @@
+// Fuzz target for what Workers tell the coordinator. Whatever they say, and in whatever order, the
+// coordinator answers with what a Worker can read or refuses and says why, takes the same call
+// twice without harm, and goes on.
+//
+// An input is a list of steps, each ended by a line "--": "wait MS", or a SynchronizeRequest as
+// protobuf text, of which everything in front of the first mistake counts. A request without
+// artifact_folder_id gets that of the folder. The small job below has been submitted, its Tasks are
+// 1 (pretrain), 2 (linearize), 3 and 4 (fine-tunes), its data set is "toy"; the artifact folder
+// holds the files in kFiles, by whose SHA-256 a report may name them.
+//
+// Making a database takes longer than all else, so that one serves many inputs. Each gets a Job of
+// its own, whose numbers and data set and the Workers' ids are put in behind those of the input:
+// what an input finds does not depend on the ones before it.
+
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/text_format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "base/log.h"
+#include "search/wire/job.h"
+#include "search/wire/json.h"
+#include "search/wire/sync.h"
+#include "server/coordinator.h"
+#include "storage/store.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fuzz/fuzz_target.h"
+
+namespace reluscape {
+namespace {
+
+constexpr const char* kFiles[] = {"weights", "snapshot 1", "snapshot 2", "final 1", "final 2"};
+constexpr size_t kMostSteps = 20;
+constexpr int64_t kLongestWait = int64_t{48} * 3600 * 1000;  // ms
+constexpr Milliseconds kLeaseTime{30'000};
+
+constexpr int64_t kTasks = 4;
+constexpr int64_t kMostJobs = 200;  // of one database
+
+// TOY stands for the name of the data set.
+constexpr const char* kJob = R"({
+  "name": "small", "data": {"set": "TOY", "classes": 10, "side": 32},
+  "candidates": {"networks": ["resnet18@4"]}, "budgets": {"relus": [1000, 3000]},
+  "limits": {"max_attempts": 2}})";
+
+void RequireOk(const absl::Status& status, const char* what, const std::string& input) {
+  if (!status.ok()) Require(false, what, absl::StrCat(status.ToString(), "\n", input));
+}
+
+// Of this process; removed at its end.
+class Folder {
+ public:
+  Folder()
+      : path_(std::filesystem::temp_directory_path() / absl::StrCat("synchronize_fuzz_", getpid())),
+        artifacts_(path_) {}
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const ArtifactFolder& artifacts() const { return artifacts_; }
+
+ private:
+  const std::filesystem::path path_;
+  const ArtifactFolder artifacts_;
+};
+
+// What is wrong with an input's text is no news.
+class Quiet final : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int, int, const std::string&) override {}
+};
+
+// A coordinator with a Job that no input has seen yet.
+class Site {
+ public:
+  explicit Site(const ArtifactFolder& artifacts) : artifacts_(artifacts) {
+    RequireOk(StartLog("fuzz", "error"), "no log", "");
+  }
+
+  void SubmitNext() {
+    if (coordinator_ == nullptr || ++job_ == kMostJobs) Restart();
+    // The last input may have led to their removal.
+    for (const char* const content : kFiles) {
+      RequireOk(artifacts_.Put(content).status(), "no file", content);
+    }
+    FieldErrors errors;
+    const JobSpec spec = JobSpecFromJson(absl::StrReplaceAll(kJob, {{"TOY", DataSet()}}), errors);
+    RequireOk(errors.ToStatus(), "no job", kJob);
+    RequireOk(coordinator_
+                  ->Submit(spec, MessageToJson(ToProto(spec)), RecipeHash(spec.stages),
+                           /*request_id=*/"", /*validate_only=*/false)
+                  .status(),
+              "not submitted", kJob);
+  }
+
+  v1::SynchronizeRequest RequestOf(const std::string& text) const {
+    static Quiet quiet;
+    google::protobuf::TextFormat::Parser parser;
+    parser.RecordErrorsTo(&quiet);
+    parser.AllowUnknownField(true);
+    v1::SynchronizeRequest request;
+    parser.MergeFromString(
+        absl::StrReplaceAll(text, {{"\"toy\"", absl::StrCat("\"", DataSet(), "\"")}}), &request);
+    if (request.artifact_folder_id().empty()) {
+      request.set_artifact_folder_id(artifacts_.ReadId().value_or(""));
+    }
+    std::string& worker = *request.mutable_worker()->mutable_id();
+    if (!worker.empty()) absl::StrAppend(&worker, "/", job_);
+    for (v1::TaskReport& report : *request.mutable_reports()) {
+      if (report.task() >= 1 && report.task() <= kTasks) {
+        report.set_task(report.task() + kTasks * job_);
+      }
+    }
+    return request;
+  }
+
+  // Of a Worker that does nothing wrong.
+  SyncRequest Honest() const {
+    SyncRequest request;
+    request.worker.id = absl::StrCat("honest/", job_);
+    request.worker.incarnation = request.worker.id;
+    request.worker.data_sets = {DataSet()};
+    request.artifact_folder_id = artifacts_.ReadId().value_or("");
+    return request;
+  }
+
+  Coordinator& coordinator() { return *coordinator_; }
+  FakeClock& clock() { return clock_; }
+
+ private:
+  std::string DataSet() const { return absl::StrCat("toy", job_); }
+
+  void Restart() {
+    coordinator_.reset();
+    store_.reset();
+    absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(":memory:");
+    RequireOk(store.status(), "no store", "");
+    store_ = *std::move(store);
+    CoordinatorOptions options;
+    options.lease_time = kLeaseTime;
+    absl::StatusOr<std::unique_ptr<Coordinator>> coordinator =
+        Coordinator::Start(options, *store_, artifacts_, clock_);
+    RequireOk(coordinator.status(), "no coordinator", "");
+    coordinator_ = *std::move(coordinator);
+    job_ = 0;
+  }
+
+  const ArtifactFolder& artifacts_;
+  FakeClock clock_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Coordinator> coordinator_;
+  int64_t job_ = 0;  // the last one, from 0 in each database
+};
+
+void Synchronize(Coordinator& coordinator, const v1::SynchronizeRequest& message,
+                 const std::string& input) {
+  const absl::StatusOr<SyncRequest> request = FromProto(message);
+  if (!request.ok()) {
+    Require(absl::IsInvalidArgument(request.status()) && !request.status().message().empty(),
+            "not read, without saying why", input);
+    return;
+  }
+  const absl::StatusOr<SyncResponse> response = coordinator.Synchronize(*request);
+  if (!response.ok()) {
+    const absl::Status& status = response.status();
+    Require(!status.message().empty() &&
+                (absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ||
+                 absl::IsUnavailable(status)),
+            "refused without saying why", absl::StrCat(status.ToString(), "\n", input));
+    return;
+  }
+  RequireOk(FromProto(ToProto(*response)).status(), "an answer that no Worker can read", input);
+  RequireOk(coordinator.Synchronize(*request).status(), "refused when repeated", input);
+}
+
+Site& TheSite() {
+  static const Folder folder;
+  static Site site(folder.artifacts());
+  return site;
+}
+
+void RunOne(const std::string& input) {
+  Site& site = TheSite();
+  site.SubmitNext();
+  size_t steps = 0;
+  for (const std::string& step : std::vector<std::string>(absl::StrSplit(input, "\n--\n"))) {
+    if (++steps > kMostSteps) break;
+    if (step.starts_with("wait ")) {
+      const int64_t wait = std::strtoll(step.c_str() + 5, nullptr, 10);
+      if (wait > 0 && wait <= kLongestWait) site.clock().Advance(Milliseconds(wait));
+    } else {
+      Synchronize(site.coordinator(), site.RequestOf(step), input);
+    }
+    RequireOk(site.coordinator().Tick(), "no tick", input);
+  }
+  RequireOk(site.coordinator().Synchronize(site.Honest()).status(), "an honest worker", input);
+  // Leases of this input end with it.
+  site.clock().Advance(2 * kLeaseTime);
+  RequireOk(site.coordinator().Tick(), "no tick at the end", input);
+}
+
+}  // namespace
+}  // namespace reluscape
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  reluscape::RunOne(std::string(reinterpret_cast<const char*>(data), size));
+  return 0;
+}

@@ -181,10 +181,11 @@ bool KeepsAll(const RawTensor& mask) {
 // What no operation has taken may be masks without effect.
 absl::Status CheckRest(const Network& network, const FoundTensors& rest) {
   for (const auto& [name, found] : rest) {
-    const bool is_mask = absl::EndsWith(name, kMask) &&
-                         std::any_of(network.ops.begin(), network.ops.end(), [&](const Op& op) {
-                           return op.kind == OpKind::kRelu && op.name + kMask == name;
-                         });
+    const bool is_mask =
+        absl::EndsWith(name, kMask) &&
+        std::any_of(network.ops.begin(), network.ops.end(), [&name = name](const Op& op) {
+          return op.kind == OpKind::kRelu && op.name + kMask == name;
+        });
     if (!is_mask) {
       return Wrong(absl::StrCat("tensor ", QuotedForeign(found.name_in_file), " (",
                                 DescriptionOf(*found.tensor),

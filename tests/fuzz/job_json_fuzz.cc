@@ -4,6 +4,7 @@
 
 #include <google/protobuf/util/message_differencer.h>
 
+#include <algorithm>
 #include <string>
 
 #include "reluscape/v1/job.pb.h"
@@ -17,9 +18,20 @@ namespace {
 
 using google::protobuf::util::MessageDifferencer;
 
-// Larger ones would only take longer.
-constexpr size_t kMaxNetworksPlanned = 2;
-constexpr int64_t kMaxReplicatesPlanned = 3;
+// Whether planning takes milliseconds; larger Jobs would only take longer.
+bool IsSmall(const CandidatesSpec& spec) {
+  const bool few = spec.networks.size() <= 2 && spec.replicates <= 3 &&
+                   spec.deepreshape.size() + spec.deepreduce.size() <= 1;
+  return few &&
+         std::all_of(spec.deepreshape.begin(), spec.deepreshape.end(),
+                     [](const DeepReShapeSpec& one) {
+                       return one.max_multiplier <= 6 && one.base_channels.size() == 1;
+                     }) &&
+         std::all_of(spec.deepreduce.begin(), spec.deepreduce.end(), [](const DeepReduceSpec& one) {
+           return one.max_culled <= 1 && one.channel_scales.size() <= 1 &&
+                  one.resolutions.size() <= 1;
+         });
+}
 
 void RequireExplained(const FieldErrors& errors, const std::string& text) {
   for (const FieldError& error : errors.errors()) {
@@ -28,12 +40,7 @@ void RequireExplained(const FieldErrors& errors, const std::string& text) {
 }
 
 void PlanOne(const JobSpec& spec, const std::string& text) {
-  // A generator builds up to a thousand networks.
-  if (spec.candidates.networks.size() > kMaxNetworksPlanned ||
-      !spec.candidates.deepreshape.empty() || !spec.candidates.deepreduce.empty() ||
-      spec.candidates.replicates > kMaxReplicatesPlanned) {
-    return;
-  }
+  if (!IsSmall(spec.candidates)) return;
   const absl::StatusOr<JobPlan> plan =
       PlanJob(spec, MessageToJson(ToProto(spec)), RecipeHash(spec.stages));
   if (plan.ok()) {

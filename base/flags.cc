@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
+#include "base/exit_codes.h"
 
 namespace reluscape {
 
@@ -19,7 +20,7 @@ int ParseFlags(CLI::App& app, int argc, char** argv) {
     return -1;
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error, std::cout, std::cerr);
-    return status == 0 ? 0 : 2;
+    return static_cast<int>(status == 0 ? ExitCode::kOk : ExitCode::kUsage);
   }
 }
 

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <limits>
 
-#include "client/exit_codes.h"
-
 namespace reluscape {
 namespace {
 
@@ -69,21 +67,6 @@ TEST(FormatTest, WidthsAreThoseOfCodePoints) {
 TEST(FormatTest, LocalTimeOfNothingIsADash) {
   EXPECT_EQ(LocalTime(0), "-");
   EXPECT_EQ(LocalTime(1'700'000'000'000).size(), std::string("2023-11-14 22:13:20").size());
-}
-
-TEST(ExitCodesTest, EveryKindHasItsNumber) {
-  const auto code = [](absl::StatusCode kind) {
-    return static_cast<int>(ExitCodeOf(absl::Status(kind, "")));
-  };
-  EXPECT_EQ(static_cast<int>(ExitCodeOf(absl::OkStatus())), 0);
-  EXPECT_EQ(code(absl::StatusCode::kInvalidArgument), 3);
-  EXPECT_EQ(code(absl::StatusCode::kNotFound), 4);
-  EXPECT_EQ(code(absl::StatusCode::kUnavailable), 5);
-  EXPECT_EQ(code(absl::StatusCode::kDeadlineExceeded), 5);
-  EXPECT_EQ(code(absl::StatusCode::kFailedPrecondition), 6);
-  EXPECT_EQ(code(absl::StatusCode::kInternal), 1);
-  EXPECT_EQ(code(absl::StatusCode::kResourceExhausted), 1);
-  EXPECT_EQ(code(absl::StatusCode::kDataLoss), 1);
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/exit_codes.h"
 #include "client/connection.h"
-#include "client/exit_codes.h"
 
 namespace reluscape {
 

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
+#include "base/exit_codes.h"
 #include "base/files.h"
 #include "base/flags.h"
 #include "base/log.h"
@@ -36,7 +37,6 @@ namespace reluscape {
 namespace {
 
 constexpr int64_t kMaxJobFileBytes = 4 << 20;  // as the coordinator's (job_service.proto)
-constexpr int kInterrupted = 130;
 // The Trainer promises to return within 2 s of a stop.
 constexpr std::chrono::milliseconds kPatience{4'000};
 
@@ -85,21 +85,21 @@ void AddOptions(CLI::App& app, Options& options) {
 
 // What the process leaves with, and what it says on stderr before.
 struct End {
-  int status = 0;
+  ExitCode status = ExitCode::kOk;
   std::string message;
 };
 
 // docs/cli.md
-int StatusOf(const absl::Status& status) {
+ExitCode StatusOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
-      return 2;
+      return ExitCode::kUsage;
     case absl::StatusCode::kNotFound:
-      return 4;
+      return ExitCode::kNotFound;
     case absl::StatusCode::kFailedPrecondition:
-      return 6;
+      return ExitCode::kFailedPrecondition;
     default:
-      return 1;
+      return ExitCode::kOther;
   }
 }
 
@@ -167,7 +167,8 @@ End Work(const Options& options, const std::stop_token& stop) {
   const absl::StatusOr<std::string> text = ReadFile(options.job, kMaxJobFileBytes);
   if (!text.ok()) return {StatusOf(text.status()), std::string(text.status().message())};
   const auto invalid = [&](const absl::Status& status) -> End {
-    return {3, absl::StrCat(options.job, " is not a valid job:\n", std::string(status.message()))};
+    return {ExitCode::kInvalid,
+            absl::StrCat(options.job, " is not a valid job:\n", std::string(status.message()))};
   };
   const std::filesystem::path folder = std::filesystem::path(options.job).parent_path();
   absl::StatusOr<PlanWithFiles> plan = PlanTrainingWithFiles(*text, folder);
@@ -179,13 +180,13 @@ End Work(const Options& options, const std::stop_token& stop) {
     case JobState::kFinished:
       return {};
     case JobState::kRunning:
-      return {kInterrupted, "stopped; the same command goes on"};
+      return {ExitCode::kInterrupted, "stopped; the same command goes on"};
     case JobState::kFailed:
     case JobState::kCancelled:
       break;
   }
-  return {7, absl::StrCat("a task failed; results of the others stand: ", options.out,
-                          "/results.json says which")};
+  return {ExitCode::kJobFailed, absl::StrCat("a task failed; results of the others stand: ",
+                                             options.out, "/results.json says which")};
 }
 
 // Ends the process where the Trainer breaks its promise: the folder can be gone on with at any
@@ -197,7 +198,7 @@ void EndInTime(const std::stop_token& end, const std::stop_token& stop) {
     std::this_thread::sleep_for(kInterval);
     if (stop.stop_requested()) waited += kInterval;
   }
-  if (!end.stop_requested()) std::_Exit(kInterrupted);
+  if (!end.stop_requested()) std::_Exit(static_cast<int>(ExitCode::kInterrupted));
 }
 
 int Main(int argc, char** argv) {
@@ -212,13 +213,13 @@ int Main(int argc, char** argv) {
   if (const int status = ParseFlags(app, argc, argv); status >= 0) return status;
   if (const absl::Status log = StartLog("train", options.log_level); !log.ok()) {
     std::cerr << "reluscape-train: " << log.message() << "\n";
-    return 2;
+    return static_cast<int>(ExitCode::kUsage);
   }
   const std::jthread watchdog(
       [stop = signals.token()](const std::stop_token& end) { EndInTime(end, stop); });
   const End end = Work(options, signals.token());
   if (!end.message.empty()) std::cerr << "reluscape-train: " << end.message << "\n";
-  return end.status;
+  return static_cast<int>(end.status);
 }
 
 }  // namespace

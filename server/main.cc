@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
 #include "base/clock.h"
+#include "base/exit_codes.h"
 #include "base/files.h"
 #include "base/flags.h"
 #include "base/log.h"
@@ -157,14 +158,10 @@ int Main(int argc, char** argv) {
   AddConfigOption(app);
   AddOptions(app, options);
   if (const int status = ParseFlags(app, argc, argv); status >= 0) return status;
-  if (const absl::Status status = StartLog("server", options.log_level); !status.ok()) {
-    std::cerr << "reluscape-server: " << status.message() << "\n";
-    return 2;
-  }
-  const absl::Status status = Serve(options, signals.token());
-  if (status.ok()) return 0;
-  std::cerr << "reluscape-server: " << status.message() << "\n";
-  return absl::IsInvalidArgument(status) ? 2 : 1;
+  absl::Status status = StartLog("server", options.log_level);
+  if (status.ok()) status = Serve(options, signals.token());
+  if (!status.ok()) std::cerr << "reluscape-server: " << status.message() << "\n";
+  return static_cast<int>(ServiceExitCodeOf(status));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/exit_codes.h"
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/signals.h"
@@ -92,9 +93,8 @@ int Main(int argc, char** argv) {
   if (const int status = ParseFlags(app, argc, argv); status >= 0) return status;
   absl::Status status = StartLog("worker", options.log_level);
   if (status.ok()) status = Work(options, signals.token());
-  if (status.ok()) return 0;
-  std::cerr << "reluscape-worker: " << status.message() << "\n";
-  return absl::IsInvalidArgument(status) ? 2 : 1;
+  if (!status.ok()) std::cerr << "reluscape-worker: " << status.message() << "\n";
+  return static_cast<int>(ServiceExitCodeOf(status));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/exit_codes.h"
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/signals.h"
@@ -89,9 +90,8 @@ int Main(int argc, char** argv) {
     FakeTrainer trainer(script, artifacts);
     status = RunWorker(run, artifacts, trainer, signals.token());
   }
-  if (status.ok()) return 0;
-  std::cerr << "scripted_worker: " << status.message() << "\n";
-  return absl::IsInvalidArgument(status) ? 2 : 1;
+  if (!status.ok()) std::cerr << "scripted_worker: " << status.message() << "\n";
+  return static_cast<int>(ServiceExitCodeOf(status));
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& text) {
   // DeviceIndex is a signed char and never negative here.
   const int devices = static_cast<unsigned char>(torch::cuda::device_count());
   if (index < devices) return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
-  return absl::UnavailableError(
+  return absl::FailedPreconditionError(
       absl::StrCat("device: found '", text, "', but LibTorch sees ", devices,
                    devices == 0 ? " CUDA devices (a build for the CPU, or no driver)"
                                 : " CUDA devices, numbered from 0"));

@@ -11,7 +11,8 @@
 namespace reluscape {
 
 // "auto" (the first CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:<index>".
-// INVALID_ARGUMENT for another text, UNAVAILABLE where that CUDA device is not there.
+// INVALID_ARGUMENT for another text, FAILED_PRECONDITION where that CUDA device is not there: no
+// restart of the process cures it.
 absl::StatusOr<at::Device> ParseDevice(const std::string& text);
 
 // "cpu", or the GPU's name as its driver gives it.

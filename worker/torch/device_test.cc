@@ -45,6 +45,8 @@ TEST(DeviceTest, UnknownNamesAreRefusedAndTheCpuIsAlwaysThere) {
   for (const char* name : {"", "gpu", "cuda:", "cuda:-1", "cuda:01", "cuda:1234"}) {
     EXPECT_EQ(ParseDevice(name).status().code(), absl::StatusCode::kInvalidArgument) << name;
   }
+  // A name, but LibTorch counts no further than 127.
+  EXPECT_EQ(ParseDevice("cuda:200").status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(DeviceName(at::kCPU), "cpu");
 }
 

@@ -36,9 +36,10 @@ struct TorchTrainerOptions {
 };
 
 // INVALID_ARGUMENT for an unknown device name, a number of threads out of range or a data set of an
-// empty name; UNAVAILABLE where a CUDA device is asked for and not there. `artifacts` must outlive
-// the Trainer. A process has one CPU thread pool: of several Trainers in one process the newest
-// call of Run decides how many threads all of them use.
+// empty name; FAILED_PRECONDITION where a CUDA device is asked for and not there; UNAVAILABLE where
+// LibTorch fails with the device that is. `artifacts` must outlive the Trainer. A process has one
+// CPU thread pool: of several Trainers in one process the newest call of Run decides how many
+// threads all of them use.
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOptions& options,
                                                           const ArtifactFolder& artifacts);
 

@@ -48,7 +48,7 @@ TEST_F(TorchTrainerTest, RefusesWrongOptions) {
   EXPECT_EQ(code("tpu", 0, "x"), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code("cuda:-1", 0, "x"), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code("cuda:01", 0, "x"), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(code("cuda:99", 0, "x"), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(code("cuda:99", 0, "x"), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(code("cpu", -1, "x"), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code("cpu", 0, ""), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code("auto", 1024, "x"), absl::StatusCode::kOk);

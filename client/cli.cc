@@ -339,7 +339,7 @@ int RunClient(int argc, char** argv, std::ostream& out, std::ostream& err) {
   app.footer(
       "Exit status: 0 done, 2 command line, 3 invalid job or network, 4 not found, 5 no answer\n"
       "from the coordinator, 6 not possible in this state, 7 the watched job failed or was\n"
-      "cancelled, 130 left by Ctrl-C, 1 anything else.\n");
+      "cancelled, 8 no worker can work here (up), 130 left by Ctrl-C, 1 anything else.\n");
   AddUp(app, arguments);
   AddSubmit(app, arguments);
   AddJobCommands(app, arguments);

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
@@ -23,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/exit_codes.h"
 #include "base/files.h"
 #include "base/status_macros.h"
 #include "client/child_process.h"
@@ -39,6 +41,7 @@ constexpr std::chrono::seconds kStopTimeout{10};
 // A Worker that ran this long died of something new.
 constexpr std::chrono::seconds kStable{60};
 constexpr int64_t kMaxLogBytes = int64_t{16} * 1024 * 1024;
+constexpr size_t kTailLines = 5;
 
 std::string HostName() {
   std::array<char, 256> name{};
@@ -86,19 +89,34 @@ absl::Status CheckData(const std::vector<std::string>& data) {
 }
 
 // The last lines of a log, for an error message; empty where there are none.
-std::string LogTail(const std::filesystem::path& log) {
-  std::error_code error;
-  if (std::filesystem::file_size(log, error) > kMaxLogBytes || error) {
-    return "";
-  }
-  const absl::StatusOr<std::string> text = ReadFile(log, kMaxLogBytes);
-  if (!text.ok()) {
-    return "";
-  }
-  std::vector<std::string> lines = absl::StrSplit(*text, '\n', absl::SkipEmpty());
+std::string LogTail(const std::filesystem::path& log, size_t most_lines) {
+  constexpr int64_t kMaxTailBytes = 65536;  // a log may be of any length
+  std::ifstream file(log, std::ios::binary | std::ios::ate);
+  const auto size = static_cast<int64_t>(file.tellg());
+  if (!file || size < 0) return "";
+  const int64_t start = std::max<int64_t>(0, size - kMaxTailBytes);
+  std::string text(static_cast<size_t>(size - start), '\0');
+  file.seekg(start);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  std::vector<std::string> lines = absl::StrSplit(text, '\n', absl::SkipEmpty());
   lines.erase(lines.begin(),
-              lines.end() - static_cast<ptrdiff_t>(std::min<size_t>(lines.size(), 5)));
+              lines.end() - static_cast<ptrdiff_t>(std::min(lines.size(), most_lines)));
   return absl::StrJoin(lines, "\n");
+}
+
+// "Its log, PATH, ends: ..." for a message.
+std::string DescribeLog(const std::filesystem::path& log) {
+  const std::string tail = LogTail(log, kTailLines);
+  return absl::StrCat("Its log, ", log.string(), tail.empty() ? ", is empty" : ", ends:\n", tail);
+}
+
+// What a Worker said last, without its name.
+std::string LastWords(const std::filesystem::path& log) {
+  constexpr char kName[] = "reluscape-worker: ";
+  const std::string line = LogTail(log, /*most_lines=*/1);
+  if (line.empty()) return "its log is empty";
+  return line.starts_with(kName) ? line.substr(sizeof(kName) - 1) : line;
 }
 
 class Installation {
@@ -144,6 +162,7 @@ class Installation {
     SteadyClock::time_point started;
     std::optional<SteadyClock::time_point> restart_at;
     int64_t deaths = 0;
+    bool unfit = false;  // ended for good
   };
 
   absl::Status Prepare() {
@@ -338,11 +357,10 @@ class Installation {
     if (pid == server_) {
       server_ = 0;
       if (!end_.has_value()) {
-        const std::string tail = LogTail(server_log_);
-        err_ << "the coordinator ended " << DescribeEnd(status) << "; everything stops. Its log, "
-             << server_log_.string() << (tail.empty() ? ", is empty" : ", ends:\n") << tail << '\n'
+        err_ << "the coordinator ended " << DescribeEnd(status) << "; everything stops. "
+             << DescribeLog(server_log_) << '\n'
              << std::flush;
-        end_ = std::max(1, ShellStatus(status));
+        end_ = std::max(static_cast<int>(ExitCode::kOther), ShellStatus(status));
       }
       return;
     }
@@ -354,25 +372,49 @@ class Installation {
       if (end_.has_value()) {
         return;
       }
-      // 2 is what a program answers to options that it refuses; a restart changes nothing.
-      if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
-        err_ << worker.name << " refuses its options; everything stops. Its log, "
-             << worker.command.log.string() << ", ends:\n"
-             << LogTail(worker.command.log) << '\n'
-             << std::flush;
-        end_ = 2;
-        return;
+      switch (static_cast<ExitCode>(ShellStatus(status))) {
+        case ExitCode::kUsage:  // all have the same options
+          err_ << worker.name << " refuses its options; everything stops. "
+               << DescribeLog(worker.command.log) << '\n'
+               << std::flush;
+          end_ = static_cast<int>(ExitCode::kUsage);
+          return;
+        case ExitCode::kUnfit:
+        case ExitCode::kNotLoaded:
+          GiveUp(worker);
+          return;
+        case ExitCode::kSick:
+          RestartLater(worker, /*ran_well=*/false,
+                       absl::StrCat("is sick: ", LastWords(worker.command.log)));
+          return;
+        default:
+          RestartLater(worker, SteadyClock::now() - worker.started >= kStable,
+                       absl::StrCat("(process ", pid, ") ended ", DescribeEnd(status)));
+          return;
       }
-      const auto now = SteadyClock::now();
-      worker.deaths = now - worker.started >= kStable ? 1 : worker.deaths + 1;
-      const int64_t delay = RestartDelaySeconds(worker.deaths);
-      worker.restart_at = now + std::chrono::seconds(delay);
-      err_ << worker.name << " (process " << pid << ") ended " << DescribeEnd(status)
-           << "; it is started again in " << delay << " s. Log: " << worker.command.log.string()
-           << '\n'
-           << std::flush;
-      return;
     }
+  }
+
+  // The other Workers are worth going on for: a GPU that is broken does not make the rest useless.
+  void GiveUp(Worker& worker) {
+    worker.unfit = true;
+    const bool last = std::all_of(workers_.begin(), workers_.end(),
+                                  [](const Worker& other) { return other.unfit; });
+    err_ << worker.name << " is unfit: no restart cures it; "
+         << (last ? "no worker is left, everything stops. " : "the other workers go on. ")
+         << DescribeLog(worker.command.log) << '\n'
+         << std::flush;
+    if (last) end_ = static_cast<int>(ExitCode::kUnfit);
+  }
+
+  // `what` says how it ended, after its name.
+  void RestartLater(Worker& worker, bool ran_well, const std::string& what) {
+    worker.deaths = ran_well ? 1 : worker.deaths + 1;
+    const int64_t delay = RestartDelaySeconds(worker.deaths);
+    worker.restart_at = SteadyClock::now() + std::chrono::seconds(delay);
+    err_ << worker.name << ' ' << what << "; it is started again in " << delay
+         << " s. Log: " << worker.command.log.string() << '\n'
+         << std::flush;
   }
 
   bool WorkersRun() const {

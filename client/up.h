@@ -24,19 +24,24 @@ struct UpOptions {
 
 // Starts the coordinator, waits until it listens, starts the Workers, and stays until SIGINT,
 // SIGTERM or SIGHUP: then the Workers hand back what they work on and end, after them the
-// coordinator; a second signal kills all. A Worker that dies is started again, later each time; one
-// that refuses its options ends all, and so does the end of the coordinator.
+// coordinator; a second signal kills all.
 //
-// Returns the exit status: 0 after a signal, else that of the program whose end ended all. An error
-// where nothing was started: FAILED_PRECONDITION where another `up` uses the folder,
-// INVALID_ARGUMENT for a data set that is not there, NOT_FOUND for a missing program.
+// What the end of a Worker means is told by its exit code (base/exit_codes.h). One that is unfit is
+// not started again; the others go on, and where none is left all ends. One that refuses its
+// options ends all, and so does the end of the coordinator. Any other is started again, later each
+// time; one that says that it is sick never counts as having run well.
+//
+// Returns the exit status: 0 after a signal, kUnfit where no Worker is left, else that of the
+// program whose end ended all. An error where nothing was started: FAILED_PRECONDITION where
+// another `up` uses the folder, INVALID_ARGUMENT for a data set that is not there, NOT_FOUND for a
+// missing program.
 absl::StatusOr<int> RunUp(const UpOptions& options, std::ostream& out, std::ostream& err);
 
 // CPU threads of one of `workers` Workers; at least 1.
 int64_t ThreadsPerWorker(int64_t threads, int64_t workers);
 
 // How long to wait before a Worker is started for the n-th time after it died (n from 1) without
-// having run for a minute: 1, 2, 4, ... at most 30 seconds.
+// having run well, for a minute: 1, 2, 4, ... at most 30 seconds.
 int64_t RestartDelaySeconds(int64_t n);
 
 }  // namespace reluscape

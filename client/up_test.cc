@@ -172,8 +172,10 @@ TEST_F(UpTest, RestartsAWorkerThatDies) {
   kill(std::stoi(first), SIGKILL);
   WaitUntil("a second worker runs",
             [&] { return Read("data/worker.pids").size() > first.size() + 1; });
+  WaitUntil("up says so", [this] {
+    return Read("up.log").find("worker-1 is started again") != std::string::npos;
+  });
   EXPECT_THAT(Read("up.log"), HasSubstr("by signal 9"));
-  EXPECT_THAT(Read("up.log"), HasSubstr("worker-1 is started again"));
 }
 
 TEST_F(UpTest, AWorkerThatRefusesItsOptionsEndsAll) {
@@ -182,6 +184,87 @@ TEST_F(UpTest, AWorkerThatRefusesItsOptionsEndsAll) {
   EXPECT_EQ(WaitForEnd(), 2);
   EXPECT_THAT(Read("up.log"), HasSubstr("no such device"));
   EXPECT_EQ(Read("data/ends"), "server\n");
+}
+
+// Unfit where CUDA shows it the GPU `unfit`; works elsewhere.
+std::string UnfitOn(const std::string& unfit) {
+  return absl::StrCat("#!/bin/sh\nif [ \"$CUDA_VISIBLE_DEVICES\" = ", unfit,
+                      " ]; then echo 'the device is not there'; exit 8; fi\n", kWorker);
+}
+
+TEST_F(UpTest, WhereNoWorkerIsFitAllEnds) {
+  Script("reluscape-worker", "#!/bin/sh\necho 'the device is not there'\nexit 8\n");
+  Up({"--workers", "2"});
+  EXPECT_EQ(WaitForEnd(), 8);
+  const std::string log = Read("up.log");
+  EXPECT_THAT(log, HasSubstr("worker-1 is unfit"));
+  EXPECT_THAT(log, HasSubstr("worker-2 is unfit"));
+  EXPECT_THAT(log, HasSubstr("no worker is left, everything stops"));
+  EXPECT_THAT(log, HasSubstr("the device is not there"));
+  EXPECT_THAT(log, Not(HasSubstr("started again")));
+  EXPECT_EQ(Read("data/ends"), "server\n");
+}
+
+TEST_F(UpTest, TheOthersGoOnWithoutAnUnfitWorker) {
+  gpus_ = "5,7";
+  Script("reluscape-worker", UnfitOn("5"));
+  Up();
+  WaitUntil("it says so", [this] { return Read("up.log").find("is unfit") != std::string::npos; });
+  WaitUntilUp();
+  EXPECT_THAT(Read("up.log"), HasSubstr("worker-1 is unfit: no restart cures it; the other workers "
+                                        "go on. Its log, "));
+  EXPECT_THAT(Read("up.log"), HasSubstr("the device is not there"));
+  // Another one that dies is looked after as ever, and the unfit one is not started with it.
+  const std::string first = FirstWorker();
+  kill(std::stoi(first), SIGKILL);
+  WaitUntil("it is started again", [this] {
+    return Read("up.log").find("worker-2 is started again") != std::string::npos;
+  });
+  EXPECT_THAT(Read("up.log"), Not(HasSubstr("worker-1 is started again")));
+  kill(up_, SIGINT);
+  EXPECT_EQ(WaitForEnd(), 0);
+}
+
+TEST_F(UpTest, AWorkerThatIsUnfitOnlyWhenItIsStartedAgainEndsAll) {
+  // The GPU goes away while it works.
+  Script("reluscape-worker",
+         absl::StrCat("#!/bin/sh\n[ -e \"$0.ran\" ] && { echo 'the device is gone'; exit 8; }\n",
+                      "touch \"$0.ran\"\n", kWorker));
+  Up();
+  WaitUntilUp();
+  kill(std::stoi(FirstWorker()), SIGKILL);
+  EXPECT_EQ(WaitForEnd(), 8);
+  EXPECT_THAT(Read("up.log"), HasSubstr("worker-1 is started again"));
+  EXPECT_THAT(Read("up.log"), HasSubstr("the device is gone"));
+}
+
+TEST_F(UpTest, AWorkerWhoseLibrariesAreMissingIsUnfit) {
+  Script("reluscape-worker",
+         "#!/bin/sh\necho 'error while loading shared libraries: libtorch.so'\nexit 127\n");
+  Up();
+  EXPECT_EQ(WaitForEnd(), 8);
+  EXPECT_THAT(Read("up.log"), HasSubstr("libtorch.so"));
+}
+
+TEST_F(UpTest, ASickWorkerIsStartedAgainLaterEachTime) {
+  Script("reluscape-worker",
+         "#!/bin/sh\necho 'reluscape-worker: 3 tasks in a row failed'\nexit 9\n");
+  Up();
+  WaitUntil("it is sick a second time",
+            [this] { return Read("up.log").find("again in 2 s") != std::string::npos; });
+  EXPECT_THAT(Read("up.log"), HasSubstr("worker-1 is sick: 3 tasks in a row failed; it is started "
+                                        "again in 1 s"));
+  kill(up_, SIGINT);
+  EXPECT_EQ(WaitForEnd(), 0);
+}
+
+TEST_F(UpTest, OfALongLogTheEndIsShown) {
+  Script("reluscape-worker",
+         "#!/bin/sh\nhead -c 17000000 /dev/zero | tr '\\0' '\\n'\n"
+         "echo 'the last line'\nexit 8\n");
+  Up();
+  EXPECT_EQ(WaitForEnd(), 8);
+  EXPECT_THAT(Read("up.log"), HasSubstr("the last line"));
 }
 
 TEST_F(UpTest, EndsWithTheCoordinatorsStatus) {

@@ -39,6 +39,23 @@ class TemporaryFolder {
   std::string path_;
 };
 
+// While it lives, modes of files bind this process even where root runs it: it is `nobody` then,
+// and the folders up to what it may read must let others pass.
+class WithoutRights {
+ public:
+  WithoutRights() {
+    if (user_ == 0) {
+      EXPECT_EQ(::seteuid(65534), 0);
+    }
+  }
+  ~WithoutRights() { EXPECT_EQ(::seteuid(user_), 0); }
+  WithoutRights(const WithoutRights&) = delete;
+  WithoutRights& operator=(const WithoutRights&) = delete;
+
+ private:
+  const uid_t user_ = ::geteuid();
+};
+
 inline void WriteBytes(const std::string& path, const std::string& bytes) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   std::ofstream file(path, std::ios::binary | std::ios::trunc);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/status_macros.h"
 #include "worker/data/decode.h"
 #include "worker/data/folder.h"
@@ -80,10 +81,15 @@ std::string ImageFiles::PathOf(int64_t index) const {
   return holders_[file.holder] + "/" + file.name;
 }
 
-absl::Status ImageFiles::UseCache(const std::string& folder, const std::string& name) {
-  ASSIGN_OR_RETURN(cache_, PixelCache::Open(folder, absl::StrCat(name, halved_ ? "\nhalved" : ""),
-                                            side_ * side_ * 3));
-  return absl::OkStatus();
+void ImageFiles::UseCache(const std::string& folder, const std::string& name) {
+  absl::StatusOr<std::unique_ptr<PixelCache>> cache =
+      PixelCache::Open(folder, absl::StrCat(name, halved_ ? "\nhalved" : ""), side_ * side_ * 3);
+  if (cache.ok()) {
+    cache_ = *std::move(cache);
+  } else {
+    LogWarning("no cache of decoded images: ", std::string(cache.status().message()),
+               "; images are decoded at every start");
+  }
 }
 
 absl::Status ImageFiles::Read(int64_t index, std::span<uint8_t> pixels) const {

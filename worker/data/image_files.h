@@ -30,7 +30,8 @@ class ImageFiles final : public SourcePart {
                            const std::vector<int32_t>& labels);
 
   // Decoded images are taken from a cache in `folder` and kept there; `name` is that of the part.
-  absl::Status UseCache(const std::string& folder, const std::string& name);
+  // Without a cache, after a warning, where it cannot be opened.
+  void UseCache(const std::string& folder, const std::string& name);
 
   const std::vector<int32_t>& labels() const override { return labels_; }
   absl::Status Read(int64_t index, std::span<uint8_t> pixels) const override;

@@ -87,8 +87,8 @@ absl::StatusOr<Source> OpenImageFolder(const std::string& path, int64_t side,
     RETURN_IF_ERROR(test->AppendClass(test_path + "/" + name, static_cast<int32_t>(label)));
   }
   if (!cache_folder.empty()) {
-    RETURN_IF_ERROR(train->UseCache(cache_folder, absl::StrCat(path, "\ntrain")));
-    RETURN_IF_ERROR(test->UseCache(cache_folder, absl::StrCat(path, "\ntest")));
+    train->UseCache(cache_folder, absl::StrCat(path, "\ntrain"));
+    test->UseCache(cache_folder, absl::StrCat(path, "\ntest"));
   }
   source.train = std::move(train);
   source.test = std::move(test);

@@ -7,6 +7,7 @@
 // A slot proves itself: one that was never written, was torn by a crash, was damaged on the disk or
 // belongs to an image file that has changed since does not match, and is decoded and written anew.
 // Slots of images that no Job uses stay holes in the file.
+// A cache is a help and no more: whatever it cannot do is decoded instead.
 
 #include <cstdint>
 #include <memory>
@@ -21,8 +22,8 @@ namespace reluscape {
 class PixelCache {
  public:
   // The file for images of `image_bytes` bytes each that `name` tells from all others (the place of
-  // the part and how it is decoded); folder and file are made where they are missing. Errors name
-  // the path.
+  // the part and how it is decoded); folder and file are made where they are missing. A file that
+  // may not be written, as on a read-only file system, is only read. Errors name the path.
   static absl::StatusOr<std::unique_ptr<PixelCache>> Open(const std::string& folder,
                                                           const std::string& name,
                                                           int64_t image_bytes);
@@ -31,15 +32,16 @@ class PixelCache {
   PixelCache& operator=(const PixelCache&) = delete;
 
   // Whether slot `index` holds the image of `origin`, which is then written to `pixels`
-  // (image_bytes of them). `origin` names an image file in one state, see OriginOf.
+  // (image_bytes of them). `origin` names an image file in one state, see OriginOf. After an input
+  // error the file is neither read nor written any more.
   bool Read(int64_t index, const std::string& origin, std::span<uint8_t> pixels) const;
 
-  // Fills slot `index`. Where that fails (a full disk) the cache logs it once and is not written
-  // any more: images are then decoded as without it.
+  // Fills slot `index`. Where that fails (a full disk) the file is not written any more. Of all
+  // that goes wrong with a file in Read and Write, the first is logged as a warning.
   void Write(int64_t index, const std::string& origin, std::span<const uint8_t> pixels);
 
  private:
-  PixelCache(int file, std::string path, int64_t image_bytes);
+  PixelCache(int file, std::string path, int64_t image_bytes, int open_error);
   int64_t OffsetOf(int64_t index) const;
 
   struct State;

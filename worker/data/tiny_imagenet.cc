@@ -147,8 +147,8 @@ absl::StatusOr<Source> OpenTinyImageNet(const std::string& path, int64_t side,
   auto test = std::make_unique<ImageFiles>(side, halved);
   RETURN_IF_ERROR(ReadValidation(path, source.class_names, *test));
   if (!cache_folder.empty()) {
-    RETURN_IF_ERROR(train->UseCache(cache_folder, absl::StrCat(path, "\ntrain")));
-    RETURN_IF_ERROR(test->UseCache(cache_folder, absl::StrCat(path, "\ntest")));
+    train->UseCache(cache_folder, absl::StrCat(path, "\ntrain"));
+    test->UseCache(cache_folder, absl::StrCat(path, "\ntest"));
   }
   source.train = std::move(train);
   source.test = std::move(test);

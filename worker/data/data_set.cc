@@ -85,8 +85,8 @@ absl::Status ReadImages(const SourcePart& part, const std::vector<int64_t>& indi
         try {
           status = part.Read(indices[i], pixels);
         } catch (const std::exception& exception) {  // std::bad_alloc; must not leave a thread
-          status = absl::ResourceExhaustedError(
-              absl::StrCat("reading an image failed: ", exception.what()));
+          status =
+              absl::UnavailableError(absl::StrCat("reading an image failed: ", exception.what()));
         }
         if (!status.ok()) {
           error = {i, std::move(status)};
@@ -217,8 +217,7 @@ absl::StatusOr<DataSet> LoadDataSet(const DataSpec& spec, uint64_t split_seed,
   try {
     return Load(spec, split_seed, path, stop, cache_folder);
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("not enough memory for the data set ", spec.set));
+    return absl::UnavailableError(absl::StrCat("not enough memory for the data set ", spec.set));
   }
 }
 

@@ -49,14 +49,21 @@ struct DataSet {
 // `cache_folder` where it is not empty and not decoded again (worker/data/pixel_cache.h). `stop` is
 // looked at every few images.
 //
-// Errors, each naming the field or the file, what was found and what is allowed:
-//   INVALID_ARGUMENT    spec and data disagree (classes, side, number of images)
-//   NOT_FOUND           the folder or a file is missing, or no path is configured
+// Errors, each naming the field or the file, what was found and what is allowed. About the data at
+// `path`, which come again wherever they are read:
+//   INVALID_ARGUMENT    spec and data disagree (classes, side, number of images); the folder holds
+//                       no data set, or more than one
+//   NOT_FOUND           the folder or a file is missing, also one that was removed after it was
+//                       listed, or no path is configured
 //   PERMISSION_DENIED   a file or folder may not be read
 //   DATA_LOSS           a file is broken: truncated, undecodable, of a wrong size, a label out of
-//                       range
+//                       range; a circle of links; folders of classes that do not agree
 //   RESOURCE_EXHAUSTED  a limit of worker/data/limits.h is passed
+// About this machine at this moment, which say nothing about the data:
+//   UNAVAILABLE         an input error of a disk or of a file server (EIO, ESTALE, ...), not enough
+//                       memory, too many open files
 //   CANCELLED           `stop` was requested
+// A cache that cannot be used is no error.
 absl::StatusOr<DataSet> LoadDataSet(const DataSpec& spec, uint64_t split_seed,
                                     const std::string& path, std::stop_token stop = {},
                                     const std::string& cache_folder = "");

@@ -1,8 +1,20 @@
 #include "worker/data/data_set.h"
 
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <map>
 
 #include "base/sha256.h"
@@ -230,6 +242,103 @@ TEST_F(DataSetTest, SpecAndDataMustAgree) {
   EXPECT_EQ(no_path.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(no_path.message()), HasSubstr("--data pictures=PATH"));
 }
+
+TEST_F(DataSetTest, WhatIsMissingIsNotFound) {
+  for (const std::string& path : {folder_.path() + "/none", std::string("/proc/none"),
+                                  folder_.path() + "/train/class_a/100.png/set",
+                                  folder_.path() + "/" + std::string(1000, 'x')}) {
+    const absl::Status status = LoadDataSet(Spec(), 1, path).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(path));
+  }
+}
+
+TEST_F(DataSetTest, WhatMayNotBeReadIsNamed) {
+  fs::permissions(folder_.path(), fs::perms(0755));
+  for (const std::string& name :
+       {std::string(), std::string("/train"), std::string("/test/class_b"),
+        std::string("/train/class_a/100.png")}) {
+    const std::string path = folder_.path() + name;
+    const fs::perms before = fs::status(path).permissions();
+    fs::permissions(path, fs::perms::none);
+    absl::Status status;
+    {
+      const WithoutRights without_rights;
+      status = LoadDataSet(Spec(0, 12, 0), 1, folder_.path()).status();
+    }
+    fs::permissions(path, before);
+    EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(path + ": Permission denied"));
+  }
+}
+
+// The code of LoadDataSet in a child process after `prepare`, which makes the system misbehave.
+template <typename Prepare>
+absl::StatusCode CodeInChild(const DataSpec& spec, const std::string& path, Prepare prepare) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!prepare()) ::_exit(100);
+    ::_exit(static_cast<int>(LoadDataSet(spec, 1, path).status().code()));
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << status;
+  return static_cast<absl::StatusCode>(WEXITSTATUS(status));
+}
+
+// From now on the system call `call` fails with `error`, where the lowest 32 bits of its argument
+// `argument` have none of `unless`. Whether that could be arranged.
+bool LetFail(uint32_t call, int error, uint32_t argument = 0, uint32_t unless = 0) {
+  const auto low_half = static_cast<uint32_t>(offsetof(seccomp_data, args) + 8 * argument);
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_half),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, unless, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<uint32_t>(error)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {std::size(filter), filter};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST_F(DataSetTest, ErrorsOfTheMachineAreToldFromErrorsOfTheData) {
+  const auto code = [&](uint32_t call, int error, uint32_t unless = 0) {
+    // Of openat: argument 2 holds the flags.
+    return CodeInChild(Spec(), folder_.path(), [&] { return LetFail(call, error, 2, unless); });
+  };
+  for (const int error : {EIO, ESTALE, ETIMEDOUT, ENOMEM}) {
+    EXPECT_EQ(code(SYS_read, error), absl::StatusCode::kUnavailable) << error;
+    EXPECT_EQ(code(SYS_getdents64, error), absl::StatusCode::kUnavailable) << error;
+    EXPECT_EQ(code(SYS_openat, error), absl::StatusCode::kUnavailable) << error;
+  }
+  EXPECT_EQ(code(SYS_openat, EMFILE), absl::StatusCode::kUnavailable);
+  // Folders open, files do not: these were removed after they were listed.
+  EXPECT_EQ(code(SYS_openat, ENOENT, O_DIRECTORY), absl::StatusCode::kNotFound);
+  EXPECT_EQ(code(SYS_openat, EACCES, O_DIRECTORY), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(code(SYS_openat, EIO, O_DIRECTORY), absl::StatusCode::kUnavailable);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they end the process instead
+TEST_F(DataSetTest, TooLittleMemoryIsNoErrorOfTheData) {
+  const TemporaryFolder large;
+  const std::string file = large.path() + "/data_batch_1.bin";
+  WriteBytes(file, "");
+  fs::resize_file(file, uintmax_t{3073} * 1'000'000);  // sparse
+  DataSpec spec = Spec();
+  spec.side = 32;
+  spec.classes = 10;
+  EXPECT_EQ(CodeInChild(spec, large.path(),
+                        [] {
+                          rlimit limit = {};
+                          if (::getrlimit(RLIMIT_AS, &limit) != 0) return false;
+                          limit.rlim_cur = rlim_t{1} << 30;
+                          return ::setrlimit(RLIMIT_AS, &limit) == 0;
+                        }),
+            absl::StatusCode::kUnavailable);
+}
+#endif
 
 TEST_F(DataSetTest, StopIsObeyed) {
   std::stop_source stop;

@@ -28,7 +28,7 @@ absl::Status DecodeJpeg(const std::string& name, std::string_view bytes, int64_t
   };
   const std::unique_ptr<void, Destroy> decoder(tjInitDecompress());
   if (decoder == nullptr) {
-    return absl::ResourceExhaustedError(absl::StrCat(name, ": no memory for the JPEG decoder"));
+    return absl::UnavailableError(absl::StrCat(name, ": no memory for the JPEG decoder"));
   }
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
   int width = 0;

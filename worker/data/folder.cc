@@ -15,10 +15,12 @@
 namespace reluscape {
 
 absl::Status FileError(int error, const std::string& action, const std::string& path) {
-  absl::StatusCode code = absl::StatusCode::kInternal;
+  // Whatever is not known to be about the data is about the machine.
+  absl::StatusCode code = absl::StatusCode::kUnavailable;
   switch (error) {
     case ENOENT:
     case ENOTDIR:
+    case ENAMETOOLONG:
       code = absl::StatusCode::kNotFound;
       break;
     case EACCES:
@@ -26,19 +28,21 @@ absl::Status FileError(int error, const std::string& action, const std::string& 
       code = absl::StatusCode::kPermissionDenied;
       break;
     case ELOOP:
-    case EIO:
       code = absl::StatusCode::kDataLoss;
-      break;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-      code = absl::StatusCode::kResourceExhausted;
       break;
     default:
       break;
   }
   return absl::Status(code, absl::StrCat("cannot ", action, " ", path, ": ",
                                          std::generic_category().message(error)));
+}
+
+absl::StatusOr<bool> Exists(const std::string& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) == 0) return true;
+  const absl::Status error = FileError(errno, "look at", path);
+  if (absl::IsNotFound(error)) return false;
+  return error;
 }
 
 absl::StatusOr<std::vector<FolderEntry>> ListFolder(const std::string& path, int64_t limit) {

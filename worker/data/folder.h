@@ -21,11 +21,16 @@ struct FolderEntry {
 // `limit`: RESOURCE_EXHAUSTED where there are more entries.
 absl::StatusOr<std::vector<FolderEntry>> ListFolder(const std::string& path, int64_t limit);
 
-// The bytes of `path`, a regular file of at most `limit_bytes`.
+// The bytes of `path`, a regular file of at most `limit_bytes` (else RESOURCE_EXHAUSTED). DATA_LOSS
+// where it is none, or is cut while it is read.
 absl::StatusOr<std::string> ReadRegularFile(const std::string& path, int64_t limit_bytes);
 
-// A Status of the code that fits `error` (an errno value): NOT_FOUND, PERMISSION_DENIED, DATA_LOSS
-// (a circle of links, an input error), RESOURCE_EXHAUSTED or INTERNAL.
+// Whether there is a file or a folder at `path`, links followed. An error where nobody can tell.
+absl::StatusOr<bool> Exists(const std::string& path);
+
+// A Status of the code that fits `error` (an errno value). About the data: NOT_FOUND,
+// PERMISSION_DENIED, DATA_LOSS (a circle of links). About the machine, so that another time or
+// another machine may read them: UNAVAILABLE, for all else (EIO, ESTALE, EMFILE, ENOMEM, ...).
 absl::Status FileError(int error, const std::string& action, const std::string& path);
 
 }  // namespace reluscape

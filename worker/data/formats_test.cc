@@ -413,6 +413,15 @@ TEST_F(LayoutTest, FormatsAreToldByTheirNames) {
   EXPECT_EQ(Detect()->format, DataFormat::kImageFolder);
 }
 
+TEST_F(LayoutTest, WhereNobodyCanTellTheFormatItIsNotGuessed) {
+  fs::create_directory(File("train"));
+  Touch("wnids.txt");
+  fs::create_symlink("val", File("val"));
+  ExpectError(Detect().status(), absl::StatusCode::kDataLoss, File("val"));
+  fs::remove(File("val"));
+  EXPECT_EQ(Detect()->format, DataFormat::kImageFolder);
+}
+
 TEST_F(LayoutTest, TheOneFolderInsideIsLookedAt) {
   Touch("cifar-10-batches-bin/test_batch.bin");
   Touch("readme.html");

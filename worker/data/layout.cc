@@ -1,6 +1,5 @@
 #include "worker/data/layout.h"
 
-#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -51,11 +50,10 @@ absl::StatusOr<std::optional<DataFormat>> FormatOf(const std::string& path,
   if (cifar10) return DataFormat::kCifar10;
   if (cifar100) return DataFormat::kCifar100;
   // A copy whose images of val have been sorted into folders of classes is an image folder.
-  std::error_code ignored;
-  if (folders && wnids &&
-      (std::filesystem::exists(path + "/val/val_annotations.txt", ignored) ||
-       std::filesystem::exists(path + "/val/images", ignored))) {
-    return DataFormat::kTinyImageNet;
+  if (folders && wnids) {
+    ASSIGN_OR_RETURN(const bool listed, Exists(path + "/val/val_annotations.txt"));
+    ASSIGN_OR_RETURN(const bool in_one_folder, Exists(path + "/val/images"));
+    if (listed || in_one_folder) return DataFormat::kTinyImageNet;
   }
   if (folders) return DataFormat::kImageFolder;
   return std::nullopt;

@@ -24,8 +24,8 @@ struct DataLayout {
 // Where none of these is there and `path` holds exactly one folder, that folder is looked at: what
 // unpacking an archive leaves. One file of a format is enough to choose it, so that a missing one
 // is named when it is opened.
-// NOT_FOUND or PERMISSION_DENIED where `path` cannot be listed; INVALID_ARGUMENT, with what is
-// allowed, where it holds none of the formats, or more than one.
+// An error of FileError (worker/data/folder.h) where `path` cannot be listed; INVALID_ARGUMENT,
+// with what is allowed, where it holds none of the formats, or more than one.
 absl::StatusOr<DataLayout> DetectLayout(const std::string& path);
 
 }  // namespace reluscape

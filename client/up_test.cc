@@ -69,6 +69,7 @@ class UpTest : public ::testing::Test {
 
   void Up(std::vector<std::string> words = {}) {
     words.insert(words.begin(), {"up", "--data-dir", (folder_ / "data").string()});
+    std::filesystem::remove(folder_ / "up.log");  // of an earlier `up`: it says that it is up
     const absl::StatusOr<pid_t> pid = StartChild({.program = folder_ / "reluscape",
                                                   .arguments = words,
                                                   .environment = {{"CUDA_VISIBLE_DEVICES", gpus_}},

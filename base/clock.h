@@ -19,6 +19,9 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual Time Now() const = 0;
+  // Begins with the wall clock and goes on by a clock that nobody steps: for all that waits or ends
+  // after a while. Compared within one process only.
+  virtual Time Steady() const = 0;
 };
 
 class SystemClock final : public Clock {
@@ -26,6 +29,14 @@ class SystemClock final : public Clock {
   Time Now() const override {
     return std::chrono::time_point_cast<Milliseconds>(std::chrono::system_clock::now());
   }
+  Time Steady() const override {
+    return begin_ + std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() -
+                                                             steady_begin_);
+  }
+
+ private:
+  const Time begin_ = Now();
+  const std::chrono::steady_clock::time_point steady_begin_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace reluscape

@@ -36,6 +36,8 @@ struct Arguments {
   bool csv = false;
   bool watch = false;
   SubmitOptions submit;
+  RetryOptions retry;
+  std::string data_hash;
   std::vector<int64_t> relus;
   std::vector<double> fractions;
   std::string out_folder;
@@ -61,6 +63,19 @@ CLI::Validator IsId() {
                        : absl::StrCat("found ", text, "; allowed: a number from 1");
           },
           "NUMBER"};
+}
+
+// The first digits of a data hash, or all of them.
+CLI::Validator IsHashBegin() {
+  return {[](std::string& text) {
+            return text.size() >= 8 && text.size() <= 64 &&
+                           text.find_first_not_of("0123456789abcdef") == std::string::npos
+                       ? std::string()
+                       : absl::StrCat("found ", text,
+                                      "; allowed: the first 8 digits or more of a "
+                                      "hash that `reluscape data JOB` shows");
+          },
+          "HASH"};
 }
 
 void AddJob(CLI::App& command, Arguments& arguments) {
@@ -115,6 +130,38 @@ void AddSubmit(CLI::App& app, Arguments& arguments) {
   AddJson(*submit, arguments);
 }
 
+void AddRetry(CLI::App& app, Arguments& arguments) {
+  CLI::App* retry =
+      app.add_subcommand("retry", "Run again what has failed, from its last checkpoint");
+  RetryOptions& options = arguments.retry;
+  CLI::Option* job =
+      retry->add_option("JOB", options.job, "number of the job, for all of its failed tasks")
+          ->check(IsId());
+  CLI::Option* candidate =
+      retry
+          ->add_option("--candidate", options.candidate,
+                       "instead of JOB: only this candidate's, as `show` numbers it")
+          ->check(IsId())
+          ->excludes(job);
+  CLI::Option* task = retry
+                          ->add_option("--task", options.task,
+                                       "instead of JOB: only this one, as `show` numbers it")
+                          ->check(IsId())
+                          ->excludes(job)
+                          ->excludes(candidate);
+  retry
+      ->add_option("--max-epochs", options.max_epochs,
+                   "the job's new stages.linearize.max_epochs, where a descent ended above a "
+                   "budget")
+      ->check(CLI::Range(1, 100000));
+  AddJson(*retry, arguments);
+  retry->callback([job, candidate, task] {
+    if (job->count() + candidate->count() + task->count() == 0) {
+      throw CLI::RequiredError("JOB, --candidate or --task");
+    }
+  });
+}
+
 void AddJobCommands(CLI::App& app, Arguments& arguments) {
   AddJson(*app.add_subcommand("list", "List the jobs, newest first"), arguments);
   CLI::App* show = app.add_subcommand("show", "Show a job's candidates and tasks");
@@ -133,6 +180,15 @@ void AddJobCommands(CLI::App& app, Arguments& arguments) {
   add->add_option("--fractions", arguments.fractions, "of each network's own count: 0.05,0.02")
       ->delimiter(',');
   AddJson(*add, arguments);
+  AddRetry(app, arguments);
+  CLI::App* data = app.add_subcommand(
+      "data", "Show the copies of a job's data set that workers have, or choose one of them");
+  AddJob(*data, arguments);
+  data->add_option("--use", arguments.data_hash,
+                   "go by this copy: its data hash, the first 8 digits or more; what was trained "
+                   "on another runs again")
+      ->check(IsHashBegin());
+  AddJson(*data, arguments);
   CLI::App* cancel = app.add_subcommand("cancel", "Cancel a job; its results stay");
   AddJob(*cancel, arguments);
   AddJson(*cancel, arguments);
@@ -305,6 +361,16 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
   if (chosen("add-budgets")) {
     return code_of(AddBudgets(connection, arguments.job, arguments.relus, arguments.fractions,
                               arguments.json, out));
+  }
+  if (chosen("retry")) {
+    arguments.retry.json = arguments.json;
+    return code_of(Retry(connection, arguments.retry, out));
+  }
+  if (chosen("data")) {
+    return code_of(
+        arguments.data_hash.empty()
+            ? ShowData(connection, arguments.job, arguments.json, out)
+            : ChooseData(connection, arguments.job, arguments.data_hash, arguments.json, out));
   }
   if (chosen("cancel")) {
     return code_of(Cancel(connection, arguments.job, arguments.json, out));

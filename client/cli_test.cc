@@ -80,6 +80,13 @@ TEST_F(CliTest, UsageErrorsLeaveWithTwo) {
   EXPECT_EQ(RunWith({"front", "1", "--csv", "--json"}).status, 2);
   EXPECT_EQ(RunWith({"submit", "f", "--watch", "--validate-only"}).status, 2);
   EXPECT_EQ(RunWith({"up", "--grpc-port", "65536"}).status, 2);
+  EXPECT_EQ(RunWith({"retry"}).status, 2);
+  EXPECT_EQ(RunWith({"retry", "1", "--task", "2"}).status, 2);
+  EXPECT_EQ(RunWith({"retry", "--candidate", "1", "--task", "2"}).status, 2);
+  EXPECT_EQ(RunWith({"retry", "1", "--max-epochs", "0"}).status, 2);
+  EXPECT_EQ(RunWith({"data", "1", "--use", "1234567"}).status, 2);
+  EXPECT_EQ(RunWith({"data", "1", "--use", "12345678X"}).status, 2);
+  EXPECT_EQ(RunWith({"data", "1", "--use", std::string(65, 'a')}).status, 2);
   EXPECT_EQ(RunWith({"--help"}).status, 0);
   EXPECT_EQ(RunWith({"--version"}).status, 0);
 }
@@ -201,6 +208,51 @@ TEST_F(CliTest, TablesForPeople) {
   EXPECT_THAT(Client({"cancel", "3"}).out, HasSubstr("job 3 is CANCELLED"));
   coordinator_.service.fronts[3];
   EXPECT_THAT(Client({"front", "3"}).out, HasSubstr("has no result yet"));
+}
+
+TEST_F(CliTest, RetryNamesAJobACandidateOrATask) {
+  v1::RetryTasksResponse& answer = coordinator_.service.retry_response;
+  answer.mutable_job()->set_job(3);
+  answer.set_tasks(12);
+  const v1::RetryTasksRequest& request = coordinator_.service.retried;
+  EXPECT_EQ(Client({"retry", "3"}).out,
+            "12 tasks of job 3 go on; `reluscape watch 3` follows it\n");
+  EXPECT_EQ(request.job(), 3);
+  EXPECT_FALSE(request.has_max_epochs());
+  answer.set_tasks(1);
+  EXPECT_EQ(Client({"retry", "--candidate", "7"}).out,
+            "1 task of job 3 goes on; `reluscape watch 3` follows it\n");
+  EXPECT_EQ(request.candidate(), 7);
+  EXPECT_EQ(Client({"retry", "--task", "41", "--max-epochs", "3000"}).status, 0);
+  EXPECT_EQ(request.task(), 41);
+  EXPECT_EQ(request.max_epochs(), 3000);
+  const nlohmann::json document = nlohmann::json::parse(Client({"retry", "3", "--json"}).out);
+  EXPECT_EQ(document["tasks"], 1);
+  EXPECT_EQ(document["job"]["job"], 3);
+}
+
+TEST_F(CliTest, DataListsCopiesAndChoosesOne) {
+  const std::string hash = "1a2b3c4d" + std::string(56, '0');
+  v1::Job& job = *coordinator_.service.details[3].mutable_job();
+  job.add_data_copies()->set_data_hash(hash);
+  EXPECT_THAT(Client({"data", "3"}).out, HasSubstr(hash));
+  const nlohmann::json document = nlohmann::json::parse(Client({"data", "3", "--json"}).out);
+  EXPECT_EQ(document["data_copies"][0]["data_hash"], hash);
+  EXPECT_TRUE(document["data_hash"].is_null());
+
+  v1::ChooseDataResponse& answer = coordinator_.service.choose_response;
+  answer.mutable_job()->set_job(3);
+  answer.mutable_job()->set_data_hash(hash);
+  answer.set_candidates(4);
+  EXPECT_EQ(Client({"data", "3", "--use", "1a2b3c4d"}).out,
+            "job 3 goes by the copy " + hash +
+                "; 4 candidates that were trained on another run again from the beginning\n");
+  EXPECT_EQ(coordinator_.service.chosen.job(), 3);
+  EXPECT_EQ(coordinator_.service.chosen.data_hash(), "1a2b3c4d");
+  answer.set_candidates(0);
+  EXPECT_THAT(Client({"data", "3", "--use", hash}).out, HasSubstr("no candidate has to run again"));
+  EXPECT_EQ(nlohmann::json::parse(Client({"data", "3", "--use", hash, "--json"}).out)["candidates"],
+            0);
 }
 
 TEST_F(CliTest, ExportWritesWeightsArchitectureAndResult) {

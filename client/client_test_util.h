@@ -29,8 +29,12 @@ class FakeJobService final : public v1::JobService::Service {
   std::map<int64_t, v1::Front> fronts;
   std::map<std::string, std::string> artifacts;
   v1::WorkerList workers;
+  v1::RetryTasksResponse retry_response;
+  v1::ChooseDataResponse choose_response;
   // The last one received.
   v1::SubmitJobRequest submitted;
+  v1::RetryTasksRequest retried;
+  v1::ChooseDataRequest chosen;
 
   grpc::Status SubmitJob(grpc::ServerContext* /*context*/, const v1::SubmitJobRequest* request,
                          v1::SubmitJobResponse* response) override {
@@ -50,6 +54,18 @@ class FakeJobService final : public v1::JobService::Service {
   grpc::Status GetFront(grpc::ServerContext* /*context*/, const v1::GetFrontRequest* request,
                         v1::Front* response) override {
     return Find(fronts, request->job(), *response);
+  }
+  grpc::Status RetryTasks(grpc::ServerContext* /*context*/, const v1::RetryTasksRequest* request,
+                          v1::RetryTasksResponse* response) override {
+    retried = *request;
+    *response = retry_response;
+    return grpc::Status::OK;
+  }
+  grpc::Status ChooseData(grpc::ServerContext* /*context*/, const v1::ChooseDataRequest* request,
+                          v1::ChooseDataResponse* response) override {
+    chosen = *request;
+    *response = choose_response;
+    return grpc::Status::OK;
   }
   grpc::Status CancelJob(grpc::ServerContext* /*context*/, const v1::CancelJobRequest* request,
                          v1::Job* response) override {

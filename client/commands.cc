@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "base/files.h"
 #include "base/status_macros.h"
+#include "client/data_copies.h"
 #include "client/format.h"
 #include "client/front_table.h"
 #include "client/listings.h"
@@ -157,6 +158,54 @@ absl::Status AddBudgets(Connection& connection, int64_t job, const std::vector<i
         << job << "` follows it\n";
   }
   for (const std::string& note : answer.notes()) out << "note: " << note << '\n';
+  return absl::OkStatus();
+}
+
+absl::Status Retry(Connection& connection, const RetryOptions& options, std::ostream& out) {
+  v1::RetryTasksRequest request;
+  if (options.task > 0) {
+    request.set_task(options.task);
+  } else if (options.candidate > 0) {
+    request.set_candidate(options.candidate);
+  } else {
+    request.set_job(options.job);
+  }
+  if (options.max_epochs > 0) request.set_max_epochs(options.max_epochs);
+  ASSIGN_OR_RETURN(const v1::RetryTasksResponse answer, connection.RetryTasks(request));
+  if (options.json) {
+    return Print(answer, out);
+  }
+  out << WithSeparators(answer.tasks()) << (answer.tasks() == 1 ? " task" : " tasks") << " of job "
+      << answer.job().job() << (answer.tasks() == 1 ? " goes on" : " go on")
+      << "; `reluscape watch " << answer.job().job() << "` follows it\n";
+  return absl::OkStatus();
+}
+
+absl::Status ShowData(Connection& connection, int64_t job, bool json, std::ostream& out) {
+  ASSIGN_OR_RETURN(const v1::JobDetail detail, connection.GetJob(job));
+  if (json) {
+    return Print(detail.job(), out);
+  }
+  ASSIGN_OR_RETURN(const v1::WorkerList workers, connection.ListWorkers());
+  out << DataCopiesText(detail, workers);
+  return absl::OkStatus();
+}
+
+absl::Status ChooseData(Connection& connection, int64_t job, const std::string& data_hash,
+                        bool json, std::ostream& out) {
+  ASSIGN_OR_RETURN(const v1::ChooseDataResponse answer, connection.ChooseData(job, data_hash));
+  if (json) {
+    return Print(answer, out);
+  }
+  out << "job " << job << " goes by the copy " << answer.job().data_hash() << "; ";
+  if (answer.candidates() == 0) {
+    out << "no candidate has to run again\n";
+  } else {
+    out << WithSeparators(answer.candidates())
+        << (answer.candidates() == 1 ? " candidate that was trained on another runs again"
+                                     : " candidates that were trained on another run again")
+        << " from the beginning\n";
+  }
   return absl::OkStatus();
 }
 

@@ -33,6 +33,24 @@ absl::Status Workers(Connection& connection, bool json, std::ostream& out);
 // Gives a Job Budgets more: ReLU counts and fractions of each network's own count.
 absl::Status AddBudgets(Connection& connection, int64_t job, const std::vector<int64_t>& relus,
                         const std::vector<double>& fractions, bool json, std::ostream& out);
+
+// What to run again: all of a Job, or of a Candidate, or one Task; 0 in the other two.
+struct RetryOptions {
+  int64_t job = 0;
+  int64_t candidate = 0;
+  int64_t task = 0;
+  int64_t max_epochs = 0;  // the Job's new cap of linearize; 0: as it is
+  bool json = false;
+};
+
+// Lets what has failed go on from its last checkpoint.
+absl::Status Retry(Connection& connection, const RetryOptions& options, std::ostream& out);
+// The copies of a Job's data set, and which of them it goes by.
+absl::Status ShowData(Connection& connection, int64_t job, bool json, std::ostream& out);
+// Has the Job go by the copy whose hash begins with `data_hash`.
+absl::Status ChooseData(Connection& connection, int64_t job, const std::string& data_hash,
+                        bool json, std::ostream& out);
+
 absl::Status Cancel(Connection& connection, int64_t job, bool json, std::ostream& out);
 absl::Status Unseal(Connection& connection, int64_t job, bool json, std::ostream& out);
 

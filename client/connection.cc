@@ -56,6 +56,19 @@ absl::StatusOr<v1::AddBudgetsResponse> Connection::AddBudgets(
   return Call(&Stub::AddBudgets, request, kSubmitTimeout);
 }
 
+absl::StatusOr<v1::RetryTasksResponse> Connection::RetryTasks(
+    const v1::RetryTasksRequest& request) {
+  return Call(&Stub::RetryTasks, request, kListingTimeout);
+}
+
+absl::StatusOr<v1::ChooseDataResponse> Connection::ChooseData(int64_t job,
+                                                              const std::string& data_hash) {
+  v1::ChooseDataRequest request;
+  request.set_job(job);
+  request.set_data_hash(data_hash);
+  return Call(&Stub::ChooseData, request, kListingTimeout);
+}
+
 absl::StatusOr<v1::Job> Connection::CancelJob(int64_t job) {
   v1::CancelJobRequest request;
   request.set_job(job);

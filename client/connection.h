@@ -29,6 +29,8 @@ class Connection {
   absl::StatusOr<v1::JobDetail> GetJob(int64_t job);
   absl::StatusOr<v1::Front> GetFront(int64_t job);
   absl::StatusOr<v1::AddBudgetsResponse> AddBudgets(const v1::AddBudgetsRequest& request);
+  absl::StatusOr<v1::RetryTasksResponse> RetryTasks(const v1::RetryTasksRequest& request);
+  absl::StatusOr<v1::ChooseDataResponse> ChooseData(int64_t job, const std::string& data_hash);
   absl::StatusOr<v1::Job> CancelJob(int64_t job);
   absl::StatusOr<v1::Job> UnsealJob(int64_t job);
   absl::StatusOr<v1::WorkerList> ListWorkers();

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <set>
+#include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "client/data_copies.h"
 #include "client/format.h"
 #include "client/text_table.h"
 
@@ -61,7 +65,43 @@ std::string Epochs(const v1::Task& task) {
                       task.epochs_planned(), task.stage() == "linearize" ? ")" : "");
 }
 
+std::string WorkerState(const v1::Worker& worker) {
+  if (!worker.connected()) return "not connected";
+  if (worker.quarantined()) return "quarantined";
+  return worker.problem().empty() ? "connected" : "takes no task";
+}
+
+// A line per thing that is wrong. What a Worker could not open is told only while it is connected:
+// it looks again when it comes back.
+std::string WorkerProblems(const v1::Worker& worker) {
+  const std::string name = absl::StrCat("worker ", Printable(worker.worker()));
+  std::string text;
+  if (worker.quarantined()) {
+    // The coordinator's own words, which say how it ends.
+    absl::StrAppend(&text, name, ": ", Printable(worker.problem()), "\n");
+  } else if (!worker.problem().empty()) {
+    absl::StrAppend(&text, name, " takes no task: ", Printable(worker.problem()), "\n");
+  }
+  if (!worker.connected()) return text;
+  std::set<std::string> told;  // the same problem of several splits is told once
+  for (const v1::WorkerData& data : worker.data()) {
+    if (data.problem().empty()) continue;
+    const std::string line = absl::StrCat(name, " cannot use data set ", Printable(data.data_set()),
+                                          ": ", Printable(data.problem()), "\n");
+    if (told.insert(line).second) absl::StrAppend(&text, line);
+  }
+  return text;
+}
+
 }  // namespace
+
+std::vector<std::string> ObstaclesBeside(const v1::Job& job) {
+  std::vector<std::string> obstacles;
+  for (const std::string& obstacle : job.obstacles()) {
+    if (!absl::StrContains(job.message(), obstacle)) obstacles.push_back(obstacle);
+  }
+  return obstacles;
+}
 
 std::string TaskSummary(const v1::Job& job) {
   int64_t all = 0;
@@ -132,6 +172,14 @@ std::string JobText(const v1::JobDetail& detail) {
                   "\n");
   if (!job.message().empty()) {
     absl::StrAppend(&text, Printable(job.message()), "\n");
+  } else if (!job.obstacles().empty()) {
+    absl::StrAppend(&text, "some connected workers take none of its tasks:\n");
+  }
+  for (const std::string& obstacle : ObstaclesBeside(job)) {
+    absl::StrAppend(&text, "  ", Printable(obstacle), "\n");
+  }
+  if (job.state() == "FAILED") {
+    absl::StrAppend(&text, "`reluscape retry ", job.job(), "` runs again what has failed\n");
   }
   TextTable networks({{"candidate", true},
                       {"network"},
@@ -177,7 +225,7 @@ std::string WorkersText(const v1::WorkerList& list) {
     return "no worker has called yet\n";
   }
   TextTable table({{"worker"},
-                   {"connected"},
+                   {"state"},
                    {"host"},
                    {"pid", true},
                    {"device"},
@@ -187,13 +235,17 @@ std::string WorkersText(const v1::WorkerList& list) {
                    {"tasks"},
                    {"last seen"}});
   for (const v1::Worker& worker : list.workers()) {
-    table.AddRow({worker.worker(), worker.connected() ? "yes" : "no", worker.host(),
-                  absl::StrCat(worker.pid()), worker.device(), worker.torch_version(),
-                  worker.build_commit(), absl::StrJoin(worker.data_sets(), " "),
+    table.AddRow({worker.worker(), WorkerState(worker), worker.host(), absl::StrCat(worker.pid()),
+                  worker.device(), worker.torch_version(), worker.build_commit(),
+                  absl::StrJoin(worker.data_sets(), " "),
                   worker.tasks().empty() ? "-" : absl::StrJoin(worker.tasks(), " "),
                   LocalTime(worker.last_seen_ms())});
   }
-  return table.ToString();
+  std::string problems;
+  for (const v1::Worker& worker : list.workers()) {
+    absl::StrAppend(&problems, WorkerProblems(worker));
+  }
+  return absl::StrCat(table.ToString(), problems.empty() ? "" : "\n", problems);
 }
 
 std::string PreviewText(const v1::Preview& preview) {

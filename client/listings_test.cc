@@ -59,5 +59,70 @@ TEST(ListingsTest, OriginsAreShownOfCandidatesAndPreviews) {
   EXPECT_THAT(PreviewText(preview), HasSubstr(origin));
 }
 
+// Foreign texts are told in full, and cannot steer the terminal.
+TEST(ListingsTest, AJobSaysWhatItWaitsFor) {
+  v1::JobDetail detail;
+  v1::Job& job = *detail.mutable_job();
+  job.set_job(3);
+  job.set_state("RUNNING");
+  EXPECT_THAT(JobText(detail), Not(HasSubstr("workers")));
+  const std::string reason = "worker b: data_batch_3.bin: " + std::string(300, 'x');
+  job.add_obstacles(reason + "\x1b");
+  job.add_obstacles("worker c: has no path for data set cifar10");
+  EXPECT_THAT(JobText(detail),
+              HasSubstr("\nsome connected workers take none of its tasks:\n  " + reason +
+                        "?\n  worker c: has no path for data set cifar10\n"));
+  job.set_message("no connected worker can take its tasks");
+  EXPECT_THAT(JobText(detail), HasSubstr("\nno connected worker can take its tasks\n  worker b: "));
+  EXPECT_THAT(JobText(detail), Not(HasSubstr("some connected workers")));
+  job.set_message("none can take its tasks; worker c: has no path for data set cifar10");
+  EXPECT_THAT(JobText(detail), Not(HasSubstr("  worker c")));  // told already
+}
+
+TEST(ListingsTest, OnlyAFailedJobOffersToRunAgain) {
+  v1::JobDetail detail;
+  detail.mutable_job()->set_job(3);
+  detail.mutable_job()->set_state("RUNNING");
+  EXPECT_THAT(JobText(detail), Not(HasSubstr("retry")));
+  detail.mutable_job()->set_state("FAILED");
+  EXPECT_THAT(JobText(detail), HasSubstr("`reluscape retry 3`"));
+}
+
+TEST(ListingsTest, WhatIsWrongWithWorkersStandsBelowTheTable) {
+  v1::WorkerList list;
+  v1::Worker& well = *list.add_workers();
+  well.set_worker("a");
+  well.set_connected(true);
+  EXPECT_THAT(WorkersText(list), Not(HasSubstr("worker a")));
+  v1::Worker& quarantined = *list.add_workers();
+  quarantined.set_worker("b");
+  quarantined.set_connected(true);
+  quarantined.set_quarantined(true);
+  quarantined.set_problem("quarantined until it is started again: no GPU\x1b");
+  v1::Worker& full = *list.add_workers();
+  full.set_worker("c");
+  full.set_connected(true);
+  full.set_problem("the artifact folder is full");
+  for (const int64_t seed : {1, 2}) {  // of two jobs' splits
+    v1::WorkerData& data = *full.add_data();
+    data.set_data_set("cifar10");
+    data.set_split_seed(seed);
+    data.set_problem("train.bin: cut short");
+  }
+  v1::Worker& gone = *list.add_workers();
+  gone.set_worker("d");
+  gone.add_data()->set_problem("old news");
+  const std::string text = WorkersText(list);
+  EXPECT_THAT(text, HasSubstr("\n\nworker b: quarantined until it is started again: no GPU?\n"
+                              "worker c takes no task: the artifact folder is full\n"
+                              "worker c cannot use data set cifar10: train.bin: cut short\n"));
+  EXPECT_EQ(text.find("cut short"), text.rfind("cut short"));
+  EXPECT_THAT(text, Not(HasSubstr("old news")));
+  for (const char* state : {"a       connected", "b       quarantined", "c       takes no task",
+                            "d       not connected"}) {
+    EXPECT_THAT(text, HasSubstr(state));
+  }
+}
+
 }  // namespace
 }  // namespace reluscape

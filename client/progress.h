@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,8 @@ class ProgressLines {
   // one when a Task starts or ends.
   explicit ProgressLines(bool epochs) : epochs_(epochs) {}
 
-  // What is new since the last call; the first call also tells what has already ended.
+  // What is new since the last call; the first call also tells what has already ended. While the
+  // Job waits, its message and, once each, what keeps Workers from its Tasks.
   std::vector<std::string> Update(const v1::JobDetail& detail);
 
  private:
@@ -48,6 +50,7 @@ class ProgressLines {
   bool epochs_;
   std::string job_state_;
   std::string job_message_;
+  std::set<std::string> obstacles_;  // that were told and are still there
   std::map<int64_t, Seen> tasks_;
 };
 

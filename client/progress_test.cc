@@ -184,5 +184,28 @@ TEST_F(ProgressTest, BlockKeepsToItsLines) {
   EXPECT_THAT(ProgressBlock(detail_, 79, 4), Not(Contains(HasSubstr("more"))));
 }
 
+TEST_F(ProgressTest, AJobThatWaitsSaysOnceWhatKeepsEachWorker) {
+  v1::Job& job = *detail_.mutable_job();
+  ProgressLines lines(/*epochs=*/true);
+  lines.Update(detail_);
+  job.add_obstacles("worker b: disk full\x1b");
+  EXPECT_THAT(lines.Update(detail_), IsEmpty());  // it does not wait
+  job.set_message("no worker can take its tasks");
+  EXPECT_THAT(lines.Update(detail_),
+              ElementsAre("no worker can take its tasks", "  worker b: disk full?"));
+  EXPECT_THAT(lines.Update(detail_), IsEmpty());
+  job.add_obstacles("worker c: no path for cifar10");
+  EXPECT_THAT(lines.Update(detail_), ElementsAre("  worker c: no path for cifar10"));
+  // Mended, and wrong again.
+  job.clear_obstacles();
+  EXPECT_THAT(lines.Update(detail_), IsEmpty());
+  job.add_obstacles("worker c: no path for cifar10");
+  EXPECT_THAT(lines.Update(detail_), ElementsAre("  worker c: no path for cifar10"));
+  job.add_data_copies();
+  job.add_data_copies();
+  EXPECT_THAT(lines.Update(detail_), ElementsAre(HasSubstr("`reluscape data 4 --use HASH`")));
+  EXPECT_THAT(lines.Update(detail_), IsEmpty());
+}
+
 }  // namespace
 }  // namespace reluscape

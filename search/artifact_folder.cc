@@ -1,6 +1,8 @@
 #include "search/artifact_folder.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <system_error>
 
@@ -17,6 +19,17 @@ namespace {
 constexpr char kMarker[] = "reluscape-artifacts.id";
 // A marker holds 32 hexadecimal digits; anything much longer is no marker.
 constexpr int64_t kMarkerLimitBytes = 200;
+
+// Bytes that no file system stores in less room than they take.
+std::string Noise(int64_t bytes) {
+  std::mt19937_64 generator{std::random_device()()};
+  std::string noise(static_cast<size_t>(bytes), '\0');
+  for (size_t i = 0; i < noise.size(); i += sizeof(uint64_t)) {
+    const uint64_t number = generator();
+    std::memcpy(&noise[i], &number, std::min(sizeof(number), noise.size() - i));
+  }
+  return noise;
+}
 
 // 128 random bits: two installations never choose the same id.
 std::string NewFolderId() {
@@ -75,7 +88,9 @@ absl::StatusOr<ArtifactRef> ArtifactFolder::Put(std::string_view content) const 
     if (digest.ok() && *digest == artifact.sha256) return artifact;
   }
   std::error_code error;
-  std::filesystem::create_directories(path.parent_path(), error);
+  // Not the folder itself: where that is away, as a file system that is not mounted, what is
+  // written would lie somewhere else.
+  std::filesystem::create_directory(path.parent_path(), error);
   if (error) {
     return absl::InternalError(
         absl::StrCat("cannot create ", path.parent_path().string(), ": ", error.message()));
@@ -112,6 +127,27 @@ bool ArtifactFolder::Has(const ArtifactRef& artifact) const {
   std::error_code error;
   const uintmax_t size = std::filesystem::file_size(PathOf(artifact), error);
   return !error && size == static_cast<uintmax_t>(artifact.bytes);
+}
+
+absl::Status ArtifactFolder::Probe(int64_t bytes) const {
+  RETURN_IF_ERROR(ReadId().status());
+  // Of a name that no other process and no artifact has.
+  const std::filesystem::path path = root_ / absl::StrCat("probe-", NewFolderId(), ".part");
+  const std::string written = Noise(bytes);
+  RETURN_IF_ERROR(WriteFileAtomically(path, written));
+  const absl::StatusOr<std::string> read = ReadFile(path, bytes);
+  std::error_code error;
+  std::filesystem::remove(path, error);
+  RETURN_IF_ERROR(read.status());
+  if (*read != written) {
+    return absl::DataLossError(
+        absl::StrCat(path.string(), ": reads differently from what was written"));
+  }
+  if (error) {
+    return absl::InternalError(
+        absl::StrCat("cannot remove ", path.string(), ": ", error.message()));
+  }
+  return absl::OkStatus();
 }
 
 void ArtifactFolder::Remove(const ArtifactRef& artifact) const {

@@ -5,6 +5,7 @@
 //   <folder>/ab/abcd....safetensors       a file named by its SHA-256
 // Thread-safe.
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -24,11 +25,15 @@ class ArtifactFolder {
   absl::StatusOr<std::string> CreateOrReadId() const;
 
   // Stores `content` under its hash, durable when this returns (written beside, flushed, renamed).
+  // An error where the folder itself is not there; it is not made.
   absl::StatusOr<ArtifactRef> Put(std::string_view content) const;
   // The bytes of `artifact`. NOT_FOUND where it is missing; DATA_LOSS where size or hash differ.
   absl::StatusOr<std::string> Get(const ArtifactRef& artifact) const;
   // Whether a file of that name and size is there (its content is not read).
   bool Has(const ArtifactRef& artifact) const;
+  // Whether the folder can be used: the marker can be read, and a file of that many bytes written,
+  // flushed, read and removed. The error is that of the first step that fails and names the path.
+  absl::Status Probe(int64_t bytes) const;
   // Removes the file if it is there.
   void Remove(const ArtifactRef& artifact) const;
   std::filesystem::path PathOf(const ArtifactRef& artifact) const;

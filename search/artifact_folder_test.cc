@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "base/sha256.h"
 #include "search/views.h"
@@ -21,6 +25,7 @@ class ArtifactFolderTest : public ::testing::Test {
     const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
     root_ = fs::path(::testing::TempDir()) / (std::string("artifact_folder_") + info->name());
     fs::remove_all(root_);
+    fs::create_directories(root_);
   }
   ~ArtifactFolderTest() override { fs::remove_all(root_); }
 
@@ -39,6 +44,11 @@ TEST_F(ArtifactFolderTest, MarkerIsWrittenOnceAndReadByOthers) {
   EXPECT_EQ(*ArtifactFolder(root_ / "a" / "b").CreateOrReadId(), *id);
   EXPECT_EQ(*ArtifactFolder(root_ / "a" / "b").ReadId(), *id);
   EXPECT_NE(*ArtifactFolder(root_ / "c").CreateOrReadId(), *id);
+}
+
+TEST_F(ArtifactFolderTest, AFolderThatIsAwayIsNotMade) {
+  EXPECT_FALSE(ArtifactFolder(root_ / "unmounted").Put("weights").ok());
+  EXPECT_FALSE(fs::exists(root_ / "unmounted"));
 }
 
 TEST_F(ArtifactFolderTest, PutThenGet) {
@@ -71,6 +81,40 @@ TEST_F(ArtifactFolderTest, DamageIsFoundAndHealedByTheNextPut) {
   EXPECT_EQ(folder.Get(artifact).status().code(), absl::StatusCode::kDataLoss);
   ASSERT_TRUE(folder.Put("0123456789").ok());
   EXPECT_EQ(*folder.Get(artifact), "0123456789");
+}
+
+TEST_F(ArtifactFolderTest, AProbeSaysWhetherTheFolderCanBeUsedAndLeavesNothing) {
+  const ArtifactFolder folder(root_);
+  EXPECT_EQ(folder.Probe(4096).code(), absl::StatusCode::kNotFound) << "no marker";
+  ASSERT_TRUE(folder.CreateOrReadId().ok());
+  for (const int64_t bytes : {int64_t{0}, int64_t{4099}, int64_t{1} << 20}) {
+    EXPECT_TRUE(folder.Probe(bytes).ok()) << bytes;
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 1);
+
+  fs::remove(root_ / "reluscape-artifacts.id");
+  const absl::Status gone = folder.Probe(4096);
+  EXPECT_EQ(gone.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(gone.message()), HasSubstr(root_.string()));
+}
+
+TEST_F(ArtifactFolderTest, AProbeFindsAFullDisk) {
+  // A limit on the size of files is the full disk that a test can have.
+  const ArtifactFolder folder(root_);
+  ASSERT_TRUE(folder.CreateOrReadId().ok());
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{.rlim_cur = 64 << 10, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const absl::Status fits = folder.Probe(16 << 10);
+  const absl::Status larger = folder.Probe(128 << 10);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, ignored);
+  EXPECT_TRUE(fits.ok()) << fits;
+  EXPECT_FALSE(larger.ok());
+  EXPECT_THAT(std::string(larger.message()), HasSubstr("cannot write"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 1);
 }
 
 TEST_F(ArtifactFolderTest, NamesThatAreNoDigestNeverBecomePaths) {

@@ -29,7 +29,9 @@ absl::StatusOr<ArtifactUpload> ArtifactUpload::Begin(const ArtifactFolder& folde
   }
   const std::filesystem::path path = folder.PathOf(announced);
   std::error_code error;
-  std::filesystem::create_directories(path.parent_path(), error);
+  // Not the folder itself: where that is away, as a file system that is not mounted, what is
+  // written would lie somewhere else.
+  std::filesystem::create_directory(path.parent_path(), error);
   if (error) {
     return absl::InternalError(
         absl::StrCat("cannot create ", path.parent_path().string(), ": ", error.message()));

@@ -17,6 +17,7 @@ class ArtifactUploadTest : public ::testing::Test {
               absl::StrCat("artifact_upload_test_", ::getpid())),
         folder_(path_) {
     std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
   }
   ~ArtifactUploadTest() override { std::filesystem::remove_all(path_); }
 
@@ -69,7 +70,7 @@ TEST_F(ArtifactUploadTest, NamesAndSizesOutOfRangeAreRefusedBeforeAnythingIsMade
     EXPECT_EQ(ArtifactUpload::Begin(folder_, announced).status().code(),
               absl::StatusCode::kInvalidArgument);
   }
-  EXPECT_FALSE(std::filesystem::exists(path_));
+  EXPECT_TRUE(std::filesystem::is_empty(path_));
 }
 
 }  // namespace

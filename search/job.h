@@ -22,6 +22,9 @@ struct DataSpec {
   int64_t train_images = 0;       // 0 = all that validation leaves
   int64_t validation_images = 0;  // 0 = a tenth of the training images
   int64_t test_images = 0;        // 0 = all
+  // The data hash (docs/data-sets.md) of the images in use: a Worker whose copy has another one
+  // gets no Task. Empty: the Job goes by what its Workers find.
+  std::string hash = {};
 
   friend bool operator==(const DataSpec&, const DataSpec&) = default;
 };

@@ -1,8 +1,8 @@
 #pragma once
 
 // Whether what is reported of a Task can be true: the same for the coordinator and for programs
-// that work without one. A report that cannot fails its Task with the message, for the same Trainer
-// would only say it again. Pure functions; INVALID_ARGUMENT says what is wrong. Thread-safe.
+// that work without one. A report that cannot is refused with the message. Pure functions;
+// INVALID_ARGUMENT says what is wrong. Thread-safe.
 
 #include <cstdint>
 #include <vector>

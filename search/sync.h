@@ -8,7 +8,9 @@
 //  * the Worker sends an epoch, snapshot, result or failure again until the answer shows it is
 //    stored (`epochs_received`), or the Lease is no longer in the answer;
 //  * the Worker runs exactly the Leases of the answer: it starts the new ones and drops what is
-//    missing (accepted, cancelled, or given to another Worker).
+//    missing (accepted, cancelled, or given to another Worker);
+//  * the Worker opens what the answer asks for and says in every call what it has found: it is
+//    given Tasks only of data that it can use.
 
 #include <cstdint>
 #include <optional>
@@ -21,6 +23,30 @@
 #include "search/job.h"
 
 namespace reluscape {
+
+// Both travel with every call of a Worker. Raise the first when Worker and coordinator of different
+// builds would not understand each other, the second when the same recipe, seeds and data give
+// other results. A coordinator refuses a Worker of another number and says both.
+inline constexpr int64_t kProtocolNumber = 1;
+inline constexpr int64_t kBehaviourNumber = 1;
+
+// Which images the Tasks of a Job need. A Worker opens and hashes them before it is given one.
+struct DataRequest {
+  DataSpec data;            // without a hash
+  uint64_t split_seed = 0;  // which of them are validation and training images
+
+  friend bool operator==(const DataRequest&, const DataRequest&) = default;
+};
+
+// What a Worker found when it opened them: their hashes, or why it cannot use them.
+struct DataState {
+  DataRequest request;
+  std::string data_hash;   // empty where there is a problem
+  std::string split_hash;  // likewise
+  std::string problem;     // file or field, what was found, what is allowed
+
+  friend bool operator==(const DataState&, const DataState&) = default;
+};
 
 // Everything a Worker needs to work on one Task.
 struct TaskDescription {
@@ -37,9 +63,14 @@ struct TaskDescription {
   std::vector<int64_t> budgets;
   uint64_t seed = 0;        // of this stage: initial weights, order of images, augmentation
   uint64_t split_seed = 0;  // of the Job: which images are validation and training images
-  // The data hash and split hash that the Candidate's pretrain found, or its teacher's; empty for
-  // a pretrain without teacher. A Worker that finds others fails the Task: its copy of the data set
-  // differs.
+  // The recipe's hash as the coordinator knows it (RecipeHash in search/wire/job.h), and of what
+  // the Worker's build understood of `settings`. A Worker that finds them different is of another
+  // build and hands the Task back.
+  std::string recipe;
+  std::string recipe_understood;
+  // The data hash by which the Job goes, and the split hash that the Candidate's pretrain found, or
+  // its teacher's; the latter is empty for a pretrain without teacher. A Worker that finds others
+  // hands the Task back: its copy of the data set differs.
   std::string data_hash;
   std::string split_hash;
   ArtifactRef weights;     // linearize, fine-tune: the pretrained network (teacher and start)
@@ -141,21 +172,39 @@ struct ResultReport {
   friend bool operator==(const ResultReport&, const ResultReport&) = default;
 };
 
-// Why a Task ended without success.
+// Why a Task ended without success, and so whose fault it is.
 enum class FailureKind {
-  kTransient,   // another Attempt may succeed
-  kBadInput,    // data set missing or different, artifact broken: no retry cures it
+  // Something went wrong here that may go well elsewhere or later (out of memory, a lost device):
+  // the Attempt is lost.
+  kTransient,
+  // This Worker cannot use its copy of the data set: missing, unreadable, too large for its memory,
+  // or not the one by which the Job goes. Costs no Attempt; the DataState says why.
+  kData,
+  // This Worker cannot read or write the artifact folder, as a whole or one file. Costs no Attempt;
+  // WorkerInfo::problem says why.
+  kStorage,
+  // An artifact that the Task starts from can be read and does not hold what it should: it is made
+  // again by the Task that left it.
+  kArtifact,
+  // The three that belong to the Job. No other Worker changes them: the Task has failed.
+  kRefused,     // a network that cannot be built, a recipe that cannot be run
   kDiverged,    // a loss that is not finite
   kInfeasible,  // the descent ended above a Budget
 };
 
-// "TRANSIENT", "BAD_INPUT", "DIVERGED", "INFEASIBLE".
+// As the protos write it: "TRANSIENT", ...
 constexpr const char* FailureKindName(FailureKind kind) {
   switch (kind) {
     case FailureKind::kTransient:
       return "TRANSIENT";
-    case FailureKind::kBadInput:
-      return "BAD_INPUT";
+    case FailureKind::kData:
+      return "DATA";
+    case FailureKind::kStorage:
+      return "STORAGE";
+    case FailureKind::kArtifact:
+      return "ARTIFACT";
+    case FailureKind::kRefused:
+      return "REFUSED";
     case FailureKind::kDiverged:
       return "DIVERGED";
     case FailureKind::kInfeasible:
@@ -164,10 +213,17 @@ constexpr const char* FailureKindName(FailureKind kind) {
   return "";
 }
 
+// Whether the Task would end the same way on every Worker.
+constexpr bool BelongsToJob(FailureKind kind) {
+  return kind == FailureKind::kRefused || kind == FailureKind::kDiverged ||
+         kind == FailureKind::kInfeasible;
+}
+
 struct Failure {
   FailureKind kind = FailureKind::kTransient;
-  std::string message;  // what happened, to which file or epoch, what can be done
-  int64_t epoch = -1;   // -1 = before the first
+  std::string message;        // what happened, to which file or epoch, what can be done
+  int64_t epoch = -1;         // -1 = before the first
+  ArtifactRef artifact = {};  // kArtifact: which; kStorage: which could not be read, if it was one
 
   friend bool operator==(const Failure&, const Failure&) = default;
 };
@@ -198,9 +254,18 @@ struct WorkerInfo {
   std::string device;
   std::string torch_version;
   std::string build_commit;
-  std::vector<std::string> data_sets;  // names this Worker can load
+  std::vector<std::string> data_sets;  // names that its configuration maps to a path
   int64_t slots = 1;                   // Tasks at a time
+  int64_t protocol = kProtocolNumber;
+  int64_t behaviour = kBehaviourNumber;
+  std::vector<DataState> data;  // what it has opened; kMostDataStates at most
+  // Why it can take no Task at all at present: a full artifact disk, failures in a row. Empty: it
+  // can.
+  std::string problem;
 };
+
+// A Worker that has opened more forgets the oldest, and is asked again where a Job needs it.
+inline constexpr size_t kMostDataStates = 64;
 
 struct SyncRequest {
   WorkerInfo worker;
@@ -211,6 +276,8 @@ struct SyncRequest {
   std::vector<TaskReport> reports;
 };
 
+inline constexpr size_t kMostOpenRequests = 64;
+
 struct Lease {
   TaskDescription description;
   int64_t epochs_received = 0;  // epochs 0 .. epochs_received-1 of this Task are stored
@@ -219,6 +286,10 @@ struct Lease {
 
 struct SyncResponse {
   std::vector<Lease> leases;
+  // What Jobs wait for that this Worker has not opened, or could not, and is configured for: what
+  // it has not tried first, then in the order in which it is needed, kMostOpenRequests at most. It
+  // opens one at a time, while it works on no Task.
+  std::vector<DataRequest> open;
   Milliseconds next_call{1000};  // at the latest; sooner when there is news
 };
 

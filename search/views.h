@@ -87,6 +87,15 @@ struct CandidateView {
   ArtifactRef pretrained;
 };
 
+// A copy of a Job's data set, by its hash.
+struct DataCopy {
+  std::string data_hash;
+  std::vector<std::string> workers;  // that are connected and have it
+  int64_t candidates = 0;            // of the Job, pretrained on it
+
+  friend bool operator==(const DataCopy&, const DataCopy&) = default;
+};
+
 struct JobView {
   JobId id;
   std::string name;
@@ -104,6 +113,10 @@ struct JobView {
   std::vector<std::string> objectives;
   std::vector<CostLimit> cost_limits;
   JobKind kind = JobKind::kSearch;
+  // Why connected Workers take none of its queued Tasks, a line each: "worker a: ...".
+  std::vector<std::string> obstacles;
+  std::string data_hash;              // stated or chosen; else empty
+  std::vector<DataCopy> data_copies;  // trained on, or of connected Workers
 };
 
 // How much accuracy the ReLUs of one stage are worth.
@@ -192,6 +205,7 @@ struct CurvePoint {
 
 struct WorkerView {
   WorkerInfo info;
+  std::string quarantine;  // why the coordinator gives it no Task; empty = it does
   Time last_seen;
   bool connected = false;     // seen within the lease time
   std::vector<TaskId> tasks;  // leased now

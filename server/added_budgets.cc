@@ -73,7 +73,8 @@ absl::StatusOr<Addition> AdditionFor(CandidateRow candidate, const std::vector<i
     notes.push_back(
         absl::StrCat(Named(addition.candidate), " gets none: its linearize (task ",
                      linearize.id.value, ") is ", TaskStateName(linearize.state),
-                     " and does not go on; submit another job for more budgets of it."));
+                     ": `reluscape retry` it and add them when it has ended, or submit another "
+                     "job."));
     addition.budgets.clear();
   }
   return addition;
@@ -88,8 +89,10 @@ absl::Status Apply(Addition addition, uint64_t job_seed, Transaction& transactio
     if (task.stage != Stage::kFineTune) continue;
     RETURN_IF_ERROR(transaction.InsertTask(task).status());
   }
-  return book.Reopen(addition.linearize,
-                     absl::StrCat("budgets ", absl::StrJoin(addition.budgets, ", "), " added"));
+  RETURN_IF_ERROR(
+      book.RunAgain(addition.linearize,
+                    absl::StrCat("budgets ", absl::StrJoin(addition.budgets, ", "), " added")));
+  return book.Settle(candidate.id);
 }
 
 }  // namespace

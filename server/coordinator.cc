@@ -17,6 +17,7 @@
 #include "server/pricing.h"
 #include "server/report_checks.h"
 #include "server/task_book.h"
+#include "server/task_description.h"
 #include "server/task_graph.h"
 #include "server/task_state.h"
 
@@ -29,62 +30,17 @@ constexpr Milliseconds kUploadTime{24 * 3600 * 1000};
 // How often Tick looks for such files where nothing else has made it look.
 constexpr Milliseconds kLookInterval{3600 * 1000};
 constexpr size_t kMaxRequestId = 100;  // job_service.proto
+// A process takes over the id of another that has missed so many calls.
+constexpr int kMissedCalls = 5;
+// Tasks of whose input a file is missing that one call looks at before it leaves the rest.
+constexpr int kMostLookedAt = 16;
+// And how long such a Task waits before it is looked at again.
+constexpr Milliseconds kLongestFileWait{5'000};
 
 bool HasReportOf(const SyncRequest& request, const TaskRow& task) {
   return std::any_of(request.reports.begin(), request.reports.end(), [&](const TaskReport& r) {
     return r.task == task.id && r.attempt == task.attempt;
   });
-}
-
-// Everything a Worker needs to know of `task`.
-absl::StatusOr<TaskDescription> Describe(Transaction& transaction, const TaskRow& task) {
-  ASSIGN_OR_RETURN(const JobRow job, transaction.GetJob(task.job));
-  ASSIGN_OR_RETURN(const CandidateRow candidate, transaction.GetCandidate(task.candidate));
-  TaskDescription d;
-  d.task = task.id;
-  d.attempt = task.attempt;
-  d.job = task.job;
-  d.candidate = task.candidate;
-  d.stage = task.stage;
-  d.network = candidate.network;
-  d.data = job.data;
-  d.settings = job.stages;
-  d.seed = task.seed;
-  d.split_seed = job.split_seed;
-  d.checkpoint = task.checkpoint;
-  d.pretrained = candidate.pretrained;
-  d.pretrained_file = candidate.pretrained_file;
-  if (task.stage == Stage::kPretrain) {
-    if (candidate.role == CandidateRole::kWhole) d.budgets = candidate.budgets;
-    if (!candidate.teacher) return d;
-    d.data_hash = candidate.data_hash;
-    d.split_hash = candidate.split_hash;
-    ASSIGN_OR_RETURN(const CandidateRow teacher, transaction.GetCandidate(candidate.teacher));
-    d.teacher_network = teacher.network;
-    ASSIGN_OR_RETURN(const std::vector<TaskRow> lessons, transaction.ListTasks(candidate.teacher));
-    for (const TaskRow& other : lessons) {
-      if (other.stage == Stage::kPretrain) d.teacher = other.weights;
-    }
-    return d;
-  }
-
-  d.data_hash = candidate.data_hash;
-  d.split_hash = candidate.split_hash;
-  ASSIGN_OR_RETURN(const std::vector<TaskRow> tasks, transaction.ListTasks(task.candidate));
-  for (const TaskRow& other : tasks) {
-    if (other.stage == Stage::kPretrain) d.weights = other.weights;
-  }
-  if (task.stage == Stage::kLinearize) {
-    d.budgets = candidate.budgets;
-    return d;
-  }
-  d.budgets = {task.budget};
-  ASSIGN_OR_RETURN(const std::vector<SnapshotRow> snapshots,
-                   transaction.ListSnapshots(task.candidate));
-  for (const SnapshotRow& snapshot : snapshots) {
-    if (snapshot.report.budget == task.budget) d.snapshot = snapshot.report.artifact;
-  }
-  return d;
 }
 
 // Whether every file that the Job brings is there. Their content is checked by those who store and
@@ -99,6 +55,22 @@ absl::Status CheckBrought(const JobSpec& spec, const ArtifactFolder& artifacts) 
                      brought.file, "); reluscape submit stores it before it submits the job"));
   }
   return absl::OkStatus();
+}
+
+// The files that `report` names.
+void LookAt(const TaskReport& report, ArtifactLooks& looks) {
+  std::vector<ArtifactRef> named = {report.checkpoint, report.weights};
+  for (const SnapshotReport& snapshot : report.snapshots) named.push_back(snapshot.artifact);
+  if (report.result) named.push_back(report.result->artifact);
+  if (report.failure) {
+    // A Worker has read it and found it wrong: it may have changed without looking so.
+    looks.Forget(report.failure->artifact);
+    named.push_back(report.failure->artifact);
+  }
+  for (const ArtifactRef& artifact : named) {
+    // What comes of it is asked for again under the lock, where it costs no reading any more.
+    if (artifact) looks.Look(artifact).IgnoreError();
+  }
 }
 
 absl::Status CheckRequestId(const std::string& request_id) {
@@ -116,7 +88,9 @@ Coordinator::Coordinator(const CoordinatorOptions& options, Store& store,
       artifacts_(artifacts),
       clock_(clock),
       folder_id_(std::move(folder_id)),
-      metrics_(options.metrics == nullptr ? BuiltInMetrics() : *options.metrics) {}
+      metrics_(options.metrics == nullptr ? BuiltInMetrics() : *options.metrics),
+      looks_(artifacts),
+      lost_(artifacts, looks_, folder_id_) {}
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const CoordinatorOptions& options,
                                                                 Store& store,
@@ -136,7 +110,7 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
           "before, or start with another database"));
     }
     RETURN_IF_ERROR(transaction.PutFact(kFolderFact, folder_id));
-    RETURN_IF_ERROR(transaction.ExtendLeases(clock.Now() + options.lease_time));
+    RETURN_IF_ERROR(transaction.BeginSession(clock.Steady()));
     ASSIGN_OR_RETURN(repriced, pricer.PriceStale(transaction));
     return absl::OkStatus();
   });
@@ -180,7 +154,7 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
     // In here, where no file can be removed meanwhile.
     RETURN_IF_ERROR(CheckBrought(spec, artifacts_));
     const Time now = clock_.Now();
-    TaskBook book(transaction, now);
+    TaskBook book(transaction, clock_);
     plan.job.request_id = request_id;
     plan.job.created_at = now;
     ASSIGN_OR_RETURN(const JobId job, transaction.InsertJob(plan.job));
@@ -222,7 +196,7 @@ absl::StatusOr<AddedBudgets> Coordinator::AddBudgets(JobId id, const JobSpec& sp
       return absl::AbortedError(
           absl::StrCat("job ", id.value, " has just got other budgets; try again"));
     }
-    TaskBook book(transaction, clock_.Now());
+    TaskBook book(transaction, clock_);
     ASSIGN_OR_RETURN(outcome, reluscape::AddBudgets(plan, std::move(job), transaction, book));
     return absl::OkStatus();
   });
@@ -245,7 +219,7 @@ absl::Status Coordinator::Cancel(JobId id) {
   const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
     ASSIGN_OR_RETURN(JobRow job, transaction.GetJob(id));
     if (job.state != JobState::kRunning) return absl::OkStatus();
-    return TaskBook(transaction, clock_.Now()).CancelJob(job);
+    return TaskBook(transaction, clock_).CancelJob(job);
   });
   RETURN_IF_ERROR(stored);
   look_for_unused_ = true;
@@ -257,14 +231,13 @@ absl::Status Coordinator::Unseal(JobId id) {
   return store_.Transact([&](Transaction& transaction) -> absl::Status {
     ASSIGN_OR_RETURN(JobRow job, transaction.GetJob(id));
     if (job.unsealed_at.has_value()) return absl::OkStatus();
-    const Time now = clock_.Now();
-    job.unsealed_at = now;
+    job.unsealed_at = clock_.Now();
     RETURN_IF_ERROR(transaction.UpdateJob(job));
     EventRow event;
     event.kind = "job.unsealed";
     event.job = id;
     event.detail = "test accuracies are shown from now on";
-    return TaskBook(transaction, now).Record(std::move(event));
+    return TaskBook(transaction, clock_).Record(std::move(event));
   });
 }
 
@@ -277,46 +250,74 @@ absl::StatusOr<SyncResponse> Coordinator::Synchronize(const SyncRequest& request
         "\": start the worker with the coordinator's folder (--artifact-dir), shared between the "
         "machines"));
   }
+  if (absl::Status numbers = CheckNumbers(request.worker); !numbers.ok()) {
+    RETURN_IF_ERROR(NoteRefused(request.worker, numbers));
+    return numbers;
+  }
   const bool has_success =
       std::any_of(request.reports.begin(), request.reports.end(),
                   [](const TaskReport& r) { return r.state == ReportState::kSucceeded; });
+  for (const TaskReport& report : request.reports) LookAt(report, looks_);
   SyncResponse response;
   const MutexLock hold(mutex_);
-  MissingFiles* const missing = &missing_;  // clang does not see the lock inside of the lambda
-  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
-    const Time now = clock_.Now();
-    TaskBook book(transaction, now);
-    RETURN_IF_ERROR(Register(transaction, book, request.worker, now));
-    ReportIntake intake(transaction, book, artifacts_, *missing, now, options_.lease_time,
-                        metrics_);
-    for (const TaskReport& report : request.reports) {
-      RETURN_IF_ERROR(intake.Take(request.worker.id, report));
-    }
-    if (request.accepts_work) {
-      RETURN_IF_ERROR(HandOut(transaction, book, request.worker, now));
-    } else {
-      // A Lease that it does not report never reached it, and it will start nothing any more.
-      ASSIGN_OR_RETURN(std::vector<TaskRow> leased, transaction.ListLeasedTasks(request.worker.id));
-      for (TaskRow& task : leased) {
-        if (HasReportOf(request, task)) continue;
-        RETURN_IF_ERROR(
-            book.HandBack(task, absl::StrCat("worker ", request.worker.id, " shuts down")));
-      }
-    }
-    ASSIGN_OR_RETURN(response, Answer(transaction, request.worker.id, now));
-    if (has_success) FaultPoint("coordinator.before_commit");
-    return absl::OkStatus();
-  });
+  const absl::Status stored =
+      store_.Transact([&](Transaction& transaction) NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
+        TaskBook book(transaction, clock_);
+        ASSIGN_OR_RETURN(WorkerRow worker, Register(transaction, book, request.worker));
+        worker.connected = request.accepts_work;
+        if (!request.accepts_work) worker.heard = Time();  // its id is free at once
+        RETURN_IF_ERROR(transaction.PutWorker(worker));
+        const int64_t failures = worker.failures_in_row;
+        ReportIntake intake(transaction, book, looks_, missing_, lost_, clock_, options_.lease_time,
+                            metrics_);
+        for (const TaskReport& report : request.reports) {
+          RETURN_IF_ERROR(intake.Take(worker, report));
+        }
+        if (worker.failures_in_row != failures) RETURN_IF_ERROR(transaction.PutWorker(worker));
+        if (request.accepts_work) {
+          RETURN_IF_ERROR(HandOut(transaction, book, request.worker));
+        } else {
+          // A Lease that it does not report never reached it, and it will start nothing any more.
+          ASSIGN_OR_RETURN(std::vector<TaskRow> leased,
+                           transaction.ListLeasedTasks(request.worker.id));
+          for (TaskRow& task : leased) {
+            if (HasReportOf(request, task)) continue;
+            RETURN_IF_ERROR(
+                book.HandBack(task, absl::StrCat("worker ", request.worker.id, " shuts down")));
+          }
+        }
+        ASSIGN_OR_RETURN(response, Answer(transaction, worker));
+        if (has_success) FaultPoint("coordinator.before_commit");
+        return absl::OkStatus();
+      });
   RETURN_IF_ERROR(stored);
   if (has_success) FaultPoint("coordinator.after_commit");
   if (!request.reports.empty()) look_for_unused_ = true;
   return response;
 }
 
-absl::Status Coordinator::Register(Transaction& transaction, TaskBook& book,
-                                   const WorkerInfo& worker, Time now) {
+absl::Status Coordinator::NoteRefused(const WorkerInfo& worker, const absl::Status& reason) {
+  const MutexLock hold(mutex_);
+  return store_.Transact([&](Transaction& transaction) -> absl::Status {
+    TaskBook book(transaction, clock_);
+    ASSIGN_OR_RETURN(WorkerRow row, Register(transaction, book, worker));
+    row.info.problem = std::string(reason.message());
+    row.heard = Time();
+    row.connected = false;
+    return transaction.PutWorker(row);
+  });
+}
+
+absl::StatusOr<WorkerRow> Coordinator::Register(Transaction& transaction, TaskBook& book,
+                                                const WorkerInfo& worker) {
   ASSIGN_OR_RETURN(const std::optional<WorkerRow> known, transaction.FindWorker(worker.id));
-  bool connects = !known.has_value();
+  const Time steady_now = clock_.Steady();
+  WorkerRow row;
+  row.info = worker;
+  row.first_seen = known.has_value() ? known->first_seen : clock_.Now();
+  row.last_seen = clock_.Now();
+  row.heard = steady_now;
+  row.connected = true;
   if (known.has_value() && known->info.incarnation != worker.incarnation) {
     ASSIGN_OR_RETURN(const bool is_old,
                      transaction.KnowsIncarnation(worker.id, worker.incarnation));
@@ -325,46 +326,94 @@ absl::Status Coordinator::Register(Transaction& transaction, TaskBook& book,
           "another process has taken over the worker id ", worker.id, " (process ", known->info.pid,
           " on ", known->info.host, "): give every worker an id of its own"));
     }
-    connects = true;
+    // Whoever says that it is that Worker started anew must not cost the real one its Task.
+    if (steady_now - known->heard < kMissedCalls * options_.sync_interval) {
+      return absl::UnavailableError(absl::StrCat(
+          "worker id ", worker.id, " is in use: process ", known->info.pid, " on ",
+          known->info.host, " was heard of less than ",
+          SecondsText(kMissedCalls * options_.sync_interval),
+          " ago; where that one has ended this one may take its place shortly, else give every "
+          "worker an id of its own"));
+    }
     ASSIGN_OR_RETURN(std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker.id));
     for (TaskRow& task : leased) {
-      RETURN_IF_ERROR(book.LoseAttempt(task, "lease.expired",
+      RETURN_IF_ERROR(book.LoseAttempt(task, TaskBook::Loss::kFailed,
                                        absl::StrCat("worker ", worker.id, " was restarted")));
     }
+  } else if (known.has_value()) {
+    row.failures_in_row = known->failures_in_row;
+    row.quarantine = known->quarantine;
+    if (!row.quarantine.empty()) {
+      ASSIGN_OR_RETURN(const std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker.id));
+      if (leased.empty()) {
+        return absl::AbortedError(absl::StrCat("worker ", worker.id, " is ", row.quarantine));
+      }
+    }
+    if (known->connected) return row;
   }
-  if (known.has_value() && now - known->last_seen >= options_.lease_time) connects = true;
-  RETURN_IF_ERROR(
-      transaction.PutWorker({worker, known.has_value() ? known->first_seen : now, now}));
-  if (!connects) return absl::OkStatus();
   EventRow event;
   event.kind = "worker.connected";
   event.worker = worker.id;
   event.detail = absl::StrCat(worker.device, " on ", worker.host);
-  return book.Record(std::move(event));
+  RETURN_IF_ERROR(book.Record(std::move(event)));
+  return row;
 }
 
 absl::Status Coordinator::HandOut(Transaction& transaction, TaskBook& book,
-                                  const WorkerInfo& worker, Time now) {
+                                  const WorkerInfo& worker) {
+  const Time steady_now = clock_.Steady();
   ASSIGN_OR_RETURN(const std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker.id));
-  for (auto held = static_cast<int64_t>(leased.size()); held < worker.slots; ++held) {
-    ASSIGN_OR_RETURN(std::optional<TaskRow> task, transaction.NextQueuedTask(worker.id));
-    if (!task.has_value()) break;
-    RETURN_IF_ERROR(book.Lease(*task, worker.id, now + options_.lease_time));
+  auto held = static_cast<int64_t>(leased.size());
+  for (int looked_at = 0; held < worker.slots && looked_at < kMostLookedAt;) {
+    ASSIGN_OR_RETURN(std::optional<TaskRow> task,
+                     transaction.NextQueuedTask(worker.id, steady_now));
+    // While the folder cannot be reached nothing could be started from or stored.
+    if (!task.has_value() || !lost_.FolderIsThere()) break;
+    ASSIGN_OR_RETURN(const TaskDescription needs, DescribeTask(transaction, *task));
+    std::string obstacle;
+    for (const ArtifactRef& input : InputsOf(needs)) {
+      if (obstacle.empty()) obstacle = lost_.WhyNot(input, steady_now);
+    }
+    if (obstacle.empty()) {
+      RETURN_IF_ERROR(book.Lease(*task, worker.id, steady_now + options_.lease_time));
+      ++held;
+      continue;
+    }
+    ++looked_at;
+    // It makes way for others meanwhile.
+    task->not_before = steady_now + std::min(kLongestFileWait, options_.lease_time / 4);
+    task->message = absl::StrCat("needs a file that is not usable at present: ", obstacle);
+    RETURN_IF_ERROR(transaction.UpdateTask(*task));
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<SyncResponse> Coordinator::Answer(Transaction& transaction,
-                                                 const std::string& worker, Time now) {
+                                                 const WorkerRow& worker) {
   SyncResponse response;
   response.next_call = options_.sync_interval;
-  ASSIGN_OR_RETURN(const std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker));
+  const std::string& id = worker.info.id;
+  ASSIGN_OR_RETURN(const std::vector<TaskRow> leased, transaction.ListLeasedTasks(id));
   for (const TaskRow& task : leased) {
     Lease lease;
-    ASSIGN_OR_RETURN(lease.description, Describe(transaction, task));
+    ASSIGN_OR_RETURN(lease.description, DescribeTask(transaction, task));
+    // What the Worker has opened is by which it gets Tasks: a copy that changes until it is read
+    // again is told from it.
+    for (const DataState& state : worker.info.data) {
+      if (!lease.description.data_hash.empty()) break;
+      DataSpec data = lease.description.data;
+      data.hash.clear();
+      if (state.request == DataRequest{data, lease.description.split_seed}) {
+        lease.description.data_hash = state.data_hash;
+      }
+    }
     ASSIGN_OR_RETURN(lease.epochs_received, transaction.EpochsStored(task.id));
-    lease.time_left = std::max(Milliseconds(0), task.lease_until.value_or(now) - now);
+    lease.time_left =
+        std::max(Milliseconds(0), task.lease_until.value_or(Time()) - clock_.Steady());
     response.leases.push_back(std::move(lease));
+  }
+  if (worker.connected && response.leases.empty()) {
+    ASSIGN_OR_RETURN(response.open, transaction.ListWantedData(id, kMostOpenRequests));
   }
   return response;
 }
@@ -372,25 +421,37 @@ absl::StatusOr<SyncResponse> Coordinator::Answer(Transaction& transaction,
 absl::Status Coordinator::Tick() {
   const MutexLock hold(mutex_);
   const Time now = clock_.Now();
+  const Time steady_now = clock_.Steady();
+  const Milliseconds gap = last_tick_ ? steady_now - *last_tick_ : Milliseconds(0);
   std::vector<TaskRow> expired;
-  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
-    TaskBook book(transaction, now);
-    ASSIGN_OR_RETURN(expired, transaction.ListExpiredTasks(now));
-    for (TaskRow& task : expired) {
-      RETURN_IF_ERROR(
-          book.LoseAttempt(task, "lease.expired",
-                           absl::StrCat("worker ", task.worker, " said nothing of it for ",
-                                        SecondsText(options_.lease_time))));
-    }
-    return absl::OkStatus();
-  });
+  const absl::Status stored =
+      store_.Transact([&](Transaction& transaction) NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
+        TaskBook book(transaction, clock_);
+        if (!last_tick_) return transaction.RenewLeases(steady_now + options_.lease_time);
+        if (gap > options_.lease_time / 2) {
+          LogWarning("this process stood still for ", SecondsText(gap),
+                     "; all leases last that much longer");
+          RETURN_IF_ERROR(transaction.ExtendLeases(gap));
+        } else {
+          RETURN_IF_ERROR(transaction.Disconnect(steady_now - options_.lease_time));
+        }
+        ASSIGN_OR_RETURN(expired, transaction.ListExpiredTasks(steady_now));
+        for (TaskRow& task : expired) {
+          RETURN_IF_ERROR(
+              book.LoseAttempt(task, TaskBook::Loss::kExpired,
+                               absl::StrCat("worker ", task.worker, " said nothing of it for ",
+                                            SecondsText(options_.lease_time))));
+        }
+        return lost_.Review(transaction, book, steady_now, options_.lease_time);
+      });
   RETURN_IF_ERROR(stored);
+  last_tick_ = steady_now;
   for (const TaskRow& task : expired) {
     LogWarning("lease of task ", task.id.value, " by worker ", task.worker, " expired");
   }
   // An entry older than that belongs to an Attempt that has ended.
   for (auto it = missing_.begin(); it != missing_.end();) {
-    it = now - it->second > 2 * options_.lease_time ? missing_.erase(it) : std::next(it);
+    it = steady_now - it->second > 2 * options_.lease_time ? missing_.erase(it) : std::next(it);
   }
   if (!expired.empty()) look_for_unused_ = true;
   if (!look_for_unused_ && now - looked_at_ < kLookInterval) return absl::OkStatus();
@@ -398,6 +459,42 @@ absl::Status Coordinator::Tick() {
   look_for_unused_ = false;
   looked_at_ = now;
   return absl::OkStatus();
+}
+
+absl::StatusOr<JobId> Coordinator::JobOf(const RetryScope& scope) {
+  JobId job;
+  const absl::Status found = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(job, reluscape::JobOf(scope, transaction));
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(found);
+  return job;
+}
+
+absl::StatusOr<int64_t> Coordinator::Retry(const RetryScope& scope,
+                                           const std::optional<RaisedCap>& cap) {
+  const MutexLock hold(mutex_);
+  int64_t tasks = 0;
+  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    TaskBook book(transaction, clock_);
+    ASSIGN_OR_RETURN(tasks, RetryTasks(scope, cap, transaction, book));
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(stored);
+  return tasks;
+}
+
+absl::StatusOr<int64_t> Coordinator::ChooseData(JobId job, const std::string& data_hash) {
+  const MutexLock hold(mutex_);
+  int64_t candidates = 0;
+  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    TaskBook book(transaction, clock_);
+    ASSIGN_OR_RETURN(candidates, reluscape::ChooseData(job, data_hash, transaction, book));
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(stored);
+  if (candidates > 0) look_for_unused_ = true;
+  return candidates;
 }
 
 absl::Status Coordinator::RemoveUnusedArtifacts() {

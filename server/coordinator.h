@@ -4,8 +4,10 @@
 // Workers report. All state lies in the Store; every call is one transaction, so a crash at any
 // moment leaves either all of a call or nothing. Thread-safe.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -18,7 +20,11 @@
 #include "search/sync.h"
 #include "search/views.h"
 #include "server/added_budgets.h"
+#include "server/artifact_looks.h"
+#include "server/data_choice.h"
+#include "server/lost_files.h"
 #include "server/report_intake.h"
+#include "server/retry.h"
 #include "storage/store.h"
 
 namespace reluscape {
@@ -40,10 +46,10 @@ struct SubmitOutcome {
 
 class Coordinator {
  public:
-  // The references must outlive the coordinator. Writes the artifact folder's marker, gives every
-  // Lease a fresh lease time (the Workers were not heard because nobody listened) and prices
-  // Results again whose cost model, profile or list of metrics has changed. FAILED_PRECONDITION:
-  // the store belongs to another artifact folder.
+  // The references must outlive the coordinator. Writes the artifact folder's marker and prices
+  // Results again whose cost model, profile or list of metrics has changed. No Worker is connected
+  // yet, and no Lease ends before the first Tick. FAILED_PRECONDITION: the store belongs to another
+  // artifact folder.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Start(const CoordinatorOptions& options,
                                                             Store& store,
                                                             const ArtifactFolder& artifacts,
@@ -69,17 +75,32 @@ class Coordinator {
                                           const std::string& spec_json,
                                           const std::string& known_json);
 
+  // The Job of what a retry names. NOT_FOUND for an unknown id.
+  absl::StatusOr<JobId> JobOf(const RetryScope& scope);
+  // See server/retry.h and server/data_choice.h.
+  absl::StatusOr<int64_t> Retry(const RetryScope& scope, const std::optional<RaisedCap>& cap);
+  absl::StatusOr<int64_t> ChooseData(JobId job, const std::string& data_hash);
+
   // NOT_FOUND for an unknown Job. A Job that has ended, or is unsealed already, stays as it is.
   absl::Status Cancel(JobId job);
   absl::Status Unseal(JobId job);
 
-  // See search/sync.h for the rules. FAILED_PRECONDITION for a foreign artifact folder and for a
-  // process whose Worker id a newer one has taken over. INVALID_ARGUMENT for a Worker without id,
-  // incarnation or slots.
+  // See search/sync.h for the rules. FAILED_PRECONDITION for a foreign artifact folder, for another
+  // protocol or behaviour number and for a process whose Worker id a newer one has taken over.
+  // UNAVAILABLE: another process with that id was heard of a moment ago. ABORTED: this process is
+  // quarantined and holds no Lease any more. INVALID_ARGUMENT for a Worker without id, incarnation
+  // or slots.
   absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request);
 
-  // Returns expired Leases to the queue or fails their Tasks. Call about once a second.
+  // Returns expired Leases to the queue or fails their Tasks, and looks after lost files. Call it
+  // every tick_interval(), from when Workers can call on. Where the last call was more than half a
+  // lease time ago, or there was none, Workers were perhaps not heard because this process stood
+  // still: all Leases then last that much longer, or begin anew.
   absl::Status Tick();
+  // A second, or less where leases are short: far below the half of one.
+  Milliseconds tick_interval() const {
+    return std::min(Milliseconds(1'000), options_.lease_time / 8);
+  }
 
  private:
   // Outside of the lock: a large search space takes a while, and Workers should not wait for it.
@@ -89,13 +110,15 @@ class Coordinator {
   Coordinator(const CoordinatorOptions& options, Store& store, const ArtifactFolder& artifacts,
               const Clock& clock, std::string folder_id);
 
-  // The parts of Synchronize, within its unit of work.
-  absl::Status Register(Transaction& transaction, TaskBook& book, const WorkerInfo& worker,
-                        Time now);
-  absl::Status HandOut(Transaction& transaction, TaskBook& book, const WorkerInfo& worker,
-                       Time now);
-  absl::StatusOr<SyncResponse> Answer(Transaction& transaction, const std::string& worker,
-                                      Time now);
+  // The parts of Synchronize, within its unit of work. Register returns the Worker's row, which the
+  // caller stores.
+  absl::StatusOr<WorkerRow> Register(Transaction& transaction, TaskBook& book,
+                                     const WorkerInfo& worker);
+  absl::Status HandOut(Transaction& transaction, TaskBook& book, const WorkerInfo& worker)
+      REQUIRES(mutex_);
+  absl::StatusOr<SyncResponse> Answer(Transaction& transaction, const WorkerRow& worker);
+  // A Worker of another build, for listings.
+  absl::Status NoteRefused(const WorkerInfo& worker, const absl::Status& reason);
   // Removes files that no row refers to any more.
   absl::Status RemoveUnusedArtifacts();
 
@@ -105,8 +128,11 @@ class Coordinator {
   const Clock& clock_;
   const std::string folder_id_;
   const MetricCatalog& metrics_;
+  ArtifactLooks looks_;
   Mutex mutex_;  // one call at a time
   MissingFiles missing_ GUARDED_BY(mutex_);
+  LostFiles lost_ GUARDED_BY(mutex_);
+  std::optional<Time> last_tick_ GUARDED_BY(mutex_);  // steady
   // Whether a checkpoint may have been replaced since the last look. True at first: a crash may
   // have come between a commit and the removal of its files.
   bool look_for_unused_ GUARDED_BY(mutex_) = true;

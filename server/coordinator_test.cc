@@ -31,7 +31,9 @@ TEST_F(CoordinatorTest, JobRunsFromSubmissionToResults) {
   EXPECT_EQ(pretrain.description.data, SmallJob().data);
   EXPECT_EQ(pretrain.description.settings, SmallJob().stages);
   EXPECT_THAT(pretrain.description.budgets, IsEmpty());
-  EXPECT_TRUE(pretrain.description.data_hash.empty());
+  EXPECT_EQ(pretrain.description.data_hash, "data");
+  EXPECT_TRUE(pretrain.description.split_hash.empty());
+  EXPECT_EQ(pretrain.description.recipe, Sha256Hex("recipe"));
   EXPECT_FALSE(pretrain.description.checkpoint);
   EXPECT_EQ(pretrain.time_left, kLeaseTime);
 
@@ -153,7 +155,6 @@ TEST_F(CoordinatorTest, BroughtWeightsMustBeThereAndReachEveryTask) {
   EXPECT_TRUE(artifacts_.Has(alone));
   clock_.Advance(Milliseconds(24 * 3600 * 1000 + 1));
   Tick();
-  Tick();
   EXPECT_FALSE(artifacts_.Has(alone));
   EXPECT_TRUE(artifacts_.Has(artifact));
 }
@@ -247,14 +248,14 @@ TEST_F(CoordinatorTest, SlotsLimitLeases) {
 TEST_F(CoordinatorTest, ExpiredLeaseReturnsTaskToQueue) {
   Submit();
   const Lease lease = One("a");
-  clock_.Advance(kLeaseTime - Milliseconds(1));
-  Tick();
+  Pass(kLeaseTime - Milliseconds(1));
   EXPECT_EQ(Task(lease).state, TaskState::kLeased);
-  clock_.Advance(Milliseconds(1));
-  Tick();
+  Pass(Milliseconds(1));
   EXPECT_EQ(Task(lease).state, TaskState::kQueued);
   EXPECT_THAT(Task(lease).message, HasSubstr("worker a said nothing of it for 30 s"));
   EXPECT_EQ(CountEvents("lease.expired"), 1);
+  EXPECT_THAT(Sync("b"), IsEmpty()) << "not at once";
+  Pass(Milliseconds(1'000));
   const Lease next = One("b");
   EXPECT_EQ(next.description.task, lease.description.task);
   EXPECT_EQ(next.description.attempt, 2);
@@ -265,9 +266,8 @@ TEST_F(CoordinatorTest, ReportsRenewTheLease) {
   Submit();
   const Lease lease = One("a");
   for (int i = 0; i < 5; ++i) {
-    clock_.Advance(kLeaseTime / 2);
+    Pass(kLeaseTime / 2);
     EXPECT_EQ(One("a", {Running(lease)}).time_left, kLeaseTime);
-    Tick();
   }
   EXPECT_EQ(Task(lease).state, TaskState::kLeased);
 }
@@ -275,10 +275,9 @@ TEST_F(CoordinatorTest, ReportsRenewTheLease) {
 TEST_F(CoordinatorTest, LeaseThatTheWorkerNeverStartsExpires) {
   Submit();
   One("a");
-  clock_.Advance(kLeaseTime / 2);
+  Pass(kLeaseTime / 2);
   EXPECT_EQ(One("a").time_left, kLeaseTime / 2);
-  clock_.Advance(kLeaseTime / 2);
-  Tick();
+  Pass(kLeaseTime / 2);
   EXPECT_EQ(CountEvents("lease.expired"), 1);
 }
 
@@ -286,8 +285,8 @@ TEST_F(CoordinatorTest, WorkerThatKeepsDyingFailsTheTask) {
   const JobId job = Submit();
   for (int attempt = 1; attempt <= 2; ++attempt) {
     EXPECT_EQ(One("a").description.attempt, attempt);
-    clock_.Advance(kLeaseTime);
-    Tick();
+    Pass(kLeaseTime);
+    Pass(Milliseconds(1'000));
   }
   const TaskView task = Task(job, Stage::kPretrain);
   EXPECT_EQ(task.state, TaskState::kFailed);
@@ -304,11 +303,13 @@ TEST_F(CoordinatorTest, WorkerThatKeepsDyingFailsTheTask) {
 TEST_F(CoordinatorTest, TransientFailureIsRetriedOthersAreNot) {
   const JobId job = Submit();
   const Lease first = One("a");
-  const Lease second = One("a", {Failed(first, FailureKind::kTransient, "out of memory")});
+  EXPECT_THAT(Sync("a", {Failed(first, FailureKind::kTransient, "out of memory")}), IsEmpty());
+  EXPECT_THAT(Job(job).message, HasSubstr("the next one follows after 1 s: out of memory"));
+  clock_.Advance(Milliseconds(1'000));
+  const Lease second = One("a");
   EXPECT_EQ(second.description.task, first.description.task);
   EXPECT_EQ(second.description.attempt, 2);
-  EXPECT_THAT(Sync("a", {Failed(second, FailureKind::kBadInput, "toy/1.png is broken")}),
-              IsEmpty());
+  EXPECT_THAT(Sync("a", {Failed(second, FailureKind::kRefused, "toy/1.png is broken")}), IsEmpty());
   EXPECT_EQ(Task(first).state, TaskState::kFailed);
   EXPECT_THAT(Task(first).message,
               AllOf(HasSubstr("toy/1.png is broken"), HasSubstr("worker a"), HasSubstr("epoch 3")));
@@ -321,15 +322,15 @@ TEST_F(CoordinatorTest, ALongMessageIsCutBetweenCharacters) {
   const Lease lease = One("a");
   // The 4000th byte is the first of a character's two.
   const std::string text = std::string(3'999, 'x') + "\xc3\xa9" + std::string(100, 'y');
-  Sync("a", {Failed(lease, FailureKind::kBadInput, text)});
+  Sync("a", {Failed(lease, FailureKind::kRefused, text)});
   EXPECT_THAT(Task(lease).message, HasSubstr("xxx (worker a"));
 }
 
 TEST_F(CoordinatorTest, LateResultIsIgnored) {
   const JobId job = Submit();
   const Lease old = One("a");
-  clock_.Advance(kLeaseTime);
-  Tick();
+  Pass(kLeaseTime);
+  Pass(Milliseconds(1'000));
   const Lease current = One("b");
   EXPECT_THAT(Report("a", Pretrained(old)), IsEmpty());
   EXPECT_EQ(Task(job, Stage::kPretrain).state, TaskState::kLeased);
@@ -390,8 +391,10 @@ TEST_F(CoordinatorTest, SuccessWaitsForItsFileButNotForEver) {
   clock_.Advance(kLeaseTime - Milliseconds(1));
   EXPECT_EQ(One("a", {report}).description.attempt, 1);
   clock_.Advance(Milliseconds(1));
-  EXPECT_EQ(One("a", {report}).description.attempt, 2);
+  EXPECT_THAT(Sync("a", {report}), IsEmpty());
   EXPECT_EQ(CountEvents("task.retried"), 1);
+  clock_.Advance(Milliseconds(1'000));
+  EXPECT_EQ(One("a").description.attempt, 2);
 }
 
 TEST_F(CoordinatorTest, HandedBackDoesNotCount) {
@@ -434,10 +437,10 @@ TEST_F(CoordinatorTest, AttemptResumesFromTheCheckpointAndItsEpochsReplaceTheLos
   EXPECT_EQ(One("a", {report}).epochs_received, 4);
   EXPECT_EQ(One("a", {report}).epochs_received, 4);
   EXPECT_EQ(CountEvents("epoch"), 4);
-  clock_.Advance(kLeaseTime);
-  Tick();
+  Pass(kLeaseTime);
   EXPECT_EQ(Task(lease).epochs_done, 4);
 
+  Pass(Milliseconds(1'000));
   lease = One("b");
   EXPECT_EQ(lease.description.checkpoint, report.checkpoint);
   EXPECT_EQ(lease.epochs_received, 2) << "the others were behind the checkpoint";
@@ -533,9 +536,9 @@ TEST_F(CoordinatorTest, RestartKeepsEverything) {
   EXPECT_EQ(again.epochs_received, 1);
   EXPECT_THAT(Sync("b"), SizeIs(1)) << "the fine-tune is still queued";
   Restart();
-  clock_.Advance(kLeaseTime);
-  Tick();
+  Pass(kLeaseTime);
   EXPECT_EQ(Task(linearize).state, TaskState::kQueued) << "the grace is one lease time";
+  Pass(Milliseconds(1'000));
   Finish("c");
   EXPECT_EQ(Job(job).state, JobState::kFinished);
   EXPECT_EQ(Job(job).results, 2);
@@ -561,11 +564,14 @@ TEST_F(CoordinatorTest, NewIncarnationLosesLeases) {
   const Lease lease = One("a");
   SyncRequest reborn = Request("a");
   reborn.worker.incarnation = "second";
+  Pass(Milliseconds(5'000));  // so long must the old one be silent
+  EXPECT_THAT(Call(reborn), IsEmpty());
+  Pass(Milliseconds(1'000));
   const std::vector<Lease> leases = Call(reborn);
   ASSERT_THAT(leases, SizeIs(1));
   EXPECT_EQ(leases[0].description.task, lease.description.task);
   EXPECT_EQ(leases[0].description.attempt, 2);
-  EXPECT_EQ(CountEvents("lease.expired"), 1);
+  EXPECT_EQ(CountEvents("task.retried"), 1);
   EXPECT_EQ(CountEvents("worker.connected"), 2);
 
   // What the dead process sent last arrives late.
@@ -672,9 +678,12 @@ TEST_F(CoordinatorTest, DataSetIsRespected) {
   const JobId job = Submit(spec);
   EXPECT_THAT(Job(job).message, HasSubstr("no worker is connected"));
   EXPECT_THAT(Sync("a"), IsEmpty());
-  EXPECT_EQ(Job(job).message, "waiting: no connected worker has data set cifar10");
+  EXPECT_EQ(Job(job).message,
+            "waiting: none of the 1 connected worker can take its tasks; worker a: it has no data "
+            "set cifar10");
   SyncRequest request = Request("b");
   request.worker.data_sets = {"toy", "cifar10"};
+  request.worker.data = {Opened(spec)};
   EXPECT_THAT(Call(request), SizeIs(1));
   EXPECT_EQ(Job(job).message, "");
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -14,6 +15,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
+#include "search/network/names.h"
+#include "search/strategy/seeds.h"
 #include "server/coordinator.h"
 #include "storage/result_reader.h"
 #include "tests/fakes/fake_clock.h"
@@ -46,6 +49,9 @@ inline Measurement Measured(const std::string& data = "data", const std::string&
   m.threads = 1;
   m.data_hash = data;
   m.split_hash = split;
+  m.train_images = 9000;
+  m.validation_images = 1000;
+  m.test_images = 1000;
   return m;
 }
 
@@ -59,6 +65,25 @@ inline EpochReport Epoch(int64_t number, double accuracy = 0.5) {
   e.relus = 100;
   e.seconds = 1;
   return e;
+}
+
+// What a Worker says that has opened the images of a Job.
+inline DataState Opened(const JobSpec& spec, const std::string& hash = "data") {
+  DataState state;
+  state.request = {spec.data, SplitSeed(spec.seed)};
+  state.request.data.hash.clear();
+  state.data_hash = hash;
+  state.split_hash = "split";
+  return state;
+}
+
+// And one that cannot use them.
+inline DataState Unusable(const JobSpec& spec, const std::string& problem) {
+  DataState state = Opened(spec);
+  state.data_hash.clear();
+  state.split_hash.clear();
+  state.problem = problem;
+  return state;
 }
 
 class CoordinatorTest : public ::testing::Test {
@@ -90,7 +115,9 @@ class CoordinatorTest : public ::testing::Test {
     options.lease_time = kLeaseTime;
     options.metrics = metrics_;
     coordinator_ = Coordinator::Start(options, *store_, artifacts_, clock_).value();
-    reader_ = ResultReader::Open(folder_ / "reluscape.db", clock_, kLeaseTime).value();
+    reader_ = ResultReader::Open(folder_ / "reluscape.db").value();
+    // From here on Workers can call.
+    Tick();
   }
 
   JobId Submit(const JobSpec& spec = SmallJob(), const std::string& request_id = "") {
@@ -106,6 +133,7 @@ class CoordinatorTest : public ::testing::Test {
     request.worker.incarnation = "first";
     request.worker.device = "cpu";
     request.worker.data_sets = {"toy"};
+    request.worker.data = {Opened(SmallJob())};
     request.artifact_folder_id = artifacts_.ReadId().value();
     request.reports = std::move(reports);
     return request;
@@ -167,7 +195,19 @@ class CoordinatorTest : public ::testing::Test {
     ResultReport result;
     result.budget = lease.description.budgets.at(0);
     result.relus = result.budget;
-    result.layers = {{"stage1.block1.relu1", 4096, result.budget}};
+    const Network network =
+        BuildNetwork(ParseCanonicalText(lease.description.network).value()).value();
+    int64_t left = result.relus;
+    for (const Op& op : network.ops) {
+      if (op.kind != OpKind::kRelu) continue;
+      const int64_t units = op.relu_channels * op.output.height * op.output.width;
+      result.layers.push_back({op.name, units, std::min(units, left)});
+      left -= result.layers.back().kept;
+    }
+    for (int64_t label = 0; label < lease.description.data.classes; ++label) {
+      result.classes.push_back({absl::StrCat("class ", label), 1000 / 10,
+                                static_cast<int64_t>(std::llround(accuracy * 100))});
+    }
     result.accuracy_soft = 0.7;
     result.accuracy_trimmed = 0.6;
     result.accuracy_validation = accuracy;
@@ -203,6 +243,14 @@ class CoordinatorTest : public ::testing::Test {
   void Finish(const std::string& worker) {
     std::vector<Lease> leases = Sync(worker);
     while (!leases.empty()) leases = Sync(worker, {Done(leases[0])});
+  }
+  // Time passes in small steps, with the coordinator awake.
+  void Pass(Milliseconds time) {
+    for (Milliseconds step; time > Milliseconds(0); time -= step) {
+      step = std::min(time, Milliseconds(1'000));
+      clock_.Advance(step);
+      Tick();
+    }
   }
 
   TaskView Task(TaskId id) {

@@ -66,11 +66,12 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--log-level", options.log_level, "debug, info, warning or error");
 }
 
-// Calls Coordinator::Tick each second until it is destroyed.
+// Calls Coordinator::Tick every `interval` until it is destroyed.
 class Ticker {
  public:
-  explicit Ticker(Coordinator& coordinator)
-      : thread_([this, &coordinator](const std::stop_token& stop) { Loop(coordinator, stop); }) {}
+  Ticker(Coordinator& coordinator, Milliseconds interval)
+      : interval_(interval),
+        thread_([this, &coordinator](const std::stop_token& stop) { Loop(coordinator, stop); }) {}
 
  private:
   void Loop(Coordinator& coordinator, const std::stop_token& stop) {
@@ -80,10 +81,11 @@ class Ticker {
         LogError("looking after the leases failed, trying again: ", std::string(status.message()));
       }
       MutexLock lock(mutex_);
-      if (!stop.stop_requested()) changed_.WaitFor(mutex_, Milliseconds(1'000));
+      if (!stop.stop_requested()) changed_.WaitFor(mutex_, interval_);
     }
   }
 
+  const Milliseconds interval_;
   Mutex mutex_;
   CondVar changed_;
   std::jthread thread_;
@@ -121,16 +123,14 @@ absl::Status Serve(const Options& options, const std::stop_token& stop) {
   HttpServerOptions http_options;
   http_options.address = options.http_address;
   http_options.port = options.http_port;
-  http_options.lease_time = coordinator_options.lease_time;
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http,
-                   HttpServer::Start(http_options, database, clock));
+                   HttpServer::Start(http_options, database));
   RpcServerOptions rpc_options;
   rpc_options.address = options.grpc_address;
   rpc_options.port = options.grpc_port;
-  rpc_options.lease_time = coordinator_options.lease_time;
   ASSIGN_OR_RETURN(const std::unique_ptr<RpcServer> rpc,
-                   RpcServer::Start(rpc_options, *coordinator, database, artifacts, clock));
-  const Ticker ticker(*coordinator);
+                   RpcServer::Start(rpc_options, *coordinator, database, artifacts));
+  const Ticker ticker(*coordinator, coordinator->tick_interval());
 
   // Whoever started this process finds the ports here; the pid tells it from an older file.
   RETURN_IF_ERROR(WriteFileAtomically(

@@ -121,9 +121,21 @@ TEST_F(PricingTest, ResultWhoseLayersDoNotFitHasNoCostsAndSaysWhy) {
   const std::vector<Lease> pretrain = Sync("a");
   std::vector<Lease> leases = Sync("a", {Done(pretrain.at(0))});
   leases = Sync("a", {Done(leases.at(0))});
-  TaskReport report = Done(leases.at(0));
-  report.result->layers = {{"nowhere", report.result->relus, report.result->relus}};
-  Report("a", report);
+  // As a version that named layers otherwise would have left it.
+  const TaskDescription& task = leases.at(0).description;
+  ResultRow row;
+  row.job = job;
+  row.candidate = task.candidate;
+  row.task = task.task;
+  row.attempt = task.attempt;
+  row.worker = "a";
+  row.data_hash = "data";
+  row.split_hash = "split";
+  row.created_at = clock_.Now();
+  row.report = *Done(leases.at(0)).result;
+  row.report.layers = {{"nowhere", row.report.relus, row.report.relus}};
+  ASSERT_TRUE(store_->Transact([&](Transaction& t) { return t.InsertResult(row).status(); }).ok());
+  EXPECT_EQ(PriceStale(catalog), 1);
   const std::vector<ResultView> results = Results(job);
   ASSERT_THAT(results, SizeIs(1));
   EXPECT_THAT(results[0].costs, IsEmpty());

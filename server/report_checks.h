@@ -1,7 +1,7 @@
 #pragma once
 
-// Whether what a Worker reports can be true. A report that cannot fails its Task with the message:
-// the same Worker would only send it again. Pure functions; INVALID_ARGUMENT says what is wrong.
+// Whether what a Worker reports can be true. A report that cannot is refused and costs its Worker
+// an Attempt. Pure functions; INVALID_ARGUMENT says which field, what was found, what is allowed.
 
 #include "absl/status/status.h"
 #include "search/sync.h"
@@ -11,16 +11,22 @@ namespace reluscape {
 
 absl::Status CheckWorker(const WorkerInfo& worker);
 
-absl::Status CheckEpoch(const EpochReport& epoch);
+absl::Status CheckEpoch(const EpochReport& epoch, const CandidateRow& candidate);
 
-// Against what the Candidate's pretrain found (empty before).
+// Why a Worker of another build is refused, naming both; OK for one of this build's numbers.
+absl::Status CheckNumbers(const WorkerInfo& worker);
+
+// Against what the Candidate's pretrain found (empty before) and the Job's data hash (empty where
+// it goes by what Workers find). An error is no lie of the Worker: its copy of the data differs.
 absl::Status CheckMeasurement(const Measurement& measurement, const CandidateRow& candidate,
-                              const std::string& data_set);
+                              const JobRow& job);
 
 absl::Status CheckSnapshot(const SnapshotReport& snapshot, const CandidateRow& candidate);
 
-// `task` is the fine-tune, or the pretrain of a Candidate of role kWhole.
+// `task` is the fine-tune, or the pretrain of a Candidate of role kWhole; `measurement` is that of
+// the Attempt.
 absl::Status CheckResult(const ResultReport& result, const TaskRow& task,
-                         const CandidateRow& candidate);
+                         const CandidateRow& candidate, const JobRow& job,
+                         const Measurement& measurement);
 
 }  // namespace reluscape

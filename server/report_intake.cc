@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "server/lease_policy.h"
 #include "server/report_checks.h"
+#include "server/task_description.h"
 
 namespace reluscape {
 namespace {
@@ -24,27 +25,43 @@ std::string ResultText(const ResultReport& result) {
 
 }  // namespace
 
-ReportIntake::ReportIntake(Transaction& transaction, TaskBook& book,
-                           const ArtifactFolder& artifacts, MissingFiles& missing, Time now,
+ReportIntake::ReportIntake(Transaction& transaction, TaskBook& book, ArtifactLooks& looks,
+                           MissingFiles& missing, LostFiles& lost, const Clock& clock,
                            Milliseconds lease_time, const MetricCatalog& metrics)
     : transaction_(transaction),
       book_(book),
-      artifacts_(artifacts),
+      looks_(looks),
       missing_(missing),
-      now_(now),
+      lost_(lost),
+      now_(clock.Now()),
+      steady_now_(clock.Steady()),
       lease_time_(lease_time),
       pricer_(metrics) {}
 
-absl::Status ReportIntake::Take(const std::string& worker, const TaskReport& report) {
+absl::StatusOr<bool> ReportIntake::Holds(const std::string& worker, TaskRow& task,
+                                         const TaskReport& report) {
+  if (task.attempt != report.attempt || task.worker != worker) return false;
+  if (task.state == TaskState::kLeased) return true;
+  if (task.state != TaskState::kQueued || report.state == ReportState::kHandedBack) return false;
+  ASSIGN_OR_RETURN(const std::vector<LostAttempt> lost, transaction_.ListLostAttempts(task.id));
+  const bool expired = std::any_of(lost.begin(), lost.end(), [&](const LostAttempt& one) {
+    return one.attempt == task.attempt && one.expired;
+  });
+  if (!expired) return false;
+  RETURN_IF_ERROR(book_.Readopt(task, steady_now_ + lease_time_));
+  return true;
+}
+
+absl::Status ReportIntake::Take(WorkerRow& worker, const TaskReport& report) {
+  worker_ = &worker;
   absl::StatusOr<TaskRow> found = transaction_.GetTask(report.task);
   if (absl::IsNotFound(found.status())) return absl::OkStatus();
   if (!found.ok()) return found.status();
   TaskRow& task = *found;
-  if (task.state != TaskState::kLeased || task.attempt != report.attempt || task.worker != worker) {
-    return absl::OkStatus();  // late or repeated
-  }
+  ASSIGN_OR_RETURN(const bool holds, Holds(worker.info.id, task, report));
+  if (!holds) return absl::OkStatus();  // late or repeated
 
-  task.lease_until = now_ + lease_time_;
+  task.lease_until = steady_now_ + lease_time_;
   if (report.epochs_planned > 0) task.epochs_planned = report.epochs_planned;
   if (std::isfinite(report.device_seconds) && report.device_seconds > 0) {
     task.device_seconds = report.device_seconds;
@@ -56,7 +73,7 @@ absl::Status ReportIntake::Take(const std::string& worker, const TaskReport& rep
   ASSIGN_OR_RETURN(goes_on, TakeSnapshots(task, report));
   if (!goes_on) return absl::OkStatus();
   ASSIGN_OR_RETURN(const int64_t epochs_stored, transaction_.EpochsStored(task.id));
-  TakeCheckpoint(task, report, epochs_stored);
+  RETURN_IF_ERROR(TakeCheckpoint(task, report, epochs_stored));
 
   switch (report.state) {
     case ReportState::kRunning:
@@ -64,9 +81,9 @@ absl::Status ReportIntake::Take(const std::string& worker, const TaskReport& rep
     case ReportState::kSucceeded:
       return TakeSuccess(task, report);
     case ReportState::kFailed:
-      return TakeFailure(task, report);
+      return TakeFailure(worker, task, report);
     case ReportState::kHandedBack:
-      return book_.HandBack(task, absl::StrCat("worker ", worker, " handed it back"));
+      return TakeBack(worker, task, absl::StrCat("worker ", worker.info.id, " handed it back"));
   }
   return absl::OkStatus();
 }
@@ -75,9 +92,9 @@ absl::StatusOr<bool> ReportIntake::TakeMeasurement(TaskRow& task, const TaskRepo
   if (!report.measurement.has_value()) return true;
   ASSIGN_OR_RETURN(const CandidateRow candidate, transaction_.GetCandidate(task.candidate));
   ASSIGN_OR_RETURN(const JobRow job, transaction_.GetJob(task.job));
-  if (const absl::Status check = CheckMeasurement(*report.measurement, candidate, job.data.set);
+  if (const absl::Status check = CheckMeasurement(*report.measurement, candidate, job);
       !check.ok()) {
-    RETURN_IF_ERROR(FailTask(task, std::string(check.message()), -1));
+    RETURN_IF_ERROR(LoseAttempt(task, std::string(check.message()), -1));
     return false;
   }
   RETURN_IF_ERROR(transaction_.PutMeasurement(task.id, task.attempt, *report.measurement));
@@ -85,9 +102,10 @@ absl::StatusOr<bool> ReportIntake::TakeMeasurement(TaskRow& task, const TaskRepo
 }
 
 absl::StatusOr<bool> ReportIntake::TakeEpochs(TaskRow& task, const TaskReport& report) {
+  ASSIGN_OR_RETURN(const CandidateRow candidate, transaction_.GetCandidate(task.candidate));
   for (const EpochReport& epoch : report.epochs) {
-    if (const absl::Status check = CheckEpoch(epoch); !check.ok()) {
-      RETURN_IF_ERROR(FailTask(task, std::string(check.message()), epoch.epoch));
+    if (const absl::Status check = CheckEpoch(epoch, candidate); !check.ok()) {
+      RETURN_IF_ERROR(LoseAttempt(task, std::string(check.message()), epoch.epoch));
       return false;
     }
   }
@@ -105,7 +123,7 @@ absl::StatusOr<bool> ReportIntake::TakeEpochs(TaskRow& task, const TaskReport& r
 absl::StatusOr<bool> ReportIntake::TakeSnapshots(TaskRow& task, const TaskReport& report) {
   if (report.snapshots.empty()) return true;
   if (task.stage != Stage::kLinearize) {
-    RETURN_IF_ERROR(FailTask(task, "reported a snapshot, which only a linearize does", -1));
+    RETURN_IF_ERROR(LoseAttempt(task, "reported a snapshot, which only a linearize does", -1));
     return false;
   }
   ASSIGN_OR_RETURN(const CandidateRow candidate, transaction_.GetCandidate(task.candidate));
@@ -115,14 +133,19 @@ absl::StatusOr<bool> ReportIntake::TakeSnapshots(TaskRow& task, const TaskReport
   for (const SnapshotRow& row : stored) done.push_back(row.report.budget);
   for (const SnapshotReport& snapshot : report.snapshots) {
     if (const absl::Status check = CheckSnapshot(snapshot, candidate); !check.ok()) {
-      RETURN_IF_ERROR(FailTask(task, std::string(check.message()), snapshot.epoch));
+      RETURN_IF_ERROR(LoseAttempt(task, std::string(check.message()), snapshot.epoch));
       return false;
     }
     if (std::find(done.begin(), done.end(), snapshot.budget) != done.end()) continue;
-    if (!artifacts_.Has(snapshot.artifact)) {
-      LogWarning(
-          "task ", task.id.value, ": the snapshot for budget ", snapshot.budget,
-          " is not (yet) in the artifact folder: ", artifacts_.PathOf(snapshot.artifact).string());
+    if (const absl::Status look = looks_.Look(snapshot.artifact); absl::IsDataLoss(look)) {
+      RETURN_IF_ERROR(LoseAttempt(task,
+                                  absl::StrCat("reported a snapshot for budget ", snapshot.budget,
+                                               ", but ", std::string(look.message())),
+                                  snapshot.epoch));
+      return false;
+    } else if (!look.ok()) {
+      LogWarning("task ", task.id.value, ": the snapshot for budget ", snapshot.budget,
+                 " is not (yet) in the artifact folder: ", std::string(look.message()));
       continue;
     }
     RETURN_IF_ERROR(book_.AcceptSnapshot(task, snapshot));
@@ -131,18 +154,32 @@ absl::StatusOr<bool> ReportIntake::TakeSnapshots(TaskRow& task, const TaskReport
   return true;
 }
 
-void ReportIntake::TakeCheckpoint(TaskRow& task, const TaskReport& report, int64_t epochs_stored) {
-  if (!report.checkpoint || report.checkpoint == task.checkpoint) return;
-  if (!artifacts_.Has(report.checkpoint)) return;  // the Worker sends it again
+absl::Status ReportIntake::TakeCheckpoint(TaskRow& task, const TaskReport& report,
+                                          int64_t epochs_stored) {
+  if (!report.checkpoint || report.checkpoint == task.checkpoint) return absl::OkStatus();
+  if (const absl::Status look = looks_.Look(report.checkpoint); !look.ok()) {
+    // The Worker sends it again, or a newer one.
+    if (absl::IsDataLoss(look)) {
+      LogWarning("task ", task.id.value,
+                 ": its checkpoint is not taken: ", std::string(look.message()));
+    }
+    return absl::OkStatus();
+  }
+  // Whatever was lost before: the Task gets on.
+  if (epochs_stored > task.checkpoint_epochs && task.attempts_lost > 0) {
+    RETURN_IF_ERROR(transaction_.ForgetLostAttempts(task.id));
+    task.attempts_lost = 0;
+  }
   task.checkpoint = report.checkpoint;
   task.checkpoint_epochs = epochs_stored;
+  return absl::OkStatus();
 }
 
 absl::Status ReportIntake::TakeSuccess(TaskRow& task, const TaskReport& report) {
   const absl::StatusOr<Measurement> measurement =
       transaction_.GetMeasurement(task.id, task.attempt);
   if (absl::IsNotFound(measurement.status())) {
-    return FailTask(task, "reported a success without saying how it measured", -1);
+    return LoseAttempt(task, "reported a success without saying how it measured", -1);
   }
   if (!measurement.ok()) return measurement.status();
   switch (task.stage) {
@@ -160,28 +197,31 @@ absl::Status ReportIntake::TakePretrained(TaskRow& task, const TaskReport& repor
                                           const Measurement& m) {
   ASSIGN_OR_RETURN(CandidateRow candidate, transaction_.GetCandidate(task.candidate));
   if (candidate.role == CandidateRole::kWhole) return TakeResult(task, report, m);
-  if (!report.weights) return FailTask(task, "reported a success without weights", -1);
-  if (!artifacts_.Has(report.weights)) return WaitForFile(task, report.weights);
+  if (!report.weights) return LoseAttempt(task, "reported a success without weights", -1);
+  ASSIGN_OR_RETURN(const bool there, IsThere(task, "weights", report.weights));
+  if (!there) return absl::OkStatus();
   if (candidate.role == CandidateRole::kStage) {
     ASSIGN_OR_RETURN(const int64_t epochs, transaction_.EpochsStored(task.id));
     if (epochs == 0) {
-      return FailTask(task, "reported a success without an epoch, whose accuracy is needed", -1);
+      return LoseAttempt(task, "reported a success without an epoch, whose accuracy is needed", -1);
     }
   }
   candidate.data_hash = m.data_hash;
   candidate.split_hash = m.split_hash;
   RETURN_IF_ERROR(transaction_.UpdateCandidate(candidate));
   task.weights = report.weights;
-  return book_.Succeed(task);
+  return Succeed(task);
 }
 
 absl::Status ReportIntake::TakeDescent(TaskRow& task, const TaskReport& report) {
   for (const SnapshotReport& snapshot : report.snapshots) {
-    if (!artifacts_.Has(snapshot.artifact)) return WaitForFile(task, snapshot.artifact);
+    ASSIGN_OR_RETURN(const bool there, IsThere(task, "snapshots", snapshot.artifact));
+    if (!there) return absl::OkStatus();
   }
   // Where it goes on from for Budgets that are added later.
-  if (report.checkpoint && !artifacts_.Has(report.checkpoint)) {
-    return WaitForFile(task, report.checkpoint);
+  if (report.checkpoint) {
+    ASSIGN_OR_RETURN(const bool there, IsThere(task, "checkpoint", report.checkpoint));
+    if (!there) return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const CandidateRow candidate, transaction_.GetCandidate(task.candidate));
   ASSIGN_OR_RETURN(const std::vector<SnapshotRow> snapshots,
@@ -190,22 +230,26 @@ absl::Status ReportIntake::TakeDescent(TaskRow& task, const TaskReport& report) 
     const bool found = std::any_of(snapshots.begin(), snapshots.end(),
                                    [&](const SnapshotRow& s) { return s.report.budget == budget; });
     if (!found) {
-      return FailTask(
+      return LoseAttempt(
           task, absl::StrCat("reported a success without a snapshot for budget ", budget), -1);
     }
   }
-  return book_.Succeed(task);
+  return Succeed(task);
 }
 
 absl::Status ReportIntake::TakeResult(TaskRow& task, const TaskReport& report,
                                       const Measurement& m) {
-  if (!report.result.has_value()) return FailTask(task, "reported a success without a result", -1);
+  if (!report.result.has_value()) {
+    return LoseAttempt(task, "reported a success without a result", -1);
+  }
   const ResultReport& result = *report.result;
   ASSIGN_OR_RETURN(const CandidateRow candidate, transaction_.GetCandidate(task.candidate));
-  if (const absl::Status check = CheckResult(result, task, candidate); !check.ok()) {
-    return FailTask(task, std::string(check.message()), -1);
+  ASSIGN_OR_RETURN(const JobRow job, transaction_.GetJob(task.job));
+  if (const absl::Status check = CheckResult(result, task, candidate, job, m); !check.ok()) {
+    return LoseAttempt(task, std::string(check.message()), -1);
   }
-  if (!artifacts_.Has(result.artifact)) return WaitForFile(task, result.artifact);
+  ASSIGN_OR_RETURN(const bool there, IsThere(task, "result.artifact", result.artifact));
+  if (!there) return absl::OkStatus();
 
   ResultRow row;
   row.job = task.job;
@@ -232,7 +276,6 @@ absl::Status ReportIntake::TakeResult(TaskRow& task, const TaskReport& report,
   row.created_at = now_;
   ASSIGN_OR_RETURN(const ResultId id, transaction_.InsertResult(row));
 
-  ASSIGN_OR_RETURN(const JobRow job, transaction_.GetJob(task.job));
   RETURN_IF_ERROR(
       pricer_.Price(transaction_, job, id, candidate.network, result.relus, result.layers));
   EventRow event;
@@ -244,38 +287,134 @@ absl::Status ReportIntake::TakeResult(TaskRow& task, const TaskReport& report,
   event.worker = task.worker;
   event.detail = ResultText(result);
   RETURN_IF_ERROR(book_.Record(std::move(event)));
+  return Succeed(task);
+}
+
+absl::Status ReportIntake::Succeed(TaskRow& task) {
+  worker_->failures_in_row = 0;
   return book_.Succeed(task);
 }
 
-absl::Status ReportIntake::TakeFailure(TaskRow& task, const TaskReport& report) {
-  const Failure failure =
+absl::Status ReportIntake::TakeFailure(WorkerRow& worker, TaskRow& task, const TaskReport& report) {
+  Failure failure =
       report.failure.value_or(Failure{FailureKind::kTransient, "the worker gave no reason", -1});
-  const std::string message = CutUtf8(failure.message, kMaxMessage);
-  if (failure.kind == FailureKind::kTransient) {
-    return book_.LoseAttempt(task, "task.retried", message);
+  failure.message = CutUtf8(failure.message, kMaxMessage);
+  if (BelongsToJob(failure.kind)) {
+    return book_.Fail(
+        task, absl::StrCat(FailureKindName(failure.kind), ": ", failure.message, " (worker ",
+                           task.worker, ", attempt ", task.attempt,
+                           failure.epoch >= 0 ? absl::StrCat(", epoch ", failure.epoch) : "", ")"));
   }
-  return FailTask(task, absl::StrCat(FailureKindName(failure.kind), ": ", message), failure.epoch);
+  if (failure.kind == FailureKind::kTransient) {
+    return LoseAttempt(task, failure.message, failure.epoch);
+  }
+  return TakeInability(worker, task, failure);
 }
 
-absl::Status ReportIntake::FailTask(TaskRow& task, const std::string& message, int64_t epoch) {
-  return book_.Fail(task,
-                    absl::StrCat(message, " (worker ", task.worker, ", attempt ", task.attempt,
-                                 epoch >= 0 ? absl::StrCat(", epoch ", epoch) : "", ")"));
+absl::Status ReportIntake::TakeInability(WorkerRow& worker, TaskRow& task, const Failure& failure) {
+  ASSIGN_OR_RETURN(const TaskDescription described, DescribeTask(transaction_, task));
+  const std::vector<ArtifactRef> inputs = InputsOf(described);
+  const bool of_input = std::find(inputs.begin(), inputs.end(), failure.artifact) != inputs.end();
+  if (failure.kind == FailureKind::kArtifact) return TakeUseless(task, failure, of_input);
+  if (failure.kind == FailureKind::kStorage && of_input) {
+    // What the coordinator cannot read either is no matter of that Worker alone.
+    if (const absl::Status look = looks_.Look(failure.artifact); !look.ok()) {
+      lost_.Note(failure.artifact, look, steady_now_);
+    }
+  }
+  return TakeBack(worker, task, absl::StrCat("worker ", task.worker, ": ", failure.message));
 }
 
-absl::Status ReportIntake::WaitForFile(TaskRow& task, const ArtifactRef& artifact) {
+absl::Status ReportIntake::TakeUseless(TaskRow& task, const Failure& failure, bool of_input) {
+  if (!of_input) {
+    return LoseAttempt(task,
+                       absl::StrCat("failure.artifact: found ", failure.artifact.sha256,
+                                    "; allowed: one from which the task starts"),
+                       -1);
+  }
+  // One Worker may be wrong about it. Where another says the same, or there is no other, the file
+  // is: it is made again, elsewhere.
+  ASSIGN_OR_RETURN(const std::vector<LostAttempt> lost, transaction_.ListLostAttempts(task.id));
+  const bool said_before = std::any_of(lost.begin(), lost.end(), [&](const LostAttempt& one) {
+    return one.artifact == failure.artifact.sha256 && one.worker != task.worker;
+  });
+  ASSIGN_OR_RETURN(const bool others, transaction_.OthersMayTake(task.id, task.worker));
+  const std::string reason = absl::StrCat("worker ", task.worker, ": ", failure.message);
+  RETURN_IF_ERROR(
+      book_.LoseAttempt(task, TaskBook::Loss::kFailed, reason, failure.artifact.sha256));
+  if (task.state == TaskState::kFailed || (others && !said_before)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<ArtifactMaker> makers,
+                   transaction_.ListMakers(failure.artifact));
+  for (const ArtifactMaker& maker : makers) {
+    RETURN_IF_ERROR(book_.Remake(maker,
+                                 absl::StrCat("what it left is of no use to task ", task.id.value,
+                                              ", so it is made again; ", reason),
+                                 /*blame=*/true));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReportIntake::TakeBack(const WorkerRow& worker, TaskRow& task,
+                                    const std::string& reason) {
+  // An honest Worker takes no more work, or says in the same call that it cannot go on with the
+  // like: it would be given the same again.
+  if (worker.connected) {
+    ASSIGN_OR_RETURN(const std::string obstacle, transaction_.ObstacleOf(worker.info.id, task.job));
+    if (obstacle.empty()) {
+      return LoseAttempt(task, absl::StrCat("handed back without a reason that lasts: ", reason),
+                         -1);
+    }
+  }
+  return book_.HandBack(task, reason);
+}
+
+absl::Status ReportIntake::LoseAttempt(TaskRow& task, const std::string& message, int64_t epoch) {
+  RETURN_IF_ERROR(CountFailure(task, message));
+  return book_.LoseAttempt(task, TaskBook::Loss::kFailed,
+                           absl::StrCat(message, " (worker ", task.worker,
+                                        epoch >= 0 ? absl::StrCat(", epoch ", epoch) : "", ")"));
+}
+
+absl::Status ReportIntake::CountFailure(const TaskRow& task, const std::string& message) {
+  if (++worker_->failures_in_row < kMostFailuresInRow || !worker_->quarantine.empty()) {
+    return absl::OkStatus();
+  }
+  worker_->quarantine =
+      absl::StrCat("quarantined until it is started again: ", worker_->failures_in_row,
+                   " tasks in a row failed on it; the last, task ", task.id.value, ": ", message);
+  EventRow event;
+  event.kind = "worker.quarantined";
+  event.worker = worker_->info.id;
+  event.detail = worker_->quarantine;
+  LogWarning("worker ", worker_->info.id, " is ", worker_->quarantine);
+  return book_.Record(std::move(event));
+}
+
+absl::StatusOr<bool> ReportIntake::IsThere(TaskRow& task, const char* field,
+                                           const ArtifactRef& artifact) {
+  const absl::Status look = looks_.Look(artifact);
+  if (look.ok()) return true;
+  if (absl::IsDataLoss(look)) {
+    RETURN_IF_ERROR(
+        LoseAttempt(task, absl::StrCat(field, ": found ", std::string(look.message())), -1));
+    return false;
+  }
   const auto key = std::make_pair(task.id, task.attempt);
-  const Time since = missing_.emplace(key, now_).first->second;
-  const std::string path = artifacts_.PathOf(artifact).string();
-  if (now_ - since < lease_time_) {
-    LogWarning("task ", task.id.value, ": waiting for ", path, " of ", artifact.bytes, " bytes");
-    return transaction_.UpdateTask(task);
+  const Time since = missing_.emplace(key, steady_now_).first->second;
+  if (steady_now_ - since < lease_time_ || !lost_.FolderIsThere()) {
+    LogWarning("task ", task.id.value, ": waiting for a file of ", artifact.bytes,
+               " bytes: ", std::string(look.message()));
+    RETURN_IF_ERROR(transaction_.UpdateTask(task));
+    return false;
   }
   missing_.erase(key);
-  return book_.LoseAttempt(
-      task, "task.retried",
-      absl::StrCat("its file ", path, " of ", artifact.bytes, " bytes did not appear within ",
-                   SecondsText(lease_time_), "; is the artifact folder shared?"));
+  RETURN_IF_ERROR(
+      LoseAttempt(task,
+                  absl::StrCat(field, ": its file of ", artifact.bytes,
+                               " bytes did not appear within ", SecondsText(lease_time_), " (",
+                               std::string(look.message()), "); is the artifact folder shared?"),
+                  -1));
+  return false;
 }
 
 }  // namespace reluscape

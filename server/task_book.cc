@@ -1,5 +1,6 @@
 #include "server/task_book.h"
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -7,7 +8,6 @@
 #include "base/status_macros.h"
 #include "server/criticality_scores.h"
 #include "server/lease_policy.h"
-#include "server/task_graph.h"
 #include "server/task_state.h"
 
 namespace reluscape {
@@ -49,15 +49,105 @@ absl::Status TaskBook::HandBack(TaskRow& task, const std::string& reason) {
   return Record(task, "task.handed_back", absl::StrCat(TaskText(task), ": ", reason));
 }
 
-absl::Status TaskBook::LoseAttempt(TaskRow& task, const std::string& event,
-                                   const std::string& reason) {
+absl::Status TaskBook::Readopt(TaskRow& task, Time until) {
+  RETURN_IF_ERROR(reluscape::Readopt(task, until));
+  RETURN_IF_ERROR(transaction_.ForgetLostAttempts(task.id, task.attempt));
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  return Record(task, "lease.found",
+                absl::StrCat(TaskText(task), ", attempt ", task.attempt, ": worker ", task.worker,
+                             " is heard of again"));
+}
+
+absl::Status TaskBook::LoseAttempt(TaskRow& task, Loss loss, const std::string& reason,
+                                   const std::string& useless_input) {
   ASSIGN_OR_RETURN(const JobRow job, transaction_.GetJob(task.job));
-  RETURN_IF_ERROR(
-      Record(task, event, absl::StrCat(TaskText(task), ", attempt ", task.attempt, ": ", reason)));
-  RETURN_IF_ERROR(reluscape::LoseAttempt(task, job.max_attempts, reason, now_));
+  const bool expired = loss == Loss::kExpired;
+  RETURN_IF_ERROR(transaction_.PutLostAttempt(
+      {task.id, task.attempt, task.worker, expired, useless_input, now_, reason}));
+  ASSIGN_OR_RETURN(const std::vector<LostAttempt> lost, transaction_.ListLostAttempts(task.id));
+  task.attempts_lost = static_cast<int64_t>(lost.size());
+  RETURN_IF_ERROR(Record(task, expired ? "lease.expired" : "task.retried",
+                         absl::StrCat(TaskText(task), ", attempt ", task.attempt, ": ", reason)));
+  RETURN_IF_ERROR(reluscape::LoseAttempt(task, job.max_attempts, reason, now_, steady_now_));
   RETURN_IF_ERROR(transaction_.UpdateTask(task));
   if (task.state == TaskState::kFailed) return AfterFailure(task);
   return Record(task, "task.queued", TaskText(task));
+}
+
+absl::Status TaskBook::RunAgain(TaskRow& task, const std::string& reason) {
+  RETURN_IF_ERROR(reluscape::Block(task));
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  RETURN_IF_ERROR(transaction_.ForgetLostAttempts(task.id));
+  return Record(task, "task.again", absl::StrCat(TaskText(task), ": ", reason));
+}
+
+absl::Status TaskBook::Remake(const ArtifactMaker& maker, const std::string& reason, bool blame) {
+  ASSIGN_OR_RETURN(TaskRow task, transaction_.GetTask(maker.task));
+  if (maker.budget > 0) {
+    RETURN_IF_ERROR(transaction_.RemoveSnapshot(task.candidate, maker.budget));
+  } else {
+    task.weights = {};
+  }
+  // A checkpoint lies behind what is to be made: it would not be made again from there.
+  task.checkpoint = {};
+  task.checkpoint_epochs = 0;
+  if (blame && maker.attempt == task.attempt) {
+    RETURN_IF_ERROR(transaction_.PutLostAttempt(
+        {task.id, task.attempt, task.worker, /*expired=*/false, /*artifact=*/"", now_, reason}));
+  }
+  if (task.state != TaskState::kBlocked) RETURN_IF_ERROR(reluscape::Block(task));
+  task.message = reason;
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  RETURN_IF_ERROR(Record(task, "task.again", absl::StrCat(TaskText(task), ": ", reason)));
+  RETURN_IF_ERROR(BlockWaiting(task.candidate));
+  if (task.stage == Stage::kPretrain) {
+    ASSIGN_OR_RETURN(const std::vector<CandidateId> students,
+                     transaction_.ListStudents(task.candidate));
+    for (const CandidateId student : students) RETURN_IF_ERROR(BlockWaiting(student));
+  }
+  return Settle(task.candidate);
+}
+
+absl::Status TaskBook::BlockWaiting(CandidateId candidate) {
+  ASSIGN_OR_RETURN(const Inputs inputs, InputsOf(candidate));
+  ASSIGN_OR_RETURN(std::vector<TaskRow> tasks, transaction_.ListTasks(candidate));
+  for (TaskRow& task : tasks) {
+    const bool waits = task.state == TaskState::kQueued || task.state == TaskState::kLeased;
+    if (!waits || IsReady(task, inputs)) continue;
+    RETURN_IF_ERROR(reluscape::Block(task));
+    RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Inputs> TaskBook::InputsOf(CandidateId id) {
+  const auto pretrained = [this](CandidateId candidate) -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(const std::vector<TaskRow> tasks, transaction_.ListTasks(candidate));
+    return std::any_of(tasks.begin(), tasks.end(), [](const TaskRow& task) {
+      return task.stage == Stage::kPretrain && task.state == TaskState::kSucceeded;
+    });
+  };
+  Inputs inputs;
+  ASSIGN_OR_RETURN(const CandidateRow candidate, transaction_.GetCandidate(id));
+  if (candidate.teacher) {
+    ASSIGN_OR_RETURN(inputs.teacher, pretrained(candidate.teacher));
+  }
+  ASSIGN_OR_RETURN(inputs.pretrained, pretrained(id));
+  ASSIGN_OR_RETURN(const std::vector<SnapshotRow> snapshots, transaction_.ListSnapshots(id));
+  for (const SnapshotRow& snapshot : snapshots) inputs.budgets.insert(snapshot.report.budget);
+  return inputs;
+}
+
+absl::Status TaskBook::Settle(CandidateId candidate) {
+  ASSIGN_OR_RETURN(const Inputs inputs, InputsOf(candidate));
+  ASSIGN_OR_RETURN(std::vector<TaskRow> tasks, transaction_.ListTasks(candidate));
+  for (TaskRow& task : tasks) {
+    if (task.state != TaskState::kBlocked || !IsReady(task, inputs)) continue;
+    RETURN_IF_ERROR(Unblock(task));
+    RETURN_IF_ERROR(transaction_.UpdateTask(task));
+    RETURN_IF_ERROR(Record(task, "task.queued", TaskText(task)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TaskBook::Fail(TaskRow& task, const std::string& message) {
@@ -88,7 +178,7 @@ absl::Status TaskBook::CancelStudents(const TaskRow& task) {
   for (const CandidateId student : students) {
     ASSIGN_OR_RETURN(std::vector<TaskRow> waiting, transaction_.ListTasks(student));
     for (TaskRow& other : waiting) {
-      if (!IsFreedByTeacher(other, task)) continue;
+      if (other.state != TaskState::kBlocked) continue;
       const std::string reason =
           absl::StrCat("the pretrain of its teacher, candidate ", task.candidate.value, " (task ",
                        task.id.value, "), failed: ", task.message);
@@ -113,10 +203,7 @@ absl::Status TaskBook::FreeStudents(const TaskRow& task) {
     row.data_hash = teacher.data_hash;
     row.split_hash = teacher.split_hash;
     RETURN_IF_ERROR(transaction_.UpdateCandidate(row));
-    ASSIGN_OR_RETURN(std::vector<TaskRow> waiting, transaction_.ListTasks(student));
-    for (TaskRow& other : waiting) {
-      if (IsFreedByTeacher(other, task)) RETURN_IF_ERROR(Unblock(other, TaskText(other)));
-    }
+    RETURN_IF_ERROR(Settle(student));
   }
   return absl::OkStatus();
 }
@@ -124,20 +211,13 @@ absl::Status TaskBook::FreeStudents(const TaskRow& task) {
 absl::Status TaskBook::Succeed(TaskRow& task) {
   RETURN_IF_ERROR(reluscape::Succeed(task, now_));
   RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  // Where it is to run again one day, it begins with all its Attempts.
+  RETURN_IF_ERROR(transaction_.ForgetLostAttempts(task.id));
   RETURN_IF_ERROR(Record(task, "task.succeeded", TaskText(task)));
-  ASSIGN_OR_RETURN(std::vector<TaskRow> others, transaction_.ListTasks(task.candidate));
-  for (TaskRow& other : others) {
-    if (IsFreedBy(other, task)) RETURN_IF_ERROR(Unblock(other, TaskText(other)));
-  }
+  RETURN_IF_ERROR(Settle(task.candidate));
   RETURN_IF_ERROR(FreeStudents(task));
   RETURN_IF_ERROR(ScoreStagesIfMeasured(transaction_, *this, task));
   return FinishJobIfDone(task.job);
-}
-
-absl::Status TaskBook::Reopen(TaskRow& task, const std::string& reason) {
-  RETURN_IF_ERROR(reluscape::Reopen(task));
-  RETURN_IF_ERROR(transaction_.UpdateTask(task));
-  return Record(task, "task.queued", absl::StrCat(TaskText(task), ": ", reason));
 }
 
 absl::Status TaskBook::AcceptSnapshot(const TaskRow& task, const SnapshotReport& snapshot) {
@@ -151,19 +231,7 @@ absl::Status TaskBook::AcceptSnapshot(const TaskRow& task, const SnapshotReport&
   RETURN_IF_ERROR(Record(task, "snapshot",
                          absl::StrCat("budget ", snapshot.budget, ": ", snapshot.relus,
                                       " ReLUs in epoch ", snapshot.epoch)));
-  ASSIGN_OR_RETURN(std::vector<TaskRow> others, transaction_.ListTasks(task.candidate));
-  for (TaskRow& other : others) {
-    if (IsFreedBySnapshot(other, snapshot.budget)) {
-      RETURN_IF_ERROR(Unblock(other, TaskText(other)));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status TaskBook::Unblock(TaskRow& task, const std::string& detail) {
-  RETURN_IF_ERROR(reluscape::Unblock(task));
-  RETURN_IF_ERROR(transaction_.UpdateTask(task));
-  return Record(task, "task.queued", detail);
+  return Settle(task.candidate);
 }
 
 absl::Status TaskBook::CancelJob(JobRow& job) {

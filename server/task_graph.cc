@@ -29,9 +29,16 @@ std::vector<TaskRow> PlanTasks(const CandidateRow& candidate, uint64_t job_seed)
   return tasks;
 }
 
-bool IsFreedBy(const TaskRow& task, const TaskRow& ended) {
-  return task.state == TaskState::kBlocked && task.candidate == ended.candidate &&
-         ended.stage == Stage::kPretrain && task.stage == Stage::kLinearize;
+bool IsReady(const TaskRow& task, const Inputs& inputs) {
+  switch (task.stage) {
+    case Stage::kPretrain:
+      return inputs.teacher;
+    case Stage::kLinearize:
+      return inputs.pretrained;
+    case Stage::kFineTune:
+      return inputs.pretrained && inputs.budgets.contains(task.budget);
+  }
+  return false;
 }
 
 bool IsBarredBy(const TaskRow& task, const TaskRow& failed) {
@@ -46,16 +53,6 @@ bool IsBarredBy(const TaskRow& task, const TaskRow& failed) {
       return false;
   }
   return false;
-}
-
-bool IsFreedByTeacher(const TaskRow& task, const TaskRow& ended) {
-  return task.state == TaskState::kBlocked && task.stage == Stage::kPretrain &&
-         ended.stage == Stage::kPretrain;
-}
-
-bool IsFreedBySnapshot(const TaskRow& task, int64_t budget) {
-  return task.state == TaskState::kBlocked && task.stage == Stage::kFineTune &&
-         task.budget == budget;
 }
 
 }  // namespace reluscape

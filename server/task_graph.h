@@ -11,7 +11,7 @@
 // fails takes with it only the fine-tunes whose Snapshot it has not left.
 
 #include <cstdint>
-#include <string>
+#include <set>
 #include <vector>
 
 #include "storage/store.h"
@@ -22,18 +22,18 @@ namespace reluscape {
 // pretrain QUEUED unless it waits for a teacher, the others BLOCKED, each with its seed.
 std::vector<TaskRow> PlanTasks(const CandidateRow& candidate, uint64_t job_seed);
 
-// Whether `task` is the one that the success of `ended` sets free.
-bool IsFreedBy(const TaskRow& task, const TaskRow& ended);
+// What the Tasks of one Candidate wait for, as it stands.
+struct Inputs {
+  bool teacher = true;        // the pretrain of its teacher has succeeded, or there is no teacher
+  bool pretrained = false;    // its own has
+  std::set<int64_t> budgets;  // that have a Snapshot
+};
+
+// Whether everything that `task` needs is there.
+bool IsReady(const TaskRow& task, const Inputs& inputs);
 
 // Whether `task` is one that the failure of `failed` makes impossible: what comes after a pretrain,
 // or a fine-tune whose Snapshot the linearize has not left. No Task waits for a fine-tune.
 bool IsBarredBy(const TaskRow& task, const TaskRow& failed);
-
-// Whether `task`, of a Candidate with a teacher, is the one that the success of the teacher's
-// `ended` sets free, or its failure makes impossible.
-bool IsFreedByTeacher(const TaskRow& task, const TaskRow& ended);
-
-// Whether `task` is the one that the Snapshot for `budget` sets free.
-bool IsFreedBySnapshot(const TaskRow& task, int64_t budget);
 
 }  // namespace reluscape

@@ -21,7 +21,7 @@ absl::Status End(TaskRow& task, TaskState to, Time now, const std::string& messa
   RETURN_IF_ERROR(Become(task, to));
   task.finished_at = now;
   task.message = message;
-  // A linearize that has succeeded may be reopened, and what a Task that failed says may name its
+  // A linearize that has succeeded may go on, and what a Task that failed says may name its
   // checkpoint, for whoever looks into it; no other that ended is of use to anybody.
   if (to == TaskState::kFailed) return absl::OkStatus();
   if (task.stage == Stage::kLinearize && to == TaskState::kSucceeded) return absl::OkStatus();
@@ -42,14 +42,13 @@ bool MayBecome(TaskState from, TaskState to) {
     case TaskState::kBlocked:
       return to == TaskState::kQueued || to == TaskState::kCancelled;
     case TaskState::kQueued:
-      return to == TaskState::kLeased || to == TaskState::kCancelled;
+      return to == TaskState::kLeased || to == TaskState::kCancelled || to == TaskState::kBlocked;
     case TaskState::kLeased:
-      return to == TaskState::kQueued || HasEnded(to);
+      return to == TaskState::kQueued || to == TaskState::kBlocked || HasEnded(to);
     case TaskState::kSucceeded:
-      return to == TaskState::kQueued;
     case TaskState::kFailed:
     case TaskState::kCancelled:
-      return false;
+      return to == TaskState::kBlocked;
   }
   return false;
 }
@@ -62,11 +61,20 @@ absl::Status Unblock(TaskRow& task) {
   return Become(task, TaskState::kQueued);
 }
 
+absl::Status Readopt(TaskRow& task, Time until) {
+  RETURN_IF_ERROR(Become(task, TaskState::kLeased));
+  task.lease_until = until;
+  task.not_before.reset();
+  task.message.clear();
+  return absl::OkStatus();
+}
+
 absl::Status LeaseTo(TaskRow& task, const std::string& worker, Time now, Time until) {
   RETURN_IF_ERROR(Become(task, TaskState::kLeased));
   ++task.attempt;
   task.worker = worker;
   task.lease_until = until;
+  task.not_before.reset();
   if (!task.started_at.has_value()) task.started_at = now;
   task.message.clear();
   return absl::OkStatus();
@@ -82,15 +90,11 @@ absl::Status Requeue(TaskRow& task, const std::string& message) {
   return absl::OkStatus();
 }
 
-absl::Status Reopen(TaskRow& task) {
-  if (task.state != TaskState::kSucceeded || task.stage != Stage::kLinearize) {
-    return absl::InternalError(absl::StrCat("task ", task.id.value, " cannot be reopened: it is a ",
-                                            StageName(task.stage), " and ",
-                                            TaskStateName(task.state)));
-  }
-  RETURN_IF_ERROR(Become(task, TaskState::kQueued));
-  task.attempts_lost = 0;
+absl::Status Block(TaskRow& task) {
+  RETURN_IF_ERROR(Become(task, TaskState::kBlocked));
+  task.not_before.reset();
   task.finished_at.reset();
+  task.message.clear();
   return absl::OkStatus();
 }
 

@@ -7,9 +7,10 @@
 //                                                 ^                   |   '--- no retry ---->
 //                                                 FAILED
 //                                                 '-- expired, failed, handed back
-//   SUCCEEDED --- of a linearize, which gets Budgets more ---> QUEUED
 //   BLOCKED, QUEUED, LEASED --- Job cancelled, or what it waits for will never be there --->
 //   CANCELLED
+//   QUEUED --- the Worker whose Lease expired is heard of again ---> LEASED, the same Attempt
+//   all but BLOCKED --- it is to run again, or what it needs has to be made again ---> BLOCKED
 
 #include <string>
 
@@ -19,8 +20,8 @@
 
 namespace reluscape {
 
-// SUCCEEDED, FAILED or CANCELLED: nothing happens to such a Task any more, but that a linearize is
-// reopened.
+// SUCCEEDED, FAILED or CANCELLED: nothing happens to such a Task any more, unless it is to run
+// again.
 bool HasEnded(TaskState state);
 
 // Whether the picture above has that arrow.
@@ -31,12 +32,14 @@ bool MayBecome(TaskState from, TaskState to);
 absl::Status Unblock(TaskRow& task);
 // A new Attempt for `worker` until `until`.
 absl::Status LeaseTo(TaskRow& task, const std::string& worker, Time now, Time until);
+// QUEUED to LEASED, for the Attempt and the Worker that it had before.
+absl::Status Readopt(TaskRow& task, Time until);
 // LEASED to QUEUED. `message` says why, for listings.
 absl::Status Requeue(TaskRow& task, const std::string& message);
-// The checkpoint of a linearize stays: it is where it goes on from when it is reopened.
+// The checkpoint of a linearize stays: it is where it goes on from when it gets Budgets more.
 absl::Status Succeed(TaskRow& task, Time now);
-// A linearize that has succeeded, to QUEUED, with none of its attempts lost.
-absl::Status Reopen(TaskRow& task);
+// To BLOCKED; the checkpoint stays.
+absl::Status Block(TaskRow& task);
 // The checkpoint stays, for whoever looks into the failure: `message` may name it as the last good
 // one.
 absl::Status Fail(TaskRow& task, Time now, const std::string& message);

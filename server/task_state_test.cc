@@ -30,11 +30,13 @@ TaskRow TaskIn(TaskState state) {
 
 TEST(TaskStateTest, OnlyThePicturedTransitionsExist) {
   const std::set<std::pair<TaskState, TaskState>> pictured = {
-      {TaskState::kBlocked, TaskState::kQueued},   {TaskState::kQueued, TaskState::kLeased},
-      {TaskState::kLeased, TaskState::kQueued},    {TaskState::kLeased, TaskState::kSucceeded},
-      {TaskState::kLeased, TaskState::kFailed},    {TaskState::kBlocked, TaskState::kCancelled},
-      {TaskState::kQueued, TaskState::kCancelled}, {TaskState::kLeased, TaskState::kCancelled},
-      {TaskState::kSucceeded, TaskState::kQueued},
+      {TaskState::kBlocked, TaskState::kQueued},    {TaskState::kQueued, TaskState::kLeased},
+      {TaskState::kLeased, TaskState::kQueued},     {TaskState::kLeased, TaskState::kSucceeded},
+      {TaskState::kLeased, TaskState::kFailed},     {TaskState::kBlocked, TaskState::kCancelled},
+      {TaskState::kQueued, TaskState::kCancelled},  {TaskState::kLeased, TaskState::kCancelled},
+      {TaskState::kQueued, TaskState::kBlocked},    {TaskState::kLeased, TaskState::kBlocked},
+      {TaskState::kSucceeded, TaskState::kBlocked}, {TaskState::kFailed, TaskState::kBlocked},
+      {TaskState::kCancelled, TaskState::kBlocked},
   };
   for (const TaskState from : kAll) {
     for (const TaskState to : kAll) {
@@ -58,6 +60,10 @@ TEST(TaskStateTest, InvalidTransitionIsAnErrorAndChangesNothing) {
     task = TaskIn(from);
     EXPECT_EQ(Fail(task, kNow, "why").ok(), from == TaskState::kLeased);
     task = TaskIn(from);
+    EXPECT_EQ(Readopt(task, kUntil).ok(), from == TaskState::kQueued);
+    task = TaskIn(from);
+    EXPECT_EQ(Block(task).ok(), from != TaskState::kBlocked);
+    task = TaskIn(from);
     EXPECT_EQ(CancelTask(task, kNow, "why").ok(), !HasEnded(from));
   }
   TaskRow ended = TaskIn(TaskState::kSucceeded);
@@ -68,24 +74,17 @@ TEST(TaskStateTest, InvalidTransitionIsAnErrorAndChangesNothing) {
   EXPECT_EQ(ended.message, "");
 }
 
-TEST(TaskStateTest, ALinearizeIsReopenedAtItsLastCheckpoint) {
+TEST(TaskStateTest, ALinearizeThatRunsAgainGoesOnAtItsLastCheckpoint) {
   const ArtifactRef checkpoint{"sha", 5};
   for (const Stage stage : {Stage::kPretrain, Stage::kLinearize, Stage::kFineTune}) {
     TaskRow task = TaskIn(TaskState::kLeased);
     task.stage = stage;
     task.checkpoint = checkpoint;
-    task.attempts_lost = 1;
     ASSERT_TRUE(Succeed(task, kNow).ok());
-    const bool is_linearize = stage == Stage::kLinearize;
-    EXPECT_EQ(task.checkpoint, is_linearize ? checkpoint : ArtifactRef());
-    EXPECT_EQ(Reopen(task).ok(), is_linearize);
-    EXPECT_EQ(task.state, is_linearize ? TaskState::kQueued : TaskState::kSucceeded);
-    EXPECT_EQ(task.finished_at.has_value(), !is_linearize);
-    EXPECT_EQ(task.attempts_lost, is_linearize ? 0 : 1);
+    ASSERT_TRUE(Block(task).ok());
+    EXPECT_EQ(task.checkpoint, stage == Stage::kLinearize ? checkpoint : ArtifactRef());
+    EXPECT_EQ(task.finished_at, std::nullopt);
   }
-  TaskRow failed = TaskIn(TaskState::kFailed);
-  failed.stage = Stage::kLinearize;
-  EXPECT_FALSE(Reopen(failed).ok());
 }
 
 TEST(TaskStateTest, LeaseSetsAndEndClears) {
@@ -126,12 +125,23 @@ TEST(LeasePolicyTest, AttemptsAreCapped) {
   TaskRow task = TaskIn(TaskState::kQueued);
   for (int lost = 1; lost <= 3; ++lost) {
     ASSERT_TRUE(LeaseTo(task, "a", kNow, kUntil).ok());
-    ASSERT_TRUE(LoseAttempt(task, /*max_attempts=*/3, "it rained", kNow).ok());
-    EXPECT_EQ(task.attempts_lost, lost);
+    task.attempts_lost = lost;
+    ASSERT_TRUE(LoseAttempt(task, /*max_attempts=*/3, "it rained", kNow, kUntil).ok());
+    if (lost < 3) {
+      EXPECT_EQ(task.not_before, kUntil + PauseAfter(lost));
+    }
     EXPECT_EQ(task.state, lost < 3 ? TaskState::kQueued : TaskState::kFailed);
     EXPECT_THAT(task.message, HasSubstr("it rained"));
   }
   EXPECT_EQ(SecondsText(Milliseconds(1500)), "1.5 s");
+}
+
+TEST(LeasePolicyTest, PausesDoubleFromASecondToFiveMinutes) {
+  EXPECT_EQ(PauseAfter(1), Milliseconds(1'000));
+  EXPECT_EQ(PauseAfter(2), Milliseconds(2'000));
+  EXPECT_EQ(PauseAfter(9), Milliseconds(256'000));
+  EXPECT_EQ(PauseAfter(10), Milliseconds(300'000));
+  EXPECT_EQ(PauseAfter(1'000'000), Milliseconds(300'000));
 }
 
 TEST(TaskGraphTest, CandidateHasOneFineTunePerBudget) {
@@ -150,11 +160,17 @@ TEST(TaskGraphTest, CandidateHasOneFineTunePerBudget) {
   EXPECT_EQ(tasks[3].budget, 100);
   EXPECT_EQ(tasks[3].state, TaskState::kBlocked);
 
-  EXPECT_TRUE(IsFreedBy(tasks[1], tasks[0]));
-  EXPECT_FALSE(IsFreedBy(tasks[2], tasks[0]));
-  EXPECT_FALSE(IsFreedBy(tasks[2], tasks[1])) << "only its snapshot frees a fine-tune";
-  EXPECT_TRUE(IsFreedBySnapshot(tasks[2], 200));
-  EXPECT_FALSE(IsFreedBySnapshot(tasks[3], 200));
+  Inputs inputs;
+  EXPECT_TRUE(IsReady(tasks[0], inputs));
+  EXPECT_FALSE(IsReady(tasks[1], inputs));
+  inputs.pretrained = true;
+  EXPECT_TRUE(IsReady(tasks[1], inputs));
+  EXPECT_FALSE(IsReady(tasks[2], inputs)) << "only its snapshot frees a fine-tune";
+  inputs.budgets = {200};
+  EXPECT_TRUE(IsReady(tasks[2], inputs));
+  EXPECT_FALSE(IsReady(tasks[3], inputs));
+  inputs.pretrained = false;
+  EXPECT_FALSE(IsReady(tasks[2], inputs)) << "its weights are made again";
 }
 
 TEST(TaskGraphTest, CandidateThatIsNotLinearizedHasAPretrainThatWaitsForItsTeacher) {
@@ -174,11 +190,11 @@ TEST(TaskGraphTest, CandidateThatIsNotLinearizedHasAPretrainThatWaitsForItsTeach
   EXPECT_EQ(tasks[0].stage, Stage::kPretrain);
   EXPECT_EQ(tasks[0].budget, 0);
   EXPECT_EQ(tasks[0].state, TaskState::kBlocked);
-  EXPECT_TRUE(IsFreedByTeacher(tasks[0], lessons[0]));
-  EXPECT_FALSE(IsFreedBy(tasks[0], lessons[0])) << "another candidate";
-  TaskRow linearize = lessons[0];
-  linearize.stage = Stage::kLinearize;
-  EXPECT_FALSE(IsFreedByTeacher(tasks[0], linearize));
+  Inputs inputs;
+  inputs.teacher = false;
+  EXPECT_FALSE(IsReady(tasks[0], inputs));
+  inputs.teacher = true;
+  EXPECT_TRUE(IsReady(tasks[0], inputs));
 }
 
 TEST(TaskGraphTest, SeedsFollowNetworkReplicateStageAndJob) {

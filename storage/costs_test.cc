@@ -38,7 +38,7 @@ class CostsTest : public ::testing::Test {
  protected:
   CostsTest()
       : store_(Store::Open(folder_ / "a.db").value()),
-        reader_(ResultReader::Open(folder_ / "a.db", clock_, Milliseconds(1000)).value()) {}
+        reader_(ResultReader::Open(folder_ / "a.db").value()) {}
 
   void Do(const std::function<void(Transaction&)>& work) {
     const absl::Status status = store_->Transact([&](Transaction& t) {
@@ -262,7 +262,7 @@ TEST(CostsMigrationTest, FirstVersionWithRowsIsBroughtUpToDate) {
   auto store = Store::Open(folder / "a.db");
   ASSERT_TRUE(store.ok()) << store.status();
   const FakeClock clock;
-  const auto reader = ResultReader::Open(folder / "a.db", clock, Milliseconds(1000)).value();
+  const auto reader = ResultReader::Open(folder / "a.db").value();
   const FrontView before = reader->GetFront(JobId{1}).value();
   ASSERT_THAT(before.results, SizeIs(1));
   EXPECT_TRUE(before.results[0].on_front);

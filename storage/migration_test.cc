@@ -11,7 +11,6 @@
 #include "storage/migrations.h"
 #include "storage/result_reader.h"
 #include "storage/store_test_util.h"
-#include "tests/fakes/fake_clock.h"
 
 namespace reluscape {
 namespace {
@@ -19,8 +18,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-constexpr Milliseconds kLeaseTime{30'000};
 
 // What a coordinator of version 1 left: a Job that has ended, with one Result, and one that waits.
 void MakeVersion1(const std::filesystem::path& path) {
@@ -67,15 +64,13 @@ void MakeVersion1(const std::filesystem::path& path) {
 
 TEST(MigrationTest, Version1KeepsItsRowsAndTakesOnTheNewColumns) {
   const TestFolder folder;
-  const FakeClock clock;
   MakeVersion1(folder / "a.db");
-  EXPECT_THAT(
-      std::string(ResultReader::Open(folder / "a.db", clock, kLeaseTime).status().message()),
-      HasSubstr("start its coordinator once to bring it up to date"));
+  EXPECT_THAT(std::string(ResultReader::Open(folder / "a.db").status().message()),
+              HasSubstr("start its coordinator once to bring it up to date"));
   auto store = Store::Open(folder / "a.db");
   ASSERT_TRUE(store.ok()) << store.status();
 
-  auto reader = ResultReader::Open(folder / "a.db", clock, kLeaseTime).value();
+  auto reader = ResultReader::Open(folder / "a.db").value();
   const JobDetailView old = reader->GetJob(JobId{1}).value();
   EXPECT_EQ(old.job.kind, JobKind::kSearch);
   EXPECT_EQ(old.job.name, "old");
@@ -121,9 +116,11 @@ TEST(MigrationTest, Version1IsWrittenToLikeANewDatabase) {
     worker.info.id = "w";
     worker.info.incarnation = "i";
     worker.info.data_sets = {"toy"};
+    worker.info.data = {Opened(t.GetJob(JobId{2}).value())};
+    worker.connected = true;
     EXPECT_TRUE(t.PutWorker(worker).ok());
     // The Job that waited goes on.
-    const auto next = t.NextQueuedTask("w").value();
+    const auto next = t.NextQueuedTask("w", TimeFromUnixMs(0)).value();
     EXPECT_TRUE(next.has_value());
     EXPECT_EQ(next->id, TaskId{4});
     EXPECT_EQ(t.GetJob(JobId{2}).value().kind, JobKind::kSearch);

@@ -8,12 +8,14 @@
 #include "storage/cost_rows.h"
 #include "storage/criticality_rows.h"
 #include "storage/sqlite_db.h"
+#include "storage/worker_rows.h"
 
 namespace reluscape {
 namespace {
 
 constexpr size_t kShownRecipeDigits = 12;  // as in the views of the schema
 constexpr int64_t kMaxEvents = 10'000;     // of one answer
+constexpr size_t kMaxObstacles = 20;       // of one Job: a user reads no more
 
 EpochReport ReadEpoch(Query& row) {
   EpochReport e;
@@ -34,8 +36,7 @@ EpochReport ReadEpoch(Query& row) {
 
 class SqliteResultReader final : public ResultReader {
  public:
-  SqliteResultReader(std::unique_ptr<SqliteDb> db, const Clock& clock, Milliseconds lease_time)
-      : db_(std::move(db)), clock_(clock), lease_time_(lease_time) {}
+  explicit SqliteResultReader(std::unique_ptr<SqliteDb> db) : db_(std::move(db)) {}
 
   absl::StatusOr<std::vector<JobView>> ListJobs() override {
     return Consistently([&]() -> absl::StatusOr<std::vector<JobView>> {
@@ -47,7 +48,8 @@ class SqliteResultReader final : public ResultReader {
       std::vector<JobView> jobs;
       for (const JobId id : ids) {
         ASSIGN_OR_RETURN(JobView job, ReadJob(id));
-        job.spec_json.clear();  // a listing of many Jobs leaves the long text to GetJob
+        job.spec_json.clear();  // a listing of many Jobs leaves what is long to GetJob
+        job.obstacles.clear();
         jobs.push_back(std::move(job));
       }
       return jobs;
@@ -120,21 +122,15 @@ class SqliteResultReader final : public ResultReader {
     return Consistently([&]() -> absl::StatusOr<std::vector<WorkerView>> {
       std::vector<WorkerView> workers;
       {
-        Query row(*db_,
-                  "SELECT worker, incarnation, host, pid, device, torch_version, build_commit,"
-                  " slots, last_seen_ms FROM workers ORDER BY worker");
+        Query row(*db_, "SELECT " WORKER_INFO_COLUMNS
+                        ", last_seen_ms, connected, quarantine"
+                        " FROM workers ORDER BY worker");
         while (row.Step()) {
           WorkerView w;
-          w.info.id = row.Text();
-          w.info.incarnation = row.Text();
-          w.info.host = row.Text();
-          w.info.pid = row.Int();
-          w.info.device = row.Text();
-          w.info.torch_version = row.Text();
-          w.info.build_commit = row.Text();
-          w.info.slots = row.Int();
+          w.info = ReadWorkerInfo(row);
           w.last_seen = row.At();
-          w.connected = clock_.Now() - w.last_seen < lease_time_;
+          w.connected = row.Int() != 0;
+          w.quarantine = row.Text();
           workers.push_back(std::move(w));
         }
       }
@@ -142,6 +138,7 @@ class SqliteResultReader final : public ResultReader {
         Query sets(*db_, "SELECT data_set FROM worker_data_sets WHERE worker = ? ORDER BY data_set",
                    w.info.id);
         while (sets.Step()) w.info.data_sets.push_back(sets.Text());
+        w.info.data = ReadDataStates(*db_, w.info.id);
         Query tasks(*db_,
                     "SELECT task_id FROM tasks WHERE state = 'LEASED' AND worker = ?"
                     " ORDER BY task_id",
@@ -191,15 +188,8 @@ class SqliteResultReader final : public ResultReader {
   template <typename Work>
   auto Consistently(const Work& work) -> decltype(work()) {
     return Guard(*db_, [&]() -> decltype(work()) {
-      db_->Execute("BEGIN");
-      try {
-        auto result = work();
-        db_->Rollback();  // nothing was written
-        return result;
-      } catch (...) {
-        db_->Rollback();
-        throw;
-      }
+      const SQLite::Transaction unit(db_->database());  // rolled back: nothing is written
+      return work();
     });
   }
 
@@ -210,7 +200,8 @@ class SqliteResultReader final : public ResultReader {
                 "SELECT job_id, name, state, created_at_ms, finished_at_ms, unsealed_at_ms,"
                 " data_set, recipe, spec_json,"
                 " (SELECT count(*) FROM candidates c WHERE c.job_id = j.job_id),"
-                " (SELECT count(*) FROM results r WHERE r.job_id = j.job_id), kind"
+                " (SELECT count(*) FROM results r WHERE r.job_id = j.job_id), kind,"
+                " coalesce(data_hash_stated, data_hash_chosen)"
                 " FROM jobs j WHERE job_id = ?",
                 id);
       if (!row.Step()) return absl::NotFoundError(absl::StrCat("there is no job ", id.value));
@@ -226,6 +217,7 @@ class SqliteResultReader final : public ResultReader {
       job.candidates = row.Int();
       job.results = row.Int();
       job.kind = row.JobKindOf();
+      job.data_hash = row.Text();
     }
     {
       Query row(*db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
@@ -240,33 +232,52 @@ class SqliteResultReader final : public ResultReader {
         job.tasks[std::move(state)] = row.Int();
       }
     }
+    job.data_copies = ReadDataCopies(*db_, id);
+    if (job.state == JobState::kRunning && CountIn(job, TaskState::kQueued) > 0) {
+      job.obstacles = ReadObstacles(id);
+    }
     job.message = MessageOf(job);
     return job;
   }
 
+  static int64_t CountIn(const JobView& job, TaskState state) {
+    const auto found = job.tasks.find(TaskStateName(state));
+    return found == job.tasks.end() ? 0 : found->second;
+  }
+
+  std::vector<std::string> ReadObstacles(JobId job) {
+    std::vector<std::string> obstacles;
+    int64_t left_out = 0;
+    Query row(*db_,
+              "SELECT p.worker, p.obstacle FROM placement_v p JOIN workers w USING (worker)"
+              " WHERE p.job = ? AND p.obstacle <> '' AND w.connected = 1 ORDER BY p.worker",
+              job);
+    while (row.Step()) {
+      if (obstacles.size() == kMaxObstacles) {
+        ++left_out;
+        continue;
+      }
+      const std::string worker = row.Text();
+      obstacles.push_back(absl::StrCat("worker ", worker, ": ", row.Text()));
+    }
+    if (left_out > 0) obstacles.push_back(absl::StrCat("and ", left_out, " workers more"));
+    return obstacles;
+  }
+
   // What a user should know: what is waited for, or what failed first.
   std::string MessageOf(const JobView& job) {
-    const auto count = [&](TaskState state) {
-      const auto found = job.tasks.find(TaskStateName(state));
-      return found == job.tasks.end() ? int64_t{0} : found->second;
-    };
-    if (job.state == JobState::kRunning && count(TaskState::kLeased) == 0 &&
-        count(TaskState::kQueued) > 0) {
-      Query row(*db_,
-                "SELECT count(*), sum(EXISTS (SELECT 1 FROM worker_data_sets s"
-                "   WHERE s.worker = w.worker AND s.data_set = ?))"
-                " FROM workers w WHERE w.last_seen_ms > ?",
-                job.data_set, clock_.Now() - lease_time_);
-      row.Step();
-      const int64_t connected = row.Int();
-      const int64_t serving = row.Int();
-      if (connected == 0) return "waiting: no worker is connected";
-      if (serving == 0) {
-        return absl::StrCat("waiting: no connected worker has data set ", job.data_set);
+    if (job.state == JobState::kRunning) {
+      if (job.data_hash.empty() && job.data_copies.size() > 1) {
+        return absl::StrCat("no task starts: there are ", job.data_copies.size(),
+                            " copies of data set ", job.data_set, " that differ; `reluscape data ",
+                            job.id.value,
+                            "` lists them, and with --use HASH says which one counts");
       }
-      return "waiting for a free worker";
+      if (CountIn(job, TaskState::kQueued) > 0 && CountIn(job, TaskState::kLeased) == 0) {
+        return WaitOf(job);
+      }
     }
-    if (const int64_t failed = count(TaskState::kFailed); failed > 0) {
+    if (const int64_t failed = CountIn(job, TaskState::kFailed); failed > 0) {
       Query row(*db_,
                 "SELECT t.task_id, t.stage, c.name, t.message FROM tasks t"
                 " JOIN candidates c ON c.candidate_id = t.candidate_id"
@@ -280,6 +291,38 @@ class SqliteResultReader final : public ResultReader {
                           " of ", name, " (task ", task, "): ", row.Text());
     }
     return "";
+  }
+
+  // Why none of its QUEUED Tasks is worked on.
+  std::string WaitOf(const JobView& job) {
+    int64_t connected = 0;
+    int64_t able = 0;
+    {
+      Query row(*db_,
+                "SELECT count(*), coalesce(sum(p.obstacle = ''), 0) FROM placement_v p"
+                " JOIN workers w USING (worker) WHERE p.job = ? AND w.connected = 1",
+                job.id);
+      row.Step();
+      connected = row.Int();
+      able = row.Int();
+    }
+    if (connected == 0) return "waiting: no worker is connected";
+    if (able == 0) {
+      return absl::StrCat("waiting: none of the ", connected,
+                          connected == 1 ? " connected worker" : " connected workers",
+                          " can take its tasks; ", job.obstacles.empty() ? "" : job.obstacles[0]);
+    }
+    Query row(*db_,
+              "SELECT t.task_id, t.stage, c.name, t.message FROM tasks t"
+              " JOIN candidates c ON c.candidate_id = t.candidate_id"
+              " WHERE t.job_id = ? AND t.state = 'QUEUED' AND t.message <> ''"
+              " ORDER BY t.not_before_steady_ms, t.task_id LIMIT 1",
+              job.id);
+    if (!row.Step()) return "waiting for a free worker";
+    const int64_t task = row.Int();
+    const std::string stage = row.Text();
+    const std::string name = row.Text();
+    return absl::StrCat("waiting: ", stage, " of ", name, " (task ", task, "): ", row.Text());
   }
 
   absl::StatusOr<CandidateView> ReadCandidate(CandidateId id) {
@@ -346,7 +389,8 @@ class SqliteResultReader final : public ResultReader {
       }
       if (t.state == TaskState::kBlocked) {
         t.message =
-            t.stage == Stage::kFineTune ? "waits for its snapshot"
+            t.stage == Stage::kFineTune && c.tasks.at(0).state == TaskState::kSucceeded
+                ? "waits for its snapshot"
             : t.stage == Stage::kPretrain
                 ? absl::StrCat("waits for the pretrain of its teacher, candidate ", c.teacher.value)
                 : "waits for pretrain";
@@ -462,18 +506,16 @@ class SqliteResultReader final : public ResultReader {
   }
 
   const std::unique_ptr<SqliteDb> db_;
-  const Clock& clock_;
-  const Milliseconds lease_time_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ResultReader>> ResultReader::Open(
-    const std::filesystem::path& database, const Clock& clock, Milliseconds lease_time) {
+    const std::filesystem::path& database) {
   try {
     auto db = std::make_unique<SqliteDb>(database, SqliteDb::Mode::kReadOnly);
     RETURN_IF_ERROR(Guard(*db, [&] { return db->CheckVersion(); }));
-    return std::unique_ptr<ResultReader>(new SqliteResultReader(std::move(db), clock, lease_time));
+    return std::unique_ptr<ResultReader>(new SqliteResultReader(std::move(db)));
   } catch (const SQLite::Exception& error) {
     return ToStatus(error, database);
   }

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "base/clock.h"
 #include "search/views.h"
 
 namespace reluscape {
@@ -18,10 +17,7 @@ namespace reluscape {
 class ResultReader {
  public:
   // Opens the database of a coordinator read-only. UNAVAILABLE or INTERNAL with the path.
-  // A Worker seen less than `lease_time` ago counts as connected.
-  static absl::StatusOr<std::unique_ptr<ResultReader>> Open(const std::filesystem::path& database,
-                                                            const Clock& clock,
-                                                            Milliseconds lease_time);
+  static absl::StatusOr<std::unique_ptr<ResultReader>> Open(const std::filesystem::path& database);
   virtual ~ResultReader() = default;
 
   // All return NOT_FOUND for an unknown id, naming it.

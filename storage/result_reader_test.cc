@@ -25,7 +25,7 @@ class ResultReaderTest : public ::testing::Test {
  protected:
   ResultReaderTest()
       : store_(Store::Open(folder_ / "a.db").value()),
-        reader_(ResultReader::Open(folder_ / "a.db", clock_, Milliseconds(1000)).value()) {}
+        reader_(ResultReader::Open(folder_ / "a.db").value()) {}
 
   void Do(const std::function<void(Transaction&)>& work) {
     const absl::Status status = store_->Transact([&](Transaction& t) {
@@ -74,7 +74,7 @@ TEST_F(ResultReaderTest, UnknownIdsAreNamed) {
 }
 
 TEST_F(ResultReaderTest, MissingDatabaseIsNamed) {
-  const auto reader = ResultReader::Open(folder_ / "none.db", clock_, Milliseconds(1));
+  const auto reader = ResultReader::Open(folder_ / "none.db");
   EXPECT_EQ(reader.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(reader.status().message()), HasSubstr("none.db"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "none.db"));
@@ -173,19 +173,28 @@ TEST_F(ResultReaderTest, CandidateShowsTasksAndCurves) {
             2);
 }
 
-TEST_F(ResultReaderTest, WorkersAreConnectedForALeaseTime) {
+TEST_F(ResultReaderTest, WorkersSayWhatIsWrongWithThem) {
   Do([&](Transaction& t) {
     WorkerRow worker;
     worker.info.id = "w";
     worker.info.incarnation = "1";
     worker.info.data_sets = {"toy"};
-    worker.first_seen = worker.last_seen = clock_.Now();
+    worker.info.data = {Opened(TestJob())};
+    worker.info.problem = "its disk is full";
+    worker.quarantine = "three in a row";
+    worker.heard = TimeFromUnixMs(5);
+    worker.connected = true;
     ASSERT_TRUE(t.PutWorker(worker).ok());
   });
-  clock_.Advance(Milliseconds(999));
+  const WorkerView read = reader_->ListWorkers()->at(0);
+  EXPECT_TRUE(read.connected);
+  EXPECT_THAT(read.info.data_sets, ElementsAre("toy"));
+  EXPECT_THAT(read.info.data, ElementsAre(Opened(TestJob())));
+  EXPECT_EQ(read.info.problem, "its disk is full");
+  EXPECT_EQ(read.quarantine, "three in a row");
+  Do([&](Transaction& t) { ASSERT_TRUE(t.Disconnect(TimeFromUnixMs(4)).ok()); });
   EXPECT_TRUE(reader_->ListWorkers()->at(0).connected);
-  EXPECT_THAT(reader_->ListWorkers()->at(0).info.data_sets, ElementsAre("toy"));
-  clock_.Advance(Milliseconds(1));
+  Do([&](Transaction& t) { ASSERT_TRUE(t.Disconnect(TimeFromUnixMs(5)).ok()); });
   EXPECT_FALSE(reader_->ListWorkers()->at(0).connected);
 }
 

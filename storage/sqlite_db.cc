@@ -97,21 +97,14 @@ absl::Status SqliteDb::Migrate() {
   db_.exec("PRAGMA synchronous = FULL");
   if (version == newest) return absl::OkStatus();
 
-  db_.exec("BEGIN IMMEDIATE");
+  SQLite::Transaction unit(db_, SQLite::TransactionBehavior::IMMEDIATE);
   if (empty) db_.exec(absl::StrCat("PRAGMA application_id = ", kApplicationId));
   for (; version < newest; ++version) {
     db_.exec(Migrations()[static_cast<size_t>(version)].sql);
   }
   db_.exec(absl::StrCat("PRAGMA user_version = ", newest));
-  db_.exec("COMMIT");
+  unit.commit();
   return absl::OkStatus();
-}
-
-void SqliteDb::Rollback() noexcept {
-  if (sqlite3_get_autocommit(db_.getHandle()) == 0) {
-    // SQLite has undone the transaction itself where this fails (disk full, damaged file).
-    db_.tryExec("ROLLBACK");
-  }
 }
 
 SQLite::Statement& SqliteDb::Prepared(const char* sql) {

@@ -39,9 +39,8 @@ class SqliteDb {
   absl::Status Migrate();
   absl::Status CheckVersion();
 
-  void Execute(const char* sql) { db_.exec(sql); }
-  // Undoes an open transaction, if there is one; never throws.
-  void Rollback() noexcept;
+  // For SQLite::Transaction.
+  SQLite::Database& database() { return db_; }
   int64_t LastInsertId() const { return db_.getLastInsertRowid(); }
   // Rows changed by the newest statement.
   int64_t Changes() const { return db_.getChanges(); }

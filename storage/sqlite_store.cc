@@ -20,15 +20,14 @@ class SqliteStore final : public Store {
   absl::Status Transact(const std::function<absl::Status(Transaction&)>& work) override {
     const MutexLock hold(mutex_);
     SqliteDb& db = *db_;
-    absl::Status status = Guard(db, [&]() -> absl::Status {
-      db.Execute("BEGIN IMMEDIATE");
+    return Guard(db, [&]() -> absl::Status {
+      // Rolls back however this ends without a commit: by an error or by whatever is thrown.
+      SQLite::Transaction unit(db.database(), SQLite::TransactionBehavior::IMMEDIATE);
       SqliteTransaction transaction(db);
       RETURN_IF_ERROR(work(transaction));
-      db.Execute("COMMIT");
+      unit.commit();
       return absl::OkStatus();
     });
-    if (!status.ok()) db.Rollback();
-    return status;
   }
 
  private:
@@ -49,11 +48,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& 
   }
   try {
     auto db = std::make_unique<SqliteDb>(database, SqliteDb::Mode::kReadWrite);
-    const absl::Status migrated = Guard(*db, [&] { return db->Migrate(); });
-    if (!migrated.ok()) {
-      db->Rollback();
-      return migrated;
-    }
+    RETURN_IF_ERROR(Guard(*db, [&] { return db->Migrate(); }));
     return std::unique_ptr<Store>(new SqliteStore(std::move(lock), std::move(db)));
   } catch (const SQLite::Exception& error) {
     return ToStatus(error, database);

@@ -17,7 +17,8 @@ namespace {
 // Columns in the order in which ReadTask takes them.
 #define TASK_COLUMNS                                                                        \
   "t.task_id, t.job_id, t.candidate_id, t.stage, t.budget, t.seed, t.state, t.attempt, "    \
-  "t.attempts_lost, t.worker, t.lease_until_ms, t.epochs_planned, t.device_seconds, "       \
+  "(SELECT count(*) FROM lost_attempts l WHERE l.task_id = t.task_id), t.worker, "          \
+  "t.lease_until_steady_ms, t.not_before_steady_ms, t.epochs_planned, t.device_seconds, "   \
   "t.checkpoint_sha256, "                                                                   \
   "(SELECT bytes FROM artifacts WHERE sha256 = t.checkpoint_sha256), t.checkpoint_epochs, " \
   "t.weights_sha256, (SELECT bytes FROM artifacts WHERE sha256 = t.weights_sha256), "       \
@@ -36,6 +37,7 @@ TaskRow ReadTask(Query& row) {
   task.attempts_lost = row.Int();
   task.worker = row.Text();
   task.lease_until = row.OptionalTime();
+  task.not_before = row.OptionalTime();
   task.epochs_planned = row.Int();
   task.device_seconds = row.Real();
   task.checkpoint = row.Artifact();
@@ -66,11 +68,13 @@ absl::StatusOr<JobId> SqliteTransaction::InsertJob(const JobRow& job) {
           "INSERT INTO jobs (name, request_id, state, recipe, data_set, classes, side,"
           " train_images, validation_images, test_images, max_attempts, seed, split_seed,"
           " spec_json, created_at_ms, finished_at_ms, unsealed_at_ms, kind, criticality_exponent,"
-          " criticality_baseline) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+          " criticality_baseline, data_hash_stated, data_hash_chosen)"
+          " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
           job.name, OrNull(job.request_id), job.state, job.recipe, job.data.set, job.data.classes,
           job.data.side, job.data.train_images, job.data.validation_images, job.data.test_images,
           job.max_attempts, job.seed, job.split_seed, job.spec_json, job.created_at,
-          job.finished_at, job.unsealed_at, JobKindName(job.kind), exponent, baseline)
+          job.finished_at, job.unsealed_at, JobKindName(job.kind), exponent, baseline,
+          OrNull(job.data.hash), OrNull(job.chosen_data_hash))
         .Run();
     const JobId id{db_.LastInsertId()};
     for (const SettingRow& setting : SettingsToRows(job.stages)) {
@@ -100,7 +104,8 @@ absl::StatusOr<JobRow> SqliteTransaction::GetJob(JobId id) {
                 "SELECT job_id, name, request_id, state, recipe, data_set, classes, side,"
                 " train_images, validation_images, test_images, max_attempts, seed, split_seed,"
                 " spec_json, created_at_ms, finished_at_ms, unsealed_at_ms, kind,"
-                " criticality_exponent, criticality_baseline FROM jobs WHERE job_id = ?",
+                " data_hash_stated, data_hash_chosen, criticality_exponent, criticality_baseline"
+                " FROM jobs WHERE job_id = ?",
                 id);
       if (!row.Step()) return NoSuch("job", id);
       job.id = row.IdOf<JobId>();
@@ -122,6 +127,8 @@ absl::StatusOr<JobRow> SqliteTransaction::GetJob(JobId id) {
       job.finished_at = row.OptionalTime();
       job.unsealed_at = row.OptionalTime();
       job.kind = row.JobKindOf();
+      job.data.hash = row.Text();
+      job.chosen_data_hash = row.Text();
       if (job.kind == JobKind::kCriticality) job.criticality = ReadCriticalitySettings(row);
     }
     Query objectives(db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
@@ -159,11 +166,16 @@ absl::StatusOr<std::optional<JobId>> SqliteTransaction::FindJobByRequest(
 absl::Status SqliteTransaction::UpdateJob(const JobRow& job) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_,
-          "UPDATE jobs SET state = ?, finished_at_ms = ?, unsealed_at_ms = ?, spec_json = ?"
-          " WHERE job_id = ?",
-          job.state, job.finished_at, job.unsealed_at, job.spec_json, job.id)
+          "UPDATE jobs SET state = ?, finished_at_ms = ?, unsealed_at_ms = ?, spec_json = ?,"
+          " data_hash_chosen = ? WHERE job_id = ?",
+          job.state, job.finished_at, job.unsealed_at, job.spec_json, OrNull(job.chosen_data_hash),
+          job.id)
         .Run();
-    return db_.Changes() == 1 ? absl::OkStatus() : NoSuch("job", job.id);
+    if (db_.Changes() != 1) return NoSuch("job", job.id);
+    Query(db_, "UPDATE job_settings SET value = ? WHERE job_id = ? AND name = ?",
+          job.stages.linearize.max_epochs, job.id, "linearize.max_epochs")
+        .Run();
+    return absl::OkStatus();
   });
 }
 
@@ -273,7 +285,8 @@ void SqliteTransaction::PutArtifact(const ArtifactRef& artifact) {
 absl::StatusOr<TaskId> SqliteTransaction::InsertTask(const TaskRow& task) {
   return Guard(db_, [&]() -> absl::StatusOr<TaskId> {
     Query(db_,
-          "INSERT INTO tasks (job_id, candidate_id, stage, budget, seed, state, lease_until_ms)"
+          "INSERT INTO tasks (job_id, candidate_id, stage, budget, seed, state,"
+          " lease_until_steady_ms)"
           " VALUES (?,?,?,?,?,?,?)",
           task.job, task.candidate, task.stage, task.budget, task.seed, task.state,
           task.lease_until)
@@ -301,11 +314,11 @@ absl::Status SqliteTransaction::UpdateTask(const TaskRow& task) {
     if (task.checkpoint) PutArtifact(task.checkpoint);
     if (task.weights) PutArtifact(task.weights);
     Query(db_,
-          "UPDATE tasks SET state = ?, attempt = ?, attempts_lost = ?, worker = ?,"
-          " lease_until_ms = ?, epochs_planned = ?, device_seconds = ?, checkpoint_sha256 = ?,"
-          " checkpoint_epochs = ?, weights_sha256 = ?, started_at_ms = ?, finished_at_ms = ?,"
-          " message = ? WHERE task_id = ?",
-          task.state, task.attempt, task.attempts_lost, task.worker, task.lease_until,
+          "UPDATE tasks SET state = ?, attempt = ?, worker = ?, lease_until_steady_ms = ?,"
+          " not_before_steady_ms = ?, epochs_planned = ?, device_seconds = ?,"
+          " checkpoint_sha256 = ?, checkpoint_epochs = ?, weights_sha256 = ?, started_at_ms = ?,"
+          " finished_at_ms = ?, message = ? WHERE task_id = ?",
+          task.state, task.attempt, task.worker, task.lease_until, task.not_before,
           task.epochs_planned, task.device_seconds, OrNull(task.checkpoint.sha256),
           task.checkpoint_epochs, OrNull(task.weights.sha256), task.started_at, task.finished_at,
           task.message, task.id)
@@ -362,45 +375,73 @@ absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListLeasedTasks(const st
 absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListExpiredTasks(Time now) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<TaskRow>> {
     return QueryTasks("SELECT " TASK_COLUMNS
-                      "FROM tasks t WHERE t.state = 'LEASED' AND t.lease_until_ms <= ?"
+                      "FROM tasks t WHERE t.state = 'LEASED' AND t.lease_until_steady_ms <= ?"
                       " ORDER BY t.task_id",
                       now);
   });
 }
 
-absl::StatusOr<std::optional<TaskRow>> SqliteTransaction::NextQueuedTask(
-    const std::string& worker) {
+// Whether another Worker than ?1 may take the Task t and has lost none of its Attempts.
+#define OTHERS_MAY_TAKE                                                           \
+  "EXISTS (SELECT 1 FROM placement_v o WHERE o.job = t.job_id AND o.worker <> ?1" \
+  " AND o.obstacle = '' AND NOT EXISTS (SELECT 1 FROM lost_attempts l"            \
+  "  WHERE l.task_id = t.task_id AND l.worker = o.worker))"
+
+// Whether Worker ?1 may have the QUEUED Task t at the steady time ?2, apart from its Job: no pause,
+// and no Attempt lost by it where others may take it.
+#define MAY_BE_LEASED                                                           \
+  "(t.not_before_steady_ms IS NULL OR t.not_before_steady_ms <= ?2)"            \
+  " AND NOT (EXISTS (SELECT 1 FROM lost_attempts l WHERE l.task_id = t.task_id" \
+  "   AND l.worker = ?1) AND " OTHERS_MAY_TAKE ")"
+
+absl::StatusOr<std::optional<TaskRow>> SqliteTransaction::NextQueuedTask(const std::string& worker,
+                                                                         Time steady_now) {
   return Guard(db_, [&]() -> absl::StatusOr<std::optional<TaskRow>> {
-    // In two steps, so that a long queue of Jobs for other data sets is passed over by the index.
+    // In two steps, so that a long queue of Jobs that this Worker cannot take is passed over by the
+    // index.
     JobId job;
     {
       Query row(db_,
-                "SELECT j.job_id FROM jobs j"
-                " JOIN worker_data_sets s ON s.data_set = j.data_set AND s.worker = ?"
-                " WHERE j.state = 'RUNNING' AND EXISTS (SELECT 1 FROM tasks t"
-                "   WHERE t.state = 'QUEUED' AND t.job_id = j.job_id)"
-                " ORDER BY j.job_id LIMIT 1",
-                worker);
+                "SELECT p.job FROM placement_v p WHERE p.worker = ?1 AND EXISTS (SELECT 1"
+                "   FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = p.job"
+                "   AND " MAY_BE_LEASED ") AND p.obstacle = '' ORDER BY p.job LIMIT 1",
+                worker, steady_now);
       if (!row.Step()) return std::optional<TaskRow>();
       job = row.IdOf<JobId>();
     }
     Query row(db_,
               "SELECT " TASK_COLUMNS
-              "FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = ? ORDER BY"
-              " CASE t.stage WHEN 'fine-tune' THEN 0 WHEN 'linearize' THEN 1 ELSE 2 END,"
+              "FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = ?3 AND " MAY_BE_LEASED
+              " ORDER BY CASE t.stage WHEN 'fine-tune' THEN 0 WHEN 'linearize' THEN 1 ELSE 2 END,"
               " NOT EXISTS (SELECT 1 FROM tasks mine"
-              "   WHERE mine.candidate_id = t.candidate_id AND mine.worker = ?),"
+              "   WHERE mine.candidate_id = t.candidate_id AND mine.worker = ?1),"
               " t.candidate_id, t.budget DESC LIMIT 1",
-              job, worker);
+              worker, steady_now, job);
     if (!row.Step()) return std::optional<TaskRow>();
     return std::optional<TaskRow>(ReadTask(row));
   });
 }
 
-absl::Status SqliteTransaction::ExtendLeases(Time until) {
+absl::StatusOr<bool> SqliteTransaction::OthersMayTake(TaskId task, const std::string& worker) {
+  return Guard(db_, [&]() -> absl::StatusOr<bool> {
+    Query row(db_, "SELECT 1 FROM tasks t WHERE t.task_id = ?2 AND " OTHERS_MAY_TAKE, worker, task);
+    return row.Step();
+  });
+}
+
+absl::Status SqliteTransaction::RenewLeases(Time until) {
   return Guard(db_, [&]() -> absl::Status {
-    Query(db_, "UPDATE tasks SET lease_until_ms = max(lease_until_ms, ?) WHERE state = 'LEASED'",
-          until)
+    Query(db_, "UPDATE tasks SET lease_until_steady_ms = ? WHERE state = 'LEASED'", until).Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status SqliteTransaction::ExtendLeases(Milliseconds by) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_,
+          "UPDATE tasks SET lease_until_steady_ms = lease_until_steady_ms + ?"
+          " WHERE state = 'LEASED'",
+          int64_t{by.count()})
         .Run();
     return absl::OkStatus();
   });
@@ -524,6 +565,78 @@ absl::StatusOr<std::vector<SnapshotRow>> SqliteTransaction::ListSnapshots(Candid
   });
 }
 
+absl::Status SqliteTransaction::RemoveSnapshot(CandidateId candidate, int64_t budget) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "DELETE FROM snapshots WHERE candidate_id = ? AND budget = ?", candidate, budget)
+        .Run();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status SqliteTransaction::ForgetFindings(CandidateId candidate) {
+  return Guard(db_, [&]() -> absl::Status {
+    // Events stay as they are but for the number of a Result that is gone.
+    Query(db_,
+          "UPDATE events SET result_id = NULL WHERE result_id IN"
+          " (SELECT result_id FROM results WHERE candidate_id = ?)",
+          candidate)
+        .Run();
+#define OF_ITS_RESULTS " WHERE result_id IN (SELECT result_id FROM results WHERE candidate_id = ?)"
+#define OF_ITS_TASKS " WHERE task_id IN (SELECT task_id FROM tasks WHERE candidate_id = ?)"
+    for (const char* sql :
+         {"DELETE FROM result_layers" OF_ITS_RESULTS, "DELETE FROM result_classes" OF_ITS_RESULTS,
+          "DELETE FROM result_latencies" OF_ITS_RESULTS, "DELETE FROM result_costs" OF_ITS_RESULTS,
+          "DELETE FROM result_price_sets" OF_ITS_RESULTS,
+          "DELETE FROM sealed_test_accuracy" OF_ITS_RESULTS,
+          "DELETE FROM results WHERE candidate_id = ?",
+          "DELETE FROM snapshots WHERE candidate_id = ?", "DELETE FROM stage_progress" OF_ITS_TASKS,
+          "DELETE FROM measurements" OF_ITS_TASKS,
+          "UPDATE candidates SET data_hash = NULL, split_hash = NULL WHERE candidate_id = ?",
+          // Of all replicates together, at the first one.
+          "DELETE FROM criticality WHERE candidate_id IN (SELECT first.candidate_id"
+          " FROM candidates one JOIN candidates whole"
+          "  ON whole.candidate_id = coalesce(one.teacher_id, one.candidate_id)"
+          " JOIN candidates first ON first.job_id = whole.job_id"
+          "  AND first.network_hash = whole.network_hash WHERE one.candidate_id = ?)"}) {
+      Query(db_, sql, candidate).Run();
+    }
+#undef OF_ITS_RESULTS
+#undef OF_ITS_TASKS
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListResuming(const ArtifactRef& artifact) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<TaskRow>> {
+    return QueryTasks("SELECT " TASK_COLUMNS
+                      "FROM tasks t WHERE t.checkpoint_sha256 = ?"
+                      " AND t.state IN ('BLOCKED', 'QUEUED', 'LEASED') ORDER BY t.task_id",
+                      artifact.sha256);
+  });
+}
+
+absl::StatusOr<std::vector<ArtifactMaker>> SqliteTransaction::ListMakers(
+    const ArtifactRef& artifact) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<ArtifactMaker>> {
+    std::vector<ArtifactMaker> makers;
+    Query row(db_,
+              "SELECT t.task_id, 0, t.attempt FROM tasks t JOIN jobs j ON j.job_id = t.job_id"
+              " WHERE t.weights_sha256 = ?1 AND j.state = 'RUNNING'"
+              " UNION ALL SELECT s.task_id, s.budget, s.attempt FROM snapshots s"
+              " JOIN tasks t ON t.task_id = s.task_id JOIN jobs j ON j.job_id = t.job_id"
+              " WHERE s.artifact_sha256 = ?1 AND j.state = 'RUNNING' ORDER BY 1, 2",
+              artifact.sha256);
+    while (row.Step()) {
+      ArtifactMaker maker;
+      maker.task = row.IdOf<TaskId>();
+      maker.budget = row.Int();
+      maker.attempt = row.Int();
+      makers.push_back(maker);
+    }
+    return makers;
+  });
+}
+
 absl::StatusOr<ResultId> SqliteTransaction::InsertResult(const ResultRow& r) {
   return Guard(db_, [&]() -> absl::StatusOr<ResultId> {
     PutArtifact(r.report.artifact);
@@ -595,63 +708,6 @@ absl::Status SqliteTransaction::ForgetArtifact(const ArtifactRef& artifact) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_, "DELETE FROM artifacts WHERE sha256 = ?", artifact.sha256).Run();
     return absl::OkStatus();
-  });
-}
-
-absl::StatusOr<std::optional<WorkerRow>> SqliteTransaction::FindWorker(const std::string& worker) {
-  return Guard(db_, [&]() -> absl::StatusOr<std::optional<WorkerRow>> {
-    WorkerRow w;
-    Query row(db_,
-              "SELECT worker, incarnation, host, pid, device, torch_version, build_commit, slots,"
-              " first_seen_ms, last_seen_ms FROM workers WHERE worker = ?",
-              worker);
-    if (!row.Step()) return std::optional<WorkerRow>();
-    w.info.id = row.Text();
-    w.info.incarnation = row.Text();
-    w.info.host = row.Text();
-    w.info.pid = row.Int();
-    w.info.device = row.Text();
-    w.info.torch_version = row.Text();
-    w.info.build_commit = row.Text();
-    w.info.slots = row.Int();
-    w.first_seen = row.At();
-    w.last_seen = row.At();
-    Query sets(db_, "SELECT data_set FROM worker_data_sets WHERE worker = ? ORDER BY data_set",
-               worker);
-    while (sets.Step()) w.info.data_sets.push_back(sets.Text());
-    return std::optional<WorkerRow>(std::move(w));
-  });
-}
-
-absl::Status SqliteTransaction::PutWorker(const WorkerRow& w) {
-  return Guard(db_, [&]() -> absl::Status {
-    Query(db_,
-          "INSERT INTO workers (worker, incarnation, host, pid, device, torch_version,"
-          " build_commit, slots, first_seen_ms, last_seen_ms) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,"
-          "?10) ON CONFLICT (worker) DO UPDATE SET incarnation = ?2, host = ?3, pid = ?4,"
-          " device = ?5, torch_version = ?6, build_commit = ?7, slots = ?8, last_seen_ms = ?10",
-          w.info.id, w.info.incarnation, w.info.host, w.info.pid, w.info.device,
-          w.info.torch_version, w.info.build_commit, w.info.slots, w.first_seen, w.last_seen)
-        .Run();
-    Query(db_, "INSERT OR IGNORE INTO worker_incarnations (worker, incarnation) VALUES (?,?)",
-          w.info.id, w.info.incarnation)
-        .Run();
-    Query(db_, "DELETE FROM worker_data_sets WHERE worker = ?", w.info.id).Run();
-    for (const std::string& set : w.info.data_sets) {
-      Query(db_, "INSERT OR IGNORE INTO worker_data_sets (worker, data_set) VALUES (?,?)",
-            w.info.id, set)
-          .Run();
-    }
-    return absl::OkStatus();
-  });
-}
-
-absl::StatusOr<bool> SqliteTransaction::KnowsIncarnation(const std::string& worker,
-                                                         const std::string& incarnation) {
-  return Guard(db_, [&]() -> absl::StatusOr<bool> {
-    Query row(db_, "SELECT 1 FROM worker_incarnations WHERE worker = ? AND incarnation = ?", worker,
-              incarnation);
-    return row.Step();
   });
 }
 

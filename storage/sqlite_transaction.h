@@ -46,8 +46,14 @@ class SqliteTransaction final : public Transaction {
   absl::StatusOr<std::map<TaskState, int64_t>> CountTasks(JobId job) override;
   absl::StatusOr<std::vector<TaskRow>> ListLeasedTasks(const std::string& worker) override;
   absl::StatusOr<std::vector<TaskRow>> ListExpiredTasks(Time now) override;
-  absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker) override;
-  absl::Status ExtendLeases(Time until) override;
+  absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker,
+                                                        Time steady_now) override;
+  absl::StatusOr<bool> OthersMayTake(TaskId task, const std::string& worker) override;
+  absl::Status RenewLeases(Time until) override;
+  absl::Status ExtendLeases(Milliseconds by) override;
+  absl::Status PutLostAttempt(const LostAttempt& lost) override;
+  absl::StatusOr<std::vector<LostAttempt>> ListLostAttempts(TaskId task) override;
+  absl::Status ForgetLostAttempts(TaskId task, int64_t attempt) override;
 
   absl::StatusOr<std::vector<EpochReport>> StoreEpochs(
       TaskId task, int64_t attempt, Time at, const std::vector<EpochReport>& epochs) override;
@@ -59,6 +65,10 @@ class SqliteTransaction final : public Transaction {
 
   absl::Status InsertSnapshot(const SnapshotRow& snapshot) override;
   absl::StatusOr<std::vector<SnapshotRow>> ListSnapshots(CandidateId candidate) override;
+  absl::Status RemoveSnapshot(CandidateId candidate, int64_t budget) override;
+  absl::Status ForgetFindings(CandidateId candidate) override;
+  absl::StatusOr<std::vector<TaskRow>> ListResuming(const ArtifactRef& artifact) override;
+  absl::StatusOr<std::vector<ArtifactMaker>> ListMakers(const ArtifactRef& artifact) override;
 
   absl::StatusOr<ResultId> InsertResult(const ResultRow& result) override;
   absl::Status PutLatency(ResultId result, const LatencyRow& latency) override;
@@ -73,6 +83,12 @@ class SqliteTransaction final : public Transaction {
 
   absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) override;
   absl::Status PutWorker(const WorkerRow& worker) override;
+  absl::Status Disconnect(Time heard) override;
+  absl::Status BeginSession(Time steady_now) override;
+  absl::StatusOr<std::string> ObstacleOf(const std::string& worker, JobId job) override;
+  absl::StatusOr<std::vector<DataRequest>> ListWantedData(const std::string& worker,
+                                                          int64_t most) override;
+  absl::StatusOr<std::vector<DataCopy>> ListDataCopies(JobId job) override;
   absl::StatusOr<bool> KnowsIncarnation(const std::string& worker,
                                         const std::string& incarnation) override;
 

@@ -32,8 +32,9 @@ struct JobRow {
   std::string name;
   std::string request_id;  // empty = none
   JobState state = JobState::kRunning;
-  std::string recipe;  // hash of `stages`, 64 hexadecimal digits
-  DataSpec data;
+  std::string recipe;            // hash of `stages`, 64 hexadecimal digits
+  DataSpec data;                 // with the hash that the job file states
+  std::string chosen_data_hash;  // by which it goes where none is stated; empty = undecided
   StageSettings stages;
   std::vector<std::string> objectives;
   std::vector<CostLimit> cost_limits;
@@ -81,10 +82,13 @@ struct TaskRow {
   int64_t budget = 0;  // fine-tune only, else 0
   uint64_t seed = 0;
   TaskState state = TaskState::kBlocked;
-  int64_t attempt = 0;        // number of the newest Lease; 0 = never leased
-  int64_t attempts_lost = 0;  // Leases that expired or failed; never above the Job's max_attempts
-  std::string worker;         // of the newest Lease
-  std::optional<Time> lease_until;  // while LEASED
+  int64_t attempt = 0;  // number of the newest Lease; 0 = never leased
+  // Attempts that count as lost (Transaction::PutLostAttempt); never above the Job's max_attempts.
+  // Read, not written.
+  int64_t attempts_lost = 0;
+  std::string worker;               // of the newest Lease
+  std::optional<Time> lease_until;  // steady; while LEASED
+  std::optional<Time> not_before;   // steady; no Lease before, after a lost Attempt
   int64_t epochs_planned = 0;
   double device_seconds = 0;
   ArtifactRef checkpoint;
@@ -164,6 +168,32 @@ struct WorkerRow {
   WorkerInfo info;
   Time first_seen;
   Time last_seen;
+  Time heard;              // last_seen on the steady clock
+  bool connected = false;  // heard of within the time of a Lease, and not since it said goodbye
+  // Tasks that this incarnation failed since it last succeeded, and why it gets none because of
+  // that; empty = it does.
+  int64_t failures_in_row = 0;
+  std::string quarantine;
+};
+
+// An Attempt that counts as lost.
+struct LostAttempt {
+  TaskId task;
+  int64_t attempt = 0;
+  std::string worker;
+  bool expired = false;  // the Worker was not heard of in time; else it failed
+  std::string artifact;  // SHA-256 of the input that was of no use to it; empty = another reason
+  Time at;
+  std::string reason;
+
+  friend bool operator==(const LostAttempt&, const LostAttempt&) = default;
+};
+
+// Where an artifact comes from: the Task that leaves it, and what it is to that Task.
+struct ArtifactMaker {
+  TaskId task;
+  int64_t budget = 0;   // of the Snapshot that it is; 0 = the weights of a pretrain
+  int64_t attempt = 0;  // that left it
 };
 
 // 0 and empty mean "none".
@@ -188,7 +218,8 @@ class Transaction {
   virtual absl::StatusOr<JobId> InsertJob(const JobRow& job) = 0;
   virtual absl::StatusOr<JobRow> GetJob(JobId job) = 0;
   virtual absl::StatusOr<std::optional<JobId>> FindJobByRequest(const std::string& request_id) = 0;
-  // Writes state, finished_at, unsealed_at and spec_json.
+  // Writes state, finished_at, unsealed_at, spec_json, chosen_data_hash and
+  // stages.linearize.max_epochs.
   virtual absl::Status UpdateJob(const JobRow& job) = 0;
   virtual absl::StatusOr<int64_t> CountJobs() = 0;
 
@@ -226,12 +257,27 @@ class Transaction {
   virtual absl::StatusOr<std::map<TaskState, int64_t>> CountTasks(JobId job) = 0;
   virtual absl::StatusOr<std::vector<TaskRow>> ListLeasedTasks(const std::string& worker) = 0;
   virtual absl::StatusOr<std::vector<TaskRow>> ListExpiredTasks(Time now) = 0;
-  // The QUEUED Task that `worker` should work on next, of a RUNNING Job whose data set it lists:
-  // the oldest Job first; in it later Stages first, so that what was begun is finished; among
-  // those a Candidate that this Worker has worked on; then the oldest Candidate, largest Budget.
-  virtual absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker) = 0;
-  // Leases that would end before `until` end then.
-  virtual absl::Status ExtendLeases(Time until) = 0;
+  // The QUEUED Task that `worker` should work on next, of a RUNNING Job of which it may take Tasks
+  // (placement_v in storage/schema) and that waits for no pause to end: the oldest Job first; in it
+  // later Stages first, so that what was begun is finished; among those a Candidate that this
+  // Worker has worked on; then the oldest Candidate, largest Budget. One of which this Worker has
+  // lost an Attempt is left to a Worker that may take it and has not.
+  virtual absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker,
+                                                                Time steady_now) = 0;
+  // Whether another Worker than `worker` may take Tasks of that Task's Job and has lost none of its
+  // Attempts.
+  virtual absl::StatusOr<bool> OthersMayTake(TaskId task, const std::string& worker) = 0;
+  // All Leases end at `until`.
+  virtual absl::Status RenewLeases(Time until) = 0;
+  // All Leases end that much later.
+  virtual absl::Status ExtendLeases(Milliseconds by) = 0;
+
+  // Counts an Attempt as lost; no effect where it is.
+  virtual absl::Status PutLostAttempt(const LostAttempt& lost) = 0;
+  // By Attempt.
+  virtual absl::StatusOr<std::vector<LostAttempt>> ListLostAttempts(TaskId task) = 0;
+  // Those of `task`; with `attempt` that one alone.
+  virtual absl::Status ForgetLostAttempts(TaskId task, int64_t attempt = 0) = 0;
 
   // Stores those of `epochs` that this Attempt has not stored yet and returns them. Rows of
   // earlier Attempts from the first of them on are replaced: the Attempt has gone another way.
@@ -249,6 +295,17 @@ class Transaction {
   // ALREADY_EXISTS where the Candidate has a Snapshot for that Budget.
   virtual absl::Status InsertSnapshot(const SnapshotRow& snapshot) = 0;
   virtual absl::StatusOr<std::vector<SnapshotRow>> ListSnapshots(CandidateId candidate) = 0;
+  // No error where there is none.
+  virtual absl::Status RemoveSnapshot(CandidateId candidate, int64_t budget) = 0;
+  // Removes everything that the Candidate's Tasks have found: Results, Snapshots, epochs,
+  // measurements, hashes of its data, and the scores of the network that it is a part of. The
+  // Tasks' own rows stay.
+  virtual absl::Status ForgetFindings(CandidateId candidate) = 0;
+  // The live Tasks whose checkpoint it is.
+  virtual absl::StatusOr<std::vector<TaskRow>> ListResuming(const ArtifactRef& artifact) = 0;
+  // The Tasks of RUNNING Jobs that leave `artifact` for others: weights or Snapshots. Not those of
+  // checkpoints, Results and brought files.
+  virtual absl::StatusOr<std::vector<ArtifactMaker>> ListMakers(const ArtifactRef& artifact) = 0;
 
   // ALREADY_EXISTS where the Candidate has a Result for that Budget.
   virtual absl::StatusOr<ResultId> InsertResult(const ResultRow& result) = 0;
@@ -271,6 +328,19 @@ class Transaction {
 
   virtual absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) = 0;
   virtual absl::Status PutWorker(const WorkerRow& worker) = 0;
+  // Workers that were last heard of at `heard` or before are not connected any more.
+  virtual absl::Status Disconnect(Time heard) = 0;
+  // A coordinator begins, with a steady clock of its own: nobody is connected, those that have not
+  // said goodbye count as heard of at `steady_now`, and no Task waits for a pause to end.
+  virtual absl::Status BeginSession(Time steady_now) = 0;
+  // Why `worker` may take no Task of `job`; empty = it may (placement_v).
+  virtual absl::StatusOr<std::string> ObstacleOf(const std::string& worker, JobId job) = 0;
+  // The images that RUNNING Jobs with QUEUED Tasks need and `worker`, which is configured for them,
+  // has not opened, cannot use, or has another copy of; the oldest Job first, `most` at most.
+  virtual absl::StatusOr<std::vector<DataRequest>> ListWantedData(const std::string& worker,
+                                                                  int64_t most) = 0;
+  // The copies of a Job's data set, by hash.
+  virtual absl::StatusOr<std::vector<DataCopy>> ListDataCopies(JobId job) = 0;
   // Whether the Worker was ever stored with this incarnation.
   virtual absl::StatusOr<bool> KnowsIncarnation(const std::string& worker,
                                                 const std::string& incarnation) = 0;

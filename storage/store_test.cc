@@ -22,6 +22,8 @@ using ::testing::SizeIs;
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
 // A store at ":memory:" and a small language to run units of work.
+constexpr Time kNow = Time(Milliseconds(1'000'000));
+
 class StoreTest : public ::testing::Test {
  protected:
   StoreTest() : store_(Store::Open(":memory:").value()) {}
@@ -240,7 +242,9 @@ TEST_F(StoreTest, TaskIsReadBackAsWritten) {
     TaskRow task = InsertTestTasks(t, job).linearize;
     task.state = TaskState::kLeased;
     task.attempt = 2;
-    task.attempts_lost = 1;
+    task.not_before = TimeFromUnixMs(66);
+    ASSERT_TRUE(t.PutLostAttempt({task.id, 1, "b", true, "", TimeFromUnixMs(60), "silent"}).ok());
+    ASSERT_TRUE(t.PutLostAttempt({task.id, 1, "b", true, "", TimeFromUnixMs(60), "silent"}).ok());
     task.worker = "a";
     task.lease_until = TimeFromUnixMs(77);
     task.epochs_planned = 12;
@@ -257,6 +261,8 @@ TEST_F(StoreTest, TaskIsReadBackAsWritten) {
     EXPECT_EQ(read.attempts_lost, 1);
     EXPECT_EQ(read.worker, "a");
     EXPECT_EQ(read.lease_until, task.lease_until);
+    EXPECT_EQ(read.not_before, task.not_before);
+    EXPECT_EQ(t.ListLostAttempts(task.id).value().at(0).reason, "silent");
     EXPECT_EQ(read.epochs_planned, 12);
     EXPECT_EQ(read.device_seconds, 1.5);
     EXPECT_EQ(read.checkpoint, task.checkpoint);
@@ -269,8 +275,13 @@ TEST_F(StoreTest, TaskIsReadBackAsWritten) {
     EXPECT_THAT(t.ListLeasedTasks("b").value(), IsEmpty());
     EXPECT_THAT(t.ListExpiredTasks(TimeFromUnixMs(76)).value(), IsEmpty());
     EXPECT_THAT(t.ListExpiredTasks(TimeFromUnixMs(77)).value(), SizeIs(1));
-    ASSERT_TRUE(t.ExtendLeases(TimeFromUnixMs(90)).ok());
+    ASSERT_TRUE(t.ExtendLeases(Milliseconds(13)).ok());
     EXPECT_THAT(t.ListExpiredTasks(TimeFromUnixMs(89)).value(), IsEmpty());
+    EXPECT_THAT(t.ListExpiredTasks(TimeFromUnixMs(90)).value(), SizeIs(1));
+    ASSERT_TRUE(t.RenewLeases(TimeFromUnixMs(50)).ok());
+    EXPECT_THAT(t.ListExpiredTasks(TimeFromUnixMs(50)).value(), SizeIs(1));
+    ASSERT_TRUE(t.ForgetLostAttempts(task.id).ok());
+    EXPECT_EQ(t.GetTask(task.id)->attempts_lost, 0);
     EXPECT_EQ(t.CountTasks(job).value(),
               (std::map<TaskState, int64_t>{{TaskState::kLeased, 1}, {TaskState::kQueued, 3}}));
   });
@@ -398,11 +409,13 @@ TEST_F(StoreTest, NextTaskIsOldestJobLaterStageOwnCandidate) {
     const JobId second = t.InsertJob(TestJob("second")).value();
     const TestTasks c = InsertTestTasks(t, second, "c");
 
-    EXPECT_EQ(t.NextQueuedTask("w").value(), std::nullopt) << "an unknown worker has no data";
+    EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt) << "an unknown worker has no data";
     WorkerRow worker;
     worker.info.id = "w";
     worker.info.incarnation = "1";
     worker.info.data_sets = {"toy"};
+    worker.info.data = {Opened(TestJob())};
+    worker.connected = true;
     ASSERT_TRUE(t.PutWorker(worker).ok());
     TaskRow mine = b.pretrain;
     mine.worker = "w";
@@ -410,7 +423,7 @@ TEST_F(StoreTest, NextTaskIsOldestJobLaterStageOwnCandidate) {
     ASSERT_TRUE(t.UpdateTask(mine).ok());
 
     const auto expect_next = [&](TaskRow expected) {
-      std::optional<TaskRow> next = t.NextQueuedTask("w").value();
+      std::optional<TaskRow> next = t.NextQueuedTask("w", kNow).value();
       ASSERT_TRUE(next.has_value());
       EXPECT_EQ(next->id, expected.id);
       next->state = TaskState::kCancelled;
@@ -421,7 +434,7 @@ TEST_F(StoreTest, NextTaskIsOldestJobLaterStageOwnCandidate) {
           a.linearize, a.pretrain, c.fine_tunes[0], c.fine_tunes[1], c.linearize, c.pretrain}) {
       expect_next(expected);
     }
-    EXPECT_EQ(t.NextQueuedTask("w").value(), std::nullopt) << "only another data set is left";
+    EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt) << "only another data set is left";
   });
 }
 
@@ -434,11 +447,13 @@ TEST_F(StoreTest, EndedJobsHandOutNothing) {
     worker.info.id = "w";
     worker.info.incarnation = "1";
     worker.info.data_sets = {"toy"};
+    worker.info.data = {Opened(TestJob())};
+    worker.connected = true;
     ASSERT_TRUE(t.PutWorker(worker).ok());
-    EXPECT_TRUE(t.NextQueuedTask("w").value().has_value());
+    EXPECT_TRUE(t.NextQueuedTask("w", kNow).value().has_value());
     job.state = JobState::kCancelled;
     ASSERT_TRUE(t.UpdateJob(job).ok());
-    EXPECT_EQ(t.NextQueuedTask("w").value(), std::nullopt);
+    EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt);
   });
 }
 
@@ -454,7 +469,9 @@ TEST_F(StoreTest, WorkersRememberTheirIncarnations) {
                    .torch_version = "2.13.0",
                    .build_commit = "abc",
                    .data_sets = {"b", "a"},
-                   .slots = 2};
+                   .slots = 2,
+                   .data = {Opened(TestJob())},
+                   .problem = "its disk is full"};
     worker.first_seen = worker.last_seen = TimeFromUnixMs(5);
     ASSERT_TRUE(t.PutWorker(worker).ok());
     worker.info.incarnation = "2";
@@ -466,6 +483,8 @@ TEST_F(StoreTest, WorkersRememberTheirIncarnations) {
     EXPECT_EQ(read.info.incarnation, "2");
     EXPECT_EQ(read.info.pid, 4);
     EXPECT_EQ(read.info.slots, 2);
+    EXPECT_THAT(read.info.data, ElementsAre(Opened(TestJob())));
+    EXPECT_EQ(read.info.problem, "its disk is full");
     EXPECT_THAT(read.info.data_sets, ElementsAre("c"));
     EXPECT_EQ(read.first_seen, TimeFromUnixMs(5));
     EXPECT_EQ(read.last_seen, TimeFromUnixMs(9));
@@ -473,6 +492,113 @@ TEST_F(StoreTest, WorkersRememberTheirIncarnations) {
     EXPECT_TRUE(t.KnowsIncarnation("w", "2").value());
     EXPECT_FALSE(t.KnowsIncarnation("w", "3").value());
   });
+}
+
+// Two Workers, "w" that says `state` of the images of a Job and "other" that may work on it.
+void PutTwoWorkers(Transaction& t, const DataState& state) {
+  WorkerRow worker;
+  worker.info.id = "other";
+  worker.info.incarnation = "1";
+  worker.info.data_sets = {"toy"};
+  worker.info.data = {Opened(TestJob())};
+  worker.connected = true;
+  ASSERT_TRUE(t.PutWorker(worker).ok());
+  worker.info.id = "w";
+  worker.info.data = {state};
+  ASSERT_TRUE(t.PutWorker(worker).ok());
+}
+
+TEST_F(StoreTest, WhoeverCannotUseTheImagesGetsNoTask) {
+  Do([](Transaction& t) {
+    JobRow job = TestJob();
+    job.id = t.InsertJob(job).value();
+    const TestTasks tasks = InsertTestTasks(t, job.id);
+    DataState state = Opened(job);
+    state.data_hash = state.split_hash = "";
+    state.problem = "there is no folder";
+    PutTwoWorkers(t, state);
+    EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt);
+    EXPECT_THAT(t.ObstacleOf("w", job.id).value(), HasSubstr("toy: there is no folder"));
+    EXPECT_EQ(t.ObstacleOf("other", job.id).value(), "");
+    EXPECT_TRUE(t.NextQueuedTask("other", kNow).value().has_value());
+    EXPECT_THAT(t.ListWantedData("w", 8).value(), ElementsAre(state.request));
+    EXPECT_THAT(t.ListWantedData("other", 8).value(), IsEmpty());
+
+    // Another copy: none of both while nobody has said which counts.
+    state = Opened(job);
+    state.data_hash = "changed";
+    PutTwoWorkers(t, state);
+    EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt);
+    EXPECT_EQ(t.NextQueuedTask("other", kNow).value(), std::nullopt);
+    EXPECT_THAT(t.ObstacleOf("other", job.id).value(), HasSubstr("others have another"));
+    EXPECT_EQ(t.ListDataCopies(job.id).value(),
+              (std::vector<DataCopy>{{"changed", {"w"}, 0}, {"data", {"other"}, 0}}));
+    job.chosen_data_hash = "data";
+    ASSERT_TRUE(t.UpdateJob(job).ok());
+    EXPECT_EQ(t.GetJob(job.id)->chosen_data_hash, "data");
+    EXPECT_THAT(t.ObstacleOf("w", job.id).value(), HasSubstr("the job goes by data"));
+    EXPECT_TRUE(t.NextQueuedTask("other", kNow).value().has_value());
+
+    // And what was trained on counts as a copy even when nobody has it.
+    job.chosen_data_hash = "";
+    ASSERT_TRUE(t.UpdateJob(job).ok());
+    PutTwoWorkers(t, Opened(job));
+    EXPECT_TRUE(t.NextQueuedTask("w", kNow).value().has_value());
+    CandidateRow candidate = t.GetCandidate(tasks.pretrain.candidate).value();
+    candidate.data_hash = "older";
+    candidate.split_hash = "split";
+    ASSERT_TRUE(t.UpdateCandidate(candidate).ok());
+    EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt);
+    ASSERT_TRUE(t.ForgetFindings(candidate.id).ok());
+    EXPECT_TRUE(t.NextQueuedTask("w", kNow).value().has_value());
+  });
+}
+
+TEST_F(StoreTest, ATaskGoesToAWorkerThatHasNotLostIt) {
+  Do([](Transaction& t) {
+    JobRow job = TestJob();
+    job.id = t.InsertJob(job).value();
+    const TestTasks tasks = InsertTestTasks(t, job.id);
+    for (TaskRow task : {tasks.linearize, tasks.fine_tunes[0], tasks.fine_tunes[1]}) {
+      task.state = TaskState::kCancelled;
+      ASSERT_TRUE(t.UpdateTask(task).ok());
+    }
+    PutTwoWorkers(t, Opened(job));
+    const TaskId task = tasks.pretrain.id;
+    ASSERT_TRUE(t.PutLostAttempt({task, 1, "w", false, "sha", kNow, "it failed"}).ok());
+    EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt);
+    EXPECT_EQ(t.NextQueuedTask("other", kNow).value()->id, task);
+    EXPECT_TRUE(t.OthersMayTake(task, "w").value());
+    EXPECT_FALSE(t.OthersMayTake(task, "other").value()) << "w has lost it";
+    EXPECT_EQ(t.ListLostAttempts(task).value().at(0).artifact, "sha");
+    ASSERT_TRUE(t.PutLostAttempt({task, 2, "other", false, "", kNow, "it failed"}).ok());
+    EXPECT_EQ(t.NextQueuedTask("w", kNow).value()->id, task) << "all have lost it";
+    ASSERT_TRUE(t.ForgetLostAttempts(task, 2).ok());
+    EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt);
+    ASSERT_TRUE(t.BeginSession(kNow).ok());
+    EXPECT_THAT(t.ObstacleOf("other", job.id).value(), HasSubstr("not connected"));
+
+    TaskRow paused = t.GetTask(task).value();
+    paused.not_before = kNow + Milliseconds(5);
+    ASSERT_TRUE(t.UpdateTask(paused).ok());
+    PutTwoWorkers(t, Opened(job));
+    EXPECT_EQ(t.NextQueuedTask("other", kNow).value(), std::nullopt);
+    EXPECT_EQ(t.NextQueuedTask("other", kNow + Milliseconds(5)).value()->id, task);
+    ASSERT_TRUE(t.BeginSession(kNow).ok());
+    PutTwoWorkers(t, Opened(job));
+    EXPECT_EQ(t.NextQueuedTask("other", kNow).value()->id, task) << "a pause is of one session";
+  });
+}
+
+TEST_F(StoreTest, WhatIsThrownRollsBack) {
+  EXPECT_THROW(store_
+                   ->Transact([](Transaction& t) -> absl::Status {
+                     EXPECT_TRUE(t.InsertJob(TestJob()).ok());
+                     throw std::runtime_error("neither a status nor SQLite's");
+                   })
+                   .IgnoreError(),
+               std::runtime_error);
+  Do([](Transaction& t) { EXPECT_EQ(t.CountJobs().value(), 0); });
 }
 
 TEST_F(StoreTest, MeasurementBelongsToItsAttempt) {

@@ -48,6 +48,15 @@ inline JobRow TestJob(const std::string& name = "job") {
   return job;
 }
 
+// What a Worker says that has opened the images of `job`.
+inline DataState Opened(const JobRow& job) {
+  DataState state;
+  state.request = {job.data, job.split_seed};
+  state.data_hash = "data";
+  state.split_hash = "split";
+  return state;
+}
+
 inline CandidateRow TestCandidate(JobId job, const std::string& name = "net") {
   CandidateRow c;
   c.job = job;

@@ -85,10 +85,9 @@ absl::StatusOr<EventQuery> ParseEventQuery(const httplib::Request& request) {
 
 class HttpServer::Impl {
  public:
-  Impl(const HttpServerOptions& options, std::filesystem::path database, const Clock& clock)
+  Impl(const HttpServerOptions& options, std::filesystem::path database)
       : options_(options),
         database_(std::move(database)),
-        clock_(clock),
         loopback_(IsLoopbackHost(options.address) || options.address == "::1") {}
 
   absl::Status Start() {
@@ -163,7 +162,7 @@ class HttpServer::Impl {
   }
 
   absl::StatusOr<std::unique_ptr<ResultReader>> OpenReader() const {
-    return ResultReader::Open(database_, clock_, options_.lease_time);
+    return ResultReader::Open(database_);
   }
 
   void Answer(const httplib::Request& request, httplib::Response& response) {
@@ -277,7 +276,6 @@ class HttpServer::Impl {
 
   const HttpServerOptions options_;
   const std::filesystem::path database_;
-  const Clock& clock_;
   const bool loopback_;
   int port_ = 0;
   // Streams use the hub, so the server with its threads goes first.
@@ -286,9 +284,8 @@ class HttpServer::Impl {
   std::jthread thread_;
 };
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
-                                                              const std::filesystem::path& database,
-                                                              const Clock& clock) {
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
+    const HttpServerOptions& options, const std::filesystem::path& database) {
   if (options.port < 0 || options.port > 65535) {
     return absl::InvalidArgumentError(
         absl::StrCat("HTTP port: found ", options.port, "; allowed: 0 to 65535"));
@@ -300,7 +297,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
   if (options.address.empty()) {
     return absl::InvalidArgumentError("HTTP address: found nothing; allowed: an IP address");
   }
-  auto impl = std::make_unique<Impl>(options, database, clock);
+  auto impl = std::make_unique<Impl>(options, database);
   RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

@@ -22,7 +22,6 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "base/clock.h"
 
 namespace reluscape {
 
@@ -32,18 +31,15 @@ struct HttpServerOptions {
   std::string address = "127.0.0.1";
   int port = 8080;         // 0 to 65535; 0 = a free one
   int max_listeners = 32;  // open /api/events streams, 1 to 1000; each holds a thread
-  // A Worker seen less than this ago counts as connected.
-  Milliseconds lease_time{30'000};
 };
 
 class HttpServer {
  public:
-  // Listens and answers in threads of its own. `database` must exist (the Store makes it); `clock`
-  // must outlive the server. INVALID_ARGUMENT names the option; UNAVAILABLE where the address or
-  // the database cannot be opened.
+  // Listens and answers in threads of its own. `database` must exist (the Store makes it).
+  // INVALID_ARGUMENT names the option; UNAVAILABLE where the address or the database cannot be
+  // opened.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,
-                                                           const std::filesystem::path& database,
-                                                           const Clock& clock);
+                                                           const std::filesystem::path& database);
   // Ends every stream and joins every thread, within a second unless a client reads very slowly.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

@@ -111,7 +111,7 @@ class HttpServerTest : public ::testing::Test {
     HttpServerOptions options;
     options.port = 0;
     options.max_listeners = max_listeners;
-    auto server = HttpServer::Start(options, Database(), clock_);
+    auto server = HttpServer::Start(options, Database());
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -432,21 +432,20 @@ TEST_F(HttpServerTest, StartsOnlyWhereItCan) {
   Start();
   HttpServerOptions options;
   options.port = server_->port();
-  EXPECT_EQ(HttpServer::Start(options, Database(), clock_).status().code(),
-            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(HttpServer::Start(options, Database()).status().code(), absl::StatusCode::kUnavailable);
   options.port = 70000;
-  EXPECT_EQ(HttpServer::Start(options, Database(), clock_).status().code(),
+  EXPECT_EQ(HttpServer::Start(options, Database()).status().code(),
             absl::StatusCode::kInvalidArgument);
   options.port = 0;
   options.max_listeners = 0;
-  EXPECT_EQ(HttpServer::Start(options, Database(), clock_).status().code(),
+  EXPECT_EQ(HttpServer::Start(options, Database()).status().code(),
             absl::StatusCode::kInvalidArgument);
   options.max_listeners = 1;
   options.address = "";
-  EXPECT_EQ(HttpServer::Start(options, Database(), clock_).status().code(),
+  EXPECT_EQ(HttpServer::Start(options, Database()).status().code(),
             absl::StatusCode::kInvalidArgument);
   options.address = "127.0.0.1";
-  EXPECT_FALSE(HttpServer::Start(options, folder_ / "missing.db", clock_).ok());
+  EXPECT_FALSE(HttpServer::Start(options, folder_ / "missing.db").ok());
 }
 
 }  // namespace

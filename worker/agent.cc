@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -24,6 +25,7 @@ bool MayPass(const absl::Status& status) {
     case absl::StatusCode::kUnimplemented:
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kAborted:
       return false;
     default:
       return true;
@@ -48,6 +50,21 @@ std::string Name(const TaskDescription& task) {
   return absl::StrCat("task ", task.task.value, " (", StageName(task.stage), " of candidate ",
                       task.candidate.value, ", attempt ", task.attempt, ")");
 }
+
+// Why this build must not run `task`: empty where it may.
+std::string Misread(const TaskDescription& task, const WorkerInfo& info) {
+  if (task.recipe.empty() || task.recipe_understood.empty() ||
+      task.recipe == task.recipe_understood) {
+    return "";
+  }
+  return absl::StrCat(Name(task), ": the coordinator gives the recipe ", task.recipe,
+                      ", of which this build (", info.build_commit, ", protocol ", info.protocol,
+                      ", behaviour ", info.behaviour, ") understands ", task.recipe_understood,
+                      ": it is not of the coordinator's version; install that");
+}
+
+// At least so much is written to find out whether the artifact folder works.
+constexpr int64_t kLeastProbeBytes = 64 << 10;
 
 Milliseconds Until(SteadyClock::time_point deadline) {
   return std::max(Milliseconds(0),
@@ -111,8 +128,16 @@ class Agent::Work final : public TaskListener {
   }
 
   // The whole of the training thread.
-  void Train(Trainer& trainer) {
+  void Train(Trainer& trainer, const std::function<absl::Status(int64_t bytes)>& check_storage) {
     TaskOutcome outcome = trainer.Run(task_, *this, stop_.get_token());
+    if (!outcome.failure && !outcome.stopped && check_storage) {
+      // What is stored while the folder is away lies somewhere else.
+      if (const absl::Status there = check_storage(0); !there.ok()) {
+        outcome.weights = {};
+        outcome.result = std::nullopt;
+        outcome.failure = Failure{FailureKind::kStorage, std::string(there.message())};
+      }
+    }
     {
       MutexLock lock(mutex_);
       device_seconds_ = std::max(device_seconds_, outcome.device_seconds);
@@ -133,7 +158,18 @@ class Agent::Work final : public TaskListener {
     return outcome_.has_value();
   }
 
-  TaskReport Report(int64_t most_epochs, bool shutting_down) const {
+  // After Returned.
+  TaskOutcome Outcome() const {
+    MutexLock lock(mutex_);
+    return *outcome_;
+  }
+  bool Measured() const {
+    MutexLock lock(mutex_);
+    return measurement_.has_value();
+  }
+
+  // `ended`: the outcome has been judged and may be told.
+  TaskReport Report(int64_t most_epochs, bool shutting_down, bool ended) const {
     MutexLock lock(mutex_);
     TaskReport report;
     report.task = task_.task;
@@ -153,7 +189,7 @@ class Agent::Work final : public TaskListener {
     report.epochs.assign(epochs_.begin(), epochs_.begin() + static_cast<int64_t>(sent));
     // The end is told with the last epochs, not before them: afterwards the Lease is gone.
     if (sent < epochs_.size()) return report;
-    if (!outcome_ || outcome_->stopped) {
+    if (!ended || !outcome_ || outcome_->stopped) {
       if (shutting_down) report.state = ReportState::kHandedBack;
     } else if (outcome_->failure) {
       report.state = ReportState::kFailed;
@@ -195,51 +231,118 @@ class Agent::Work final : public TaskListener {
   std::optional<TaskOutcome> outcome_ GUARDED_BY(mutex_);
 };
 
+// What thread_ does while there is no Task: opens images, or tries the artifact folder.
+class Agent::Look {
+ public:
+  explicit Look(DataRequest request) : request_(std::move(request)) {}
+  explicit Look(int64_t bytes) : bytes_(bytes) {}
+
+  // Of images; none: at the artifact folder.
+  const std::optional<DataRequest>& request() const { return request_; }
+
+  // The whole of the thread.
+  void Do(Agent& agent) {
+    std::optional<DataState> found;
+    std::string problem;
+    if (request_) {
+      found = agent.trainer_.OpenData(*request_, stop_.get_token());
+      found->request = *request_;
+      const bool hashed = !found->data_hash.empty() && !found->split_hash.empty();
+      // A stop that came too late takes nothing from what was found.
+      const bool stopped = !hashed && found->problem.empty() && stop_.stop_requested();
+      if (!hashed && found->problem.empty()) found->problem = "opening it ended without a result";
+      if (!found->problem.empty()) found = DataState{*request_, "", "", found->problem};
+      if (stopped) found.reset();
+    } else if (agent.options_.check_storage) {
+      const absl::Status works = agent.options_.check_storage(bytes_);
+      if (!works.ok()) problem = std::string(works.message());
+    }
+    {
+      MutexLock lock(mutex_);
+      found_ = std::move(found);
+      problem_ = std::move(problem);
+      returned_ = true;
+    }
+    agent.Notify();
+  }
+
+  void Stop() { stop_.request_stop(); }
+
+  bool Returned() const {
+    MutexLock lock(mutex_);
+    return returned_;
+  }
+
+  // After Returned. Images: std::nullopt where it was stopped.
+  std::optional<DataState> found() const {
+    MutexLock lock(mutex_);
+    return found_;
+  }
+  std::string problem() const {
+    MutexLock lock(mutex_);
+    return problem_;
+  }
+
+ private:
+  const std::optional<DataRequest> request_;
+  const int64_t bytes_ = 0;
+  std::stop_source stop_;
+
+  mutable Mutex mutex_;
+  std::optional<DataState> found_ GUARDED_BY(mutex_);
+  std::string problem_ GUARDED_BY(mutex_);
+  bool returned_ GUARDED_BY(mutex_) = false;
+};
+
 Agent::Agent(AgentOptions options, CoordinatorLink& link, Trainer& trainer)
-    : options_(std::move(options)), link_(link), trainer_(trainer), info_(options_.worker) {
+    : options_(std::move(options)),
+      link_(link),
+      trainer_(trainer),
+      info_(options_.worker),
+      storage_pause_(options_.first_pause, options_.longest_pause) {
   trainer_.Describe(info_);
   info_.slots = 1;
 }
 
 Agent::~Agent() {
-  if (running_) running_->Stop();
+  StopTrainer();
   if (thread_.joinable()) thread_.join();
 }
 
 absl::Status Agent::Run(const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] { Notify(); });
-  while (!stop.stop_requested()) {
+  // The Trainer keeps its promise within this time, or not at all.
+  const Milliseconds patience = std::min(Milliseconds(2'200), options_.shutdown_time / 2);
+  while (!stop.stop_requested() && ending_.ok()) {
     const absl::StatusOr<Milliseconds> wait = RunOnce(stop);
     if (!wait.ok()) {
-      if (running_) running_->Stop();
+      StopTrainer();
+      WaitForTrainer(SteadyClock::now() + patience);
       return wait.status();
     }
     // News wakes at once, but not while the coordinator is away: it would be asked every epoch.
     const SteadyClock::time_point until = SteadyClock::now() + *wait;
-    while (!stop.stop_requested() && Until(until) > Milliseconds(0)) {
-      if (WaitForNews(Until(until)) && failures_ == 0) break;
+    while (!stop.stop_requested() && ending_.ok() && Until(until) > Milliseconds(0)) {
+      const SteadyClock::time_point due = NextLookDue();
+      if (WaitForNews(Until(std::min(until, due)) + Milliseconds(1)) && failures_ == 0) break;
+      StartNext();
     }
   }
 
+  const absl::Status ending = ending_;  // what is found out from here on changes nothing
   const SteadyClock::time_point deadline = SteadyClock::now() + options_.shutdown_time;
-  if (running_) {
-    LogInfo("stopping; ", Name(running_->task()), " is handed back");
-    running_->Stop();
-    // The last epoch and checkpoint are worth waiting for, if the Trainer keeps its promise.
-    const SteadyClock::time_point patience =
-        SteadyClock::now() + std::min(Milliseconds(2'200), options_.shutdown_time / 2);
-    while (!running_->Returned() && Until(patience) > Milliseconds(0)) {
-      WaitForNews(Until(patience));
-    }
-  }
+  if (running_) LogInfo("stopping; ", Name(running_->task()), " is handed back");
+  StopTrainer();
+  // The last epoch and checkpoint are worth waiting for.
+  WaitForTrainer(SteadyClock::now() + patience);
   while (Until(deadline) > Milliseconds(0)) {
-    if (HandBackOnce(std::min(options_.call_timeout, Until(deadline)))) return absl::OkStatus();
+    if (HandBackOnce(std::min(options_.call_timeout, Until(deadline)))) return ending;
     WaitForNews(std::min(options_.first_backoff, Until(deadline)));
   }
   LogWarning(
       "the coordinator did not answer; what was worked on returns to its queue when the "
       "lease ends");
-  return absl::OkStatus();
+  return ending;
 }
 
 absl::StatusOr<Milliseconds> Agent::RunOnce(const std::stop_token& cancel) {
@@ -288,16 +391,18 @@ SyncRequest Agent::MakeRequest(bool shutting_down) {
     MutexLock lock(mutex_);
     news_ = false;
   }
-  if (running_ && running_->Returned()) {
-    thread_.join();
-    running_ = nullptr;
-  }
+  Collect();
   SyncRequest request;
   request.worker = info_;
+  for (const Opened& opened : opened_) request.worker.data.push_back(opened.state);
+  request.worker.problem = Problem();
   request.artifact_folder_id = options_.artifact_folder_id;
-  request.accepts_work = !shutting_down;
+  request.accepts_work = !shutting_down && ending_.ok();
   for (const auto& work : held_) {
-    request.reports.push_back(work->Report(options_.epochs_per_report, shutting_down));
+    // An end that was not collected above waits for the next request: a failure is told together
+    // with what it says about this Worker.
+    request.reports.push_back(
+        work->Report(options_.epochs_per_report, shutting_down, /*ended=*/work != running_));
   }
   return request;
 }
@@ -313,6 +418,10 @@ void Agent::Apply(const SyncRequest& request, const SyncResponse& response) {
     });
     if (known == held_.end()) {
       LogInfo("leased ", Name(task));
+      if (const std::string misread = Misread(task, info_); !misread.empty() && ending_.ok()) {
+        LogError(misread);
+        ending_ = absl::FailedPreconditionError(misread);
+      }
       held.push_back(std::make_shared<Work>(*this, task));
       continue;
     }
@@ -335,25 +444,196 @@ void Agent::Apply(const SyncRequest& request, const SyncResponse& response) {
     }
   }
   held_ = std::move(held);
+  open_ = response.open;
+  NoteOtherCopies(request.worker.data);
   // A coordinator that has just taken a Result may have new work.
   call_again_ = epochs_left || (ended && held_.empty());
 }
 
 void Agent::StartNext() {
+  Collect();
+  if (running_ || !ending_.ok()) return;
+  const auto next =
+      std::find_if(held_.begin(), held_.end(), [](const auto& work) { return !work->Returned(); });
+  if (looking_) {
+    // Images that the Task needs are nearly open; for others it need not wait.
+    if (next != held_.end() && looking_->request() != DataRequestOf((*next)->task())) {
+      looking_->Stop();
+    }
+    return;
+  }
+  if (next != held_.end()) {
+    running_ = *next;
+    thread_ =
+        std::jthread([work = running_, this] { work->Train(trainer_, options_.check_storage); });
+    return;
+  }
+  looking_ = DueLook(SteadyClock::now());
+  if (looking_) thread_ = std::jthread([look = looking_, this] { look->Do(*this); });
+}
+
+void Agent::Collect() {
   if (running_ && running_->Returned()) {
     thread_.join();
-    running_ = nullptr;
+    Judge(*std::exchange(running_, nullptr));
   }
-  if (running_) return;
-  for (const auto& work : held_) {
-    if (work->Returned()) continue;
-    running_ = work;
-    thread_ = std::jthread([work, this] { work->Train(trainer_); });
-    return;
+  if (looking_ && looking_->Returned()) {
+    thread_.join();
+    TakeOver(*std::exchange(looking_, nullptr));
   }
 }
 
-bool Agent::TrainerReturned() const { return !running_ || running_->Returned(); }
+void Agent::Judge(const Work& work) {
+  const TaskOutcome outcome = work.Outcome();
+  if (work.Measured()) {
+    // Opening is not proof enough: the pauses grow as long as Tasks fail over what was opened.
+    const size_t index = IndexOf(DataRequestOf(work.task()));
+    if (index < opened_.size()) opened_[index].pause.Reset();
+  }
+  if (outcome.stopped) return;
+  if (outcome.failure) return JudgeFailure(work.task(), outcome);
+  failures_in_a_row_ = 0;
+  // Likewise: an artifact folder has proved to work when a Task has stored what it made.
+  storage_pause_.Reset();
+}
+
+void Agent::JudgeFailure(const TaskDescription& task, const TaskOutcome& outcome) {
+  const std::string message = outcome.failure->message.empty()
+                                  ? Name(task) + " failed without a word"
+                                  : outcome.failure->message;
+  switch (outcome.failure->kind) {
+    case FailureKind::kData:
+      return TakeOver({DataRequestOf(task), "", "", message});
+    case FailureKind::kStorage:
+      storage_bytes_ = std::max(outcome.unstored_bytes, kLeastProbeBytes);
+      return TakeOverStorage(message);
+    case FailureKind::kTransient:
+      break;
+    case FailureKind::kArtifact:
+    case FailureKind::kRefused:
+    case FailureKind::kDiverged:
+    case FailureKind::kInfeasible:
+      return;  // of others, and no sign that this Worker is well
+  }
+  if (++failures_in_a_row_ < options_.most_failures || !ending_.ok()) return;
+  ending_ = absl::AbortedError(absl::StrCat(
+      failures_in_a_row_, " tasks in a row failed here; the last: ", Name(task), ": ", message));
+  LogError("taking no more tasks: ", std::string(ending_.message()));
+}
+
+void Agent::TakeOver(const Look& look) {
+  if (!look.request()) return TakeOverStorage(look.problem());
+  if (std::optional<DataState> found = look.found()) TakeOver(*std::move(found));
+}
+
+void Agent::TakeOver(DataState state) {
+  Opened opened{.state = std::move(state),
+                .pause = GrowingPause(options_.first_pause, options_.longest_pause)};
+  const DataState& now = opened.state;
+  DataState before;
+  if (const size_t index = IndexOf(now.request); index < opened_.size()) {
+    opened.pause = opened_[index].pause;
+    before = opened_[index].state;
+    opened.is_other_copy = opened_[index].is_other_copy && before == now;
+    opened_.erase(opened_.begin() + static_cast<int64_t>(index));
+  }
+  if (!now.problem.empty()) opened.pause.Failed(SteadyClock::now());
+  if (now == before) {
+    // Said already.
+  } else if (now.problem.empty()) {
+    LogInfo("opened data set ", now.request.data.set, ", data hash ", now.data_hash);
+  } else {
+    LogWarning("data set ", now.request.data.set,
+               " cannot be used, trying again from time to time: ", now.problem);
+  }
+  opened_.push_back(std::move(opened));
+  if (opened_.size() > kMostDataStates) opened_.erase(opened_.begin());
+}
+
+void Agent::TakeOverStorage(const std::string& problem) {
+  if (problem.empty()) {
+    LogInfo("the artifact folder can be used again");
+  } else {
+    storage_pause_.Failed(SteadyClock::now());
+    if (problem != storage_problem_) {
+      LogWarning("the artifact folder cannot be used, trying again from time to time: ", problem);
+    }
+  }
+  storage_problem_ = problem;
+}
+
+void Agent::NoteOtherCopies(const std::vector<DataState>& told) {
+  const SteadyClock::time_point now = SteadyClock::now();
+  for (Opened& opened : opened_) {
+    const DataState& state = opened.state;
+    const bool asked = std::find(open_.begin(), open_.end(), state.request) != open_.end();
+    // The answer may be older than what was found since.
+    if (!state.problem.empty() || std::find(told.begin(), told.end(), state) == told.end())
+      continue;
+    if (asked && !opened.is_other_copy) {
+      LogWarning("data set ", state.request.data.set, " with the data hash ", state.data_hash,
+                 " is another copy than a job goes by, looking again from time to time");
+    }
+    opened.is_other_copy = asked;
+    if (asked && !looking_ && opened.pause.due() <= now) opened.pause.Failed(now);
+  }
+}
+
+std::shared_ptr<Agent::Look> Agent::DueLook(GrowingPause::TimePoint now) const {
+  // What a Task has come to is told first, with what it says about this Worker: a look that ends
+  // well in between would tell a failure without its reason.
+  if (!held_.empty()) return nullptr;
+  if (!storage_problem_.empty() && storage_pause_.due() <= now) {
+    return std::make_shared<Look>(storage_bytes_);
+  }
+  for (const DataRequest& request : open_) {
+    if (IndexOf(request) == opened_.size()) return std::make_shared<Look>(request);
+  }
+  for (const DataRequest& request : open_) {
+    const Opened& known = opened_[IndexOf(request)];
+    if (known.IsLookedAtAgain() && known.pause.due() <= now) {
+      return std::make_shared<Look>(request);
+    }
+  }
+  return nullptr;
+}
+
+GrowingPause::TimePoint Agent::NextLookDue() const {
+  GrowingPause::TimePoint due = GrowingPause::TimePoint::max();
+  if (running_ || looking_ || !held_.empty()) return due;  // its end is news
+  if (!storage_problem_.empty()) due = storage_pause_.due();
+  for (const DataRequest& request : open_) {
+    const size_t index = IndexOf(request);
+    if (index == opened_.size()) return SteadyClock::now();
+    const Opened& known = opened_[index];
+    if (known.IsLookedAtAgain()) due = std::min(due, known.pause.due());
+  }
+  return due;
+}
+
+size_t Agent::IndexOf(const DataRequest& request) const {
+  const auto found = std::find_if(opened_.begin(), opened_.end(), [&](const Opened& opened) {
+    return opened.state.request == request;
+  });
+  return static_cast<size_t>(found - opened_.begin());
+}
+
+std::string Agent::Problem() const {
+  return ending_.ok() ? storage_problem_ : std::string(ending_.message());
+}
+
+void Agent::StopTrainer() {
+  if (running_) running_->Stop();
+  if (looking_) looking_->Stop();
+}
+
+void Agent::WaitForTrainer(GrowingPause::TimePoint deadline) {
+  while (!TrainerReturned() && Until(deadline) > Milliseconds(0)) WaitForNews(Until(deadline));
+}
+
+bool Agent::TrainerReturned() const {
+  return (!running_ || running_->Returned()) && (!looking_ || looking_->Returned());
+}
 
 bool Agent::WaitForNews(Milliseconds timeout) {
   const SteadyClock::time_point deadline = SteadyClock::now() + timeout;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/foreign_text.h"
 #include "base/sha256.h"
 #include "search/objective.h"
 #include "search/wire/candidates_spec.h"
@@ -85,6 +86,14 @@ DataSpec ReadData(const v1::DataSpec& message, const std::string& path, Missing 
                  0, kMostImages, data.validation_images);
   reader.Integer("test_images", message.has_test_images(), message.test_images(), 0, kMostImages,
                  data.test_images);
+  if (message.has_hash()) {
+    if (IsSha256Hex(message.hash())) {
+      data.hash = message.hash();
+    } else {
+      errors.Add(reader.Path("hash"), absl::StrCat("\"", CutUtf8(message.hash(), 100), "\""),
+                 "64 lower-case hexadecimal digits, as `reluscape data JOB` shows them");
+    }
+  }
   if (!usable || missing == Missing::kIsError) return data;
   if (const KnownDataSet* known = FindKnown(data.set)) {
     if (!ranges_hold) return data;
@@ -324,6 +333,7 @@ v1::DataSpec ToProto(const DataSpec& data) {
   message.set_train_images(data.train_images);
   message.set_validation_images(data.validation_images);
   message.set_test_images(data.test_images);
+  if (!data.hash.empty()) message.set_hash(data.hash);
   return message;
 }
 
@@ -367,7 +377,9 @@ DataSpec DataSpecFromProto(const v1::DataSpec& message, FieldErrors& errors) {
 }
 
 std::string RecipeHash(const StageSettings& settings) {
-  return Sha256Hex(MessageToJson(ToProto(settings), /*compact=*/true));
+  v1::StagesSpec message = ToProto(settings);
+  message.mutable_linearize()->clear_max_epochs();
+  return Sha256Hex(MessageToJson(message, /*compact=*/true));
 }
 
 }  // namespace reluscape

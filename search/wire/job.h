@@ -28,7 +28,8 @@ StageSettings StageSettingsFromProto(const v1::StagesSpec& message, FieldErrors&
 DataSpec DataSpecFromProto(const v1::DataSpec& message, FieldErrors& errors);
 
 // SHA-256 of the canonical JSON of the settings: equal settings, equal hash, whatever was left to
-// its default.
+// its default. Without linearize.max_epochs, a limit that decides whether a descent ends in a
+// Result and never in which: it may be raised for a Job that exists.
 std::string RecipeHash(const StageSettings& settings);
 
 }  // namespace reluscape

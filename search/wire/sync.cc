@@ -17,14 +17,14 @@ namespace reluscape {
 namespace {
 
 // Far above what an honest peer sends, so that a broken one costs no memory and no disk.
-constexpr int kMostReports = 1000;
-constexpr int kMostEpochs = 10'000;
-constexpr int kMostSnapshots = 1000;
-constexpr int kMostLayers = 10'000;
-constexpr int kMostClasses = 100'000;
-constexpr int kMostDataSets = 1000;
-constexpr int kMostBudgets = 1000;
-constexpr int kMostLeases = 1000;
+constexpr size_t kMostReports = 1000;
+constexpr size_t kMostEpochs = 10'000;
+constexpr size_t kMostSnapshots = 1000;
+constexpr size_t kMostLayers = 10'000;
+constexpr size_t kMostClasses = 100'000;
+constexpr size_t kMostDataSets = 1000;
+constexpr size_t kMostBudgets = 1000;
+constexpr size_t kMostLeases = 1000;
 constexpr size_t kLongestName = 200;
 constexpr size_t kLongestClassName = 255;  // a folder's
 constexpr size_t kLongestNetwork = 10'000;
@@ -72,9 +72,10 @@ class Checker {
     return value;
   }
   // Whether a list of `size` is short enough to be read.
-  bool Length(const std::string& path, int size, int most) {
-    Require(size <= most, path, absl::StrCat(size, " entries"), absl::StrCat("at most ", most));
-    return size <= most;
+  bool Length(const std::string& path, int size, size_t most) {
+    Require(static_cast<size_t>(size) <= most, path, absl::StrCat(size, " entries"),
+            absl::StrCat("at most ", most));
+    return static_cast<size_t>(size) <= most;
   }
 
  private:
@@ -247,33 +248,62 @@ ResultReport Read(const v1::ResultReport& message, const std::string& path, Chec
 // ---------------------------------------------------------------------------------------------
 // The request.
 
+// The numbers of the proto's enum are those of FailureKind and one more: UNSPECIFIED is 0.
+static_assert(static_cast<int>(FailureKind::kTransient) + 1 == v1::Failure::TRANSIENT);
+static_assert(static_cast<int>(FailureKind::kData) + 1 == v1::Failure::DATA);
+static_assert(static_cast<int>(FailureKind::kStorage) + 1 == v1::Failure::STORAGE);
+static_assert(static_cast<int>(FailureKind::kArtifact) + 1 == v1::Failure::ARTIFACT);
+static_assert(static_cast<int>(FailureKind::kRefused) + 1 == v1::Failure::REFUSED);
+static_assert(static_cast<int>(FailureKind::kDiverged) + 1 == v1::Failure::DIVERGED);
+static_assert(static_cast<int>(FailureKind::kInfeasible) + 1 == v1::Failure::INFEASIBLE);
+
 v1::Failure::Kind ToProto(FailureKind kind) {
-  switch (kind) {
-    case FailureKind::kTransient:
-      return v1::Failure::TRANSIENT;
-    case FailureKind::kBadInput:
-      return v1::Failure::BAD_INPUT;
-    case FailureKind::kDiverged:
-      return v1::Failure::DIVERGED;
-    case FailureKind::kInfeasible:
-      return v1::Failure::INFEASIBLE;
-  }
-  return v1::Failure::KIND_UNSPECIFIED;
+  return static_cast<v1::Failure::Kind>(static_cast<int>(kind) + 1);
 }
 
 std::optional<FailureKind> FromProto(v1::Failure::Kind kind) {
-  switch (kind) {
-    case v1::Failure::TRANSIENT:
-      return FailureKind::kTransient;
-    case v1::Failure::BAD_INPUT:
-      return FailureKind::kBadInput;
-    case v1::Failure::DIVERGED:
-      return FailureKind::kDiverged;
-    case v1::Failure::INFEASIBLE:
-      return FailureKind::kInfeasible;
-    default:
-      return std::nullopt;
+  if (kind < v1::Failure::TRANSIENT || kind > v1::Failure::INFEASIBLE) return std::nullopt;
+  return static_cast<FailureKind>(static_cast<int>(kind) - 1);
+}
+
+void Write(const DataRequest& request, v1::DataRequest& message) {
+  *message.mutable_data() = ToProto(request.data);
+  message.set_split_seed(static_cast<int64_t>(request.split_seed));
+}
+
+DataRequest Read(const v1::DataRequest& message, const std::string& path, Checker& check,
+                 FieldErrors& errors) {
+  DataRequest request;
+  FieldErrors inner;
+  request.data = DataSpecFromProto(message.data(), inner);
+  for (const FieldError& error : inner.errors()) {
+    errors.Add(absl::StrCat(path, ".", error.field), error.found, error.allowed);
   }
+  check.Require(request.data.hash.empty(), path + ".data.hash", "a hash", "none");
+  request.split_seed =
+      static_cast<uint64_t>(check.AtLeast(path + ".split_seed", message.split_seed(), 0));
+  return request;
+}
+
+void Write(const DataState& state, v1::DataState& message) {
+  Write(state.request, *message.mutable_request());
+  message.set_data_hash(state.data_hash);
+  message.set_split_hash(state.split_hash);
+  message.set_problem(ValidUtf8(state.problem));
+}
+
+DataState Read(const v1::DataState& message, const std::string& path, Checker& check,
+               FieldErrors& errors) {
+  DataState state;
+  state.request = Read(message.request(), path + ".request", check, errors);
+  state.data_hash = check.Hash(path + ".data_hash", message.data_hash());
+  state.split_hash = check.Hash(path + ".split_hash", message.split_hash());
+  state.problem = check.Text(path + ".problem", message.problem(), 0, kLongestMessage);
+  check.Require(state.problem.empty() != state.data_hash.empty() &&
+                    state.data_hash.empty() == state.split_hash.empty(),
+                path, state.problem.empty() ? "no problem" : "a problem",
+                "both hashes or a problem");
+  return state;
 }
 
 v1::TaskReport::State ToProto(ReportState state) {
@@ -319,6 +349,9 @@ void Write(const TaskReport& report, v1::TaskReport& message) {
     message.mutable_failure()->set_kind(ToProto(report.failure->kind));
     message.mutable_failure()->set_message(ValidUtf8(report.failure->message));
     message.mutable_failure()->set_epoch(report.failure->epoch);
+    if (report.failure->artifact) {
+      Write(report.failure->artifact, *message.mutable_failure()->mutable_artifact());
+    }
   }
   if (report.measurement) Write(*report.measurement, *message.mutable_measurement());
   message.set_device_seconds(report.device_seconds);
@@ -351,11 +384,12 @@ TaskReport Read(const v1::TaskReport& message, const std::string& path, Checker&
     const auto kind = FromProto(message.failure().kind());
     check.Require(kind.has_value(), path + ".failure.kind",
                   absl::StrCat(int{message.failure().kind()}),
-                  "TRANSIENT, BAD_INPUT, DIVERGED or INFEASIBLE");
+                  "TRANSIENT, DATA, STORAGE, ARTIFACT, REFUSED, DIVERGED or INFEASIBLE");
     failure.kind = kind.value_or(FailureKind::kTransient);
     failure.message =
         check.Text(path + ".failure.message", message.failure().message(), 0, kLongestMessage);
     failure.epoch = check.AtLeast(path + ".failure.epoch", message.failure().epoch(), -1);
+    failure.artifact = Read(message.failure().artifact(), path + ".failure.artifact", check);
   }
   check.Require((report.state == ReportState::kFailed) == report.failure.has_value(),
                 path + ".failure", report.failure ? "a failure" : "nothing",
@@ -389,6 +423,7 @@ void Write(const TaskDescription& task, v1::TaskDescription& message) {
   for (const int64_t budget : task.budgets) message.add_budgets(budget);
   message.set_seed(static_cast<int64_t>(task.seed));
   message.set_split_seed(static_cast<int64_t>(task.split_seed));
+  message.set_recipe(task.recipe);
   message.set_data_hash(task.data_hash);
   message.set_split_hash(task.split_hash);
   if (task.weights) Write(task.weights, *message.mutable_weights());
@@ -426,6 +461,8 @@ TaskDescription Read(const v1::TaskDescription& message, const std::string& path
   task.seed = static_cast<uint64_t>(check.AtLeast(path + ".seed", message.seed(), 0));
   task.split_seed =
       static_cast<uint64_t>(check.AtLeast(path + ".split_seed", message.split_seed(), 0));
+  task.recipe = check.Hash(path + ".recipe", message.recipe());
+  task.recipe_understood = RecipeHash(task.settings);
   task.data_hash = check.Hash(path + ".data_hash", message.data_hash());
   task.split_hash = check.Hash(path + ".split_hash", message.split_hash());
   task.weights = Read(message.weights(), path + ".weights", check);
@@ -460,6 +497,10 @@ v1::SynchronizeRequest ToProto(const SyncRequest& request) {
   worker.set_build_commit(request.worker.build_commit);
   for (const std::string& set : request.worker.data_sets) worker.add_data_sets(set);
   worker.set_slots(request.worker.slots);
+  worker.set_protocol(request.worker.protocol);
+  worker.set_behaviour(request.worker.behaviour);
+  for (const DataState& state : request.worker.data) Write(state, *worker.add_data());
+  worker.set_problem(ValidUtf8(request.worker.problem));
   message.set_artifact_folder_id(request.artifact_folder_id);
   message.set_accepts_work(request.accepts_work);
   for (const TaskReport& report : request.reports) Write(report, *message.add_reports());
@@ -488,9 +529,22 @@ absl::StatusOr<SyncRequest> FromProto(const v1::SynchronizeRequest& message) {
     }
   }
   request.worker.slots = check.AtLeast("worker.slots", worker.slots(), 1);
+  request.worker.protocol = worker.protocol();
+  request.worker.behaviour = worker.behaviour();
+  request.worker.problem = check.Text("worker.problem", worker.problem(), 0, kLongestMessage);
   request.artifact_folder_id =
       check.Text("artifact_folder_id", message.artifact_folder_id(), 0, kLongestName);
   request.accepts_work = message.accepts_work();
+  // What else another build says would be read by the wrong rules.
+  if (worker.protocol() != kProtocolNumber) {
+    if (!errors.empty()) return errors.ToStatus();
+    return request;
+  }
+  if (check.Length("worker.data", worker.data_size(), kMostDataStates)) {
+    for (int i = 0; i < worker.data_size(); ++i) {
+      request.worker.data.push_back(Read(worker.data(i), Item("worker.data", i), check, errors));
+    }
+  }
   if (check.Length("reports", message.reports_size(), kMostReports)) {
     for (int i = 0; i < message.reports_size(); ++i) {
       request.reports.push_back(Read(message.reports(i), Item("reports", i), check));
@@ -509,6 +563,7 @@ v1::SynchronizeResponse ToProto(const SyncResponse& response) {
     written.set_time_left_ms(lease.time_left.count());
   }
   message.set_next_call_ms(response.next_call.count());
+  for (const DataRequest& request : response.open) Write(request, *message.add_open());
   return message;
 }
 
@@ -526,6 +581,11 @@ absl::StatusOr<SyncResponse> FromProto(const v1::SynchronizeResponse& message) {
           check.AtLeast(item + ".epochs_received", message.leases(i).epochs_received(), 0);
       lease.time_left = Milliseconds(message.leases(i).time_left_ms());
       response.leases.push_back(std::move(lease));
+    }
+  }
+  if (check.Length("open", message.open_size(), kMostOpenRequests)) {
+    for (int i = 0; i < message.open_size(); ++i) {
+      response.open.push_back(Read(message.open(i), Item("open", i), check, errors));
     }
   }
   const int64_t wait = check.AtLeast("next_call_ms", message.next_call_ms(), 0);

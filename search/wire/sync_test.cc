@@ -7,6 +7,8 @@
 #include <limits>
 #include <string>
 
+#include "search/wire/job.h"
+
 namespace reluscape {
 namespace {
 
@@ -14,10 +16,24 @@ using google::protobuf::util::MessageDifferencer;
 
 const std::string kHash(64, 'a');
 
+const DataRequest kRequest = {{"flowers", 17, 64, 1000, 200, 300}, 6};
+
 // Every field of every part is set, none to its default.
 SyncRequest FullRequest() {
   SyncRequest request;
-  request.worker = {"w", "i", "host", 12, "cpu", "2.13", "abc", {"synthetic", "flowers"}, 2};
+  request.worker = {"w",
+                    "i",
+                    "host",
+                    12,
+                    "cpu",
+                    "2.13",
+                    "abc",
+                    {"synthetic", "flowers"},
+                    2,
+                    kProtocolNumber,
+                    9,
+                    {{kRequest, kHash, kHash, ""}, {kRequest, "", "", "no folder"}},
+                    "its disk is full"};
   request.artifact_folder_id = "folder";
   request.accepts_work = true;
   TaskReport report;
@@ -39,7 +55,7 @@ SyncRequest FullRequest() {
   failed.task = TaskId{4};
   failed.attempt = 1;
   failed.state = ReportState::kFailed;
-  failed.failure = Failure{FailureKind::kDiverged, "why", 3};
+  failed.failure = Failure{FailureKind::kArtifact, "why", 3, {kHash, 14}};
   request.reports.push_back(failed);
   return request;
 }
@@ -59,6 +75,8 @@ SyncResponse FullResponse() {
   task.budgets = {9, 8};
   task.seed = 5;
   task.split_seed = 6;
+  task.data.hash = kHash;
+  task.recipe = kHash;
   task.data_hash = task.split_hash = kHash;
   task.weights = {kHash, 1};
   task.snapshot = {kHash, 2};
@@ -71,6 +89,7 @@ SyncResponse FullResponse() {
   lease.time_left = Milliseconds(8);
   response.leases.push_back(lease);
   response.next_call = Milliseconds(900);
+  response.open = {kRequest};
   return response;
 }
 
@@ -90,6 +109,9 @@ TEST(SyncTest, RequestSurvives) {
   EXPECT_EQ(read->worker.build_commit, "abc");
   EXPECT_EQ(read->worker.data_sets, request.worker.data_sets);
   EXPECT_EQ(read->worker.slots, 2);
+  EXPECT_EQ(read->worker.behaviour, 9);
+  EXPECT_EQ(read->worker.data, request.worker.data);
+  EXPECT_EQ(read->worker.problem, "its disk is full");
   EXPECT_EQ(read->artifact_folder_id, "folder");
   EXPECT_TRUE(read->accepts_work);
   ASSERT_EQ(read->reports.size(), 2u);
@@ -110,12 +132,27 @@ TEST(SyncTest, RequestSurvives) {
   EXPECT_EQ(read->reports[1].failure, request.reports[1].failure);
 }
 
+// What follows the numbers might mean something else there.
+TEST(SyncTest, OfAWorkerOfAnotherProtocolOnlyItsNameIsRead) {
+  SyncRequest request = FullRequest();
+  request.worker.protocol = kProtocolNumber + 1;
+  v1::SynchronizeRequest message = ToProto(request);
+  message.mutable_reports(0)->set_task(-1);
+  const absl::StatusOr<SyncRequest> read = FromProto(message);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->worker.id, "w");
+  EXPECT_EQ(read->worker.protocol, kProtocolNumber + 1);
+  EXPECT_TRUE(read->worker.data.empty());
+  EXPECT_TRUE(read->reports.empty());
+}
+
 TEST(SyncTest, ResponseSurvives) {
   const SyncResponse response = FullResponse();
   const absl::StatusOr<SyncResponse> read = FromProto(ToProto(response));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_TRUE(MessageDifferencer::Equals(ToProto(*read), ToProto(response)));
   EXPECT_EQ(read->next_call, response.next_call);
+  EXPECT_EQ(read->open, response.open);
   ASSERT_EQ(read->leases.size(), 1u);
   const TaskDescription& task = read->leases[0].description;
   const TaskDescription& sent = response.leases[0].description;
@@ -132,6 +169,8 @@ TEST(SyncTest, ResponseSurvives) {
   EXPECT_EQ(task.budgets, sent.budgets);
   EXPECT_EQ(task.seed, sent.seed);
   EXPECT_EQ(task.split_seed, sent.split_seed);
+  EXPECT_EQ(task.recipe, sent.recipe);
+  EXPECT_EQ(task.recipe_understood, RecipeHash(sent.settings));
   EXPECT_EQ(task.data_hash, sent.data_hash);
   EXPECT_EQ(task.split_hash, sent.split_hash);
   EXPECT_EQ(task.weights, sent.weights);

@@ -88,6 +88,14 @@ v1::Job ToProto(const JobView& job) {
   message.set_message(job.message);
   for (const std::string& objective : job.objectives) message.add_objectives(objective);
   message.set_kind(JobKindName(job.kind));
+  for (const std::string& obstacle : job.obstacles) message.add_obstacles(obstacle);
+  if (!job.data_hash.empty()) message.set_data_hash(job.data_hash);
+  for (const DataCopy& copy : job.data_copies) {
+    v1::DataCopy& written = *message.add_data_copies();
+    written.set_data_hash(copy.data_hash);
+    for (const std::string& worker : copy.workers) written.add_workers(worker);
+    written.set_candidates(copy.candidates);
+  }
   return message;
 }
 
@@ -243,6 +251,21 @@ v1::WorkerList ToProto(const std::vector<WorkerView>& workers) {
     written.set_last_seen_ms(ToUnixMs(worker.last_seen));
     written.set_connected(worker.connected);
     for (const TaskId& task : worker.tasks) written.add_tasks(task.value);
+    written.set_protocol(worker.info.protocol);
+    written.set_behaviour(worker.info.behaviour);
+    const bool quarantined = !worker.quarantine.empty();
+    written.set_problem(quarantined ? worker.quarantine : worker.info.problem);
+    written.set_quarantined(quarantined);
+    for (const DataState& state : worker.info.data) {
+      v1::WorkerData& opened = *written.add_data();
+      opened.set_data_set(state.request.data.set);
+      opened.set_train_images(state.request.data.train_images);
+      opened.set_validation_images(state.request.data.validation_images);
+      opened.set_test_images(state.request.data.test_images);
+      opened.set_split_seed(static_cast<int64_t>(state.request.split_seed));
+      opened.set_data_hash(state.data_hash);
+      opened.set_problem(state.problem);
+    }
   }
   return message;
 }

@@ -37,12 +37,16 @@ JobView SomeJob() {
   job.message = "m";
   job.objectives = {"relus"};
   job.kind = JobKind::kCriticality;
+  job.obstacles = {"worker w: o"};
+  job.data_hash = "h";
+  job.data_copies = {{"h", {"w"}, 8}};
   return job;
 }
 const char kSomeJob[] = R"({"job": 1, "name": "n", "state": "FINISHED", "created_at_ms": 2,
     "finished_at_ms": 3, "unsealed_at_ms": 4, "data_set": "d", "recipe": "r", "candidates": 5,
     "results": 6, "tasks": {"QUEUED": 7}, "message": "m", "objectives": ["relus"],
-    "kind": "criticality"})";
+    "kind": "criticality", "obstacles": ["worker w: o"], "data_hash": "h",
+    "data_copies": [{"data_hash": "h", "workers": ["w"], "candidates": 8}]})";
 
 CandidateView SomeCandidate() {
   CandidateView candidate = {CandidateId{1},
@@ -161,9 +165,11 @@ TEST(ViewsTest, Job) {
             json({{"jobs", {json::parse(kSomeJob)}}}));
   JobView running = SomeJob();
   running.finished_at = running.unsealed_at = std::nullopt;
+  running.data_hash.clear();
   const json document = Document(ToProto(running));
   EXPECT_TRUE(document["finished_at_ms"].is_null());
   EXPECT_TRUE(document["unsealed_at_ms"].is_null());
+  EXPECT_TRUE(document["data_hash"].is_null());
 }
 
 TEST(ViewsTest, CandidateWithTasks) {
@@ -232,14 +238,33 @@ TEST(ViewsTest, CandidateDetail) {
 
 TEST(ViewsTest, WorkersEventsAndPreview) {
   WorkerView worker;
-  worker.info = {"w", "i", "h", 1, "cpu", "t", "c", {"synthetic"}, 1};
+  worker.info = {"w", "i", "h", 1, "cpu", "t", "c", {"synthetic"}, 1, 10, 11, {}, "p"};
+  DataState opened;
+  opened.request.data.set = "d";
+  opened.request.data.train_images = 12;
+  opened.request.data.validation_images = 13;
+  opened.request.data.test_images = 14;
+  opened.request.split_seed = 15;
+  opened.data_hash = "dh";
+  DataState broken;
+  broken.request.data.set = "e";
+  broken.problem = "cut short";
+  worker.info.data = {opened, broken};
   worker.last_seen = TimeFromUnixMs(2);
   worker.connected = true;
   worker.tasks = {TaskId{3}};
   EXPECT_EQ(Document(ToProto(std::vector<WorkerView>{worker})), json::parse(R"({"workers": [
       {"worker": "w", "host": "h", "pid": 1, "device": "cpu", "torch_version": "t",
        "build_commit": "c", "data_sets": ["synthetic"], "last_seen_ms": 2, "connected": true,
-       "tasks": [3]}]})"));
+       "tasks": [3], "protocol": 10, "behaviour": 11, "problem": "p", "quarantined": false,
+       "data": [{"data_set": "d", "train_images": 12, "validation_images": 13, "test_images": 14,
+                 "split_seed": 15, "data_hash": "dh", "problem": ""},
+                {"data_set": "e", "train_images": 0, "validation_images": 0, "test_images": 0,
+                 "split_seed": 0, "data_hash": "", "problem": "cut short"}]}]})"));
+  worker.quarantine = "q";
+  const json kept_out = Document(ToProto(std::vector<WorkerView>{worker}))["workers"][0];
+  EXPECT_EQ(kept_out["problem"], "q");  // rather than what it says of itself
+  EXPECT_TRUE(kept_out["quarantined"].get<bool>());
   const EventView event = {1,         TimeFromUnixMs(2), "k", JobId{3}, CandidateId{4},
                            TaskId{5}, ResultId{6},       "w", "d"};
   EXPECT_EQ(Document(ToProto(std::vector<EventView>{event})), json::parse(R"({"events": [

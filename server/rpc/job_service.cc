@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -37,7 +38,7 @@ grpc::Status Answer(absl::StatusOr<View> view, Message* response) {
 
 // One per call: opening takes about a millisecond, and a slow listing delays no other.
 absl::StatusOr<std::unique_ptr<ResultReader>> JobService::OpenReader() const {
-  return ResultReader::Open(database_, clock_, lease_time_);
+  return ResultReader::Open(database_);
 }
 
 absl::StatusOr<v1::SubmitJobResponse> JobService::Submit(const v1::SubmitJobRequest& request) {
@@ -109,6 +110,74 @@ absl::StatusOr<v1::Job> JobService::ReadJob(int64_t job) {
   return ToProto(detail.job);
 }
 
+absl::StatusOr<v1::JobSpec> JobService::StoredSpec(JobId job, const std::string& spec_json) {
+  FieldErrors errors;
+  v1::JobSpec message = ToProto(JobSpecFromJson(spec_json, errors));
+  if (errors.empty()) return message;
+  return absl::FailedPreconditionError(
+      absl::StrCat("job ", job.value, " was stored by another version, and its job file is not ",
+                   "valid for this one: ", std::string(errors.ToStatus().message())));
+}
+
+absl::StatusOr<v1::RetryTasksResponse> JobService::Retry(const v1::RetryTasksRequest& request) {
+  RetryScope scope;
+  switch (request.what_case()) {
+    case v1::RetryTasksRequest::kJob:
+      scope = JobId{request.job()};
+      break;
+    case v1::RetryTasksRequest::kCandidate:
+      scope = CandidateId{request.candidate()};
+      break;
+    case v1::RetryTasksRequest::kTask:
+      scope = TaskId{request.task()};
+      break;
+    case v1::RetryTasksRequest::WHAT_NOT_SET:
+      return absl::InvalidArgumentError("what: found nothing; allowed: job, candidate or task");
+  }
+  ASSIGN_OR_RETURN(const JobId job, coordinator_.JobOf(scope));
+  std::optional<RaisedCap> cap;
+  if (request.has_max_epochs()) {
+    ASSIGN_OR_RETURN(const auto reader, OpenReader());
+    ASSIGN_OR_RETURN(const JobDetailView detail, reader->GetJob(job));
+    ASSIGN_OR_RETURN(v1::JobSpec message, StoredSpec(job, detail.job.spec_json));
+    message.mutable_stages()->mutable_linearize()->set_max_epochs(request.max_epochs());
+    FieldErrors errors;
+    const JobSpec spec = JobSpecFromProto(message, errors);
+    if (!errors.empty()) return errors.ToStatus();
+    cap = RaisedCap{request.max_epochs(), MessageToJson(ToProto(spec)), detail.job.spec_json};
+  }
+  ASSIGN_OR_RETURN(const int64_t tasks, coordinator_.Retry(scope, cap));
+  v1::RetryTasksResponse response;
+  ASSIGN_OR_RETURN(*response.mutable_job(), ReadJob(job.value));
+  response.set_tasks(tasks);
+  return response;
+}
+
+grpc::Status JobService::RetryTasks(grpc::ServerContext*, const v1::RetryTasksRequest* request,
+                                    v1::RetryTasksResponse* response) {
+  absl::StatusOr<v1::RetryTasksResponse> retried = Retry(*request);
+  if (!retried.ok()) return ToGrpc(retried.status());
+  *response = *std::move(retried);
+  return grpc::Status::OK;
+}
+
+absl::StatusOr<v1::ChooseDataResponse> JobService::Choose(const v1::ChooseDataRequest& request) {
+  ASSIGN_OR_RETURN(const int64_t candidates,
+                   coordinator_.ChooseData(JobId{request.job()}, request.data_hash()));
+  v1::ChooseDataResponse response;
+  ASSIGN_OR_RETURN(*response.mutable_job(), ReadJob(request.job()));
+  response.set_candidates(candidates);
+  return response;
+}
+
+grpc::Status JobService::ChooseData(grpc::ServerContext*, const v1::ChooseDataRequest* request,
+                                    v1::ChooseDataResponse* response) {
+  absl::StatusOr<v1::ChooseDataResponse> chosen = Choose(*request);
+  if (!chosen.ok()) return ToGrpc(chosen.status());
+  *response = *std::move(chosen);
+  return grpc::Status::OK;
+}
+
 absl::StatusOr<v1::AddBudgetsResponse> JobService::Add(const v1::AddBudgetsRequest& request) {
   if (request.relus_size() + request.fractions_size() == 0) {
     return absl::InvalidArgumentError(
@@ -127,12 +196,7 @@ absl::StatusOr<v1::AddBudgetsResponse> JobService::Add(const v1::AddBudgetsReque
   ASSIGN_OR_RETURN(const auto reader, OpenReader());
   ASSIGN_OR_RETURN(const JobDetailView detail, reader->GetJob(job));
   const std::string& known = detail.job.spec_json;
-  v1::JobSpec message = ToProto(JobSpecFromJson(known, errors));
-  if (!errors.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("job ", job.value, " was stored by another version, and its job file is not ",
-                     "valid for this one: ", std::string(errors.ToStatus().message())));
-  }
+  ASSIGN_OR_RETURN(v1::JobSpec message, StoredSpec(job, known));
   // An entry that stands there already is no second one.
   const auto append = [](const auto& added, auto& list) {
     for (const auto& one : added) {

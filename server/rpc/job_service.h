@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <memory>
 
-#include "base/clock.h"
 #include "reluscape/v1/job_service.grpc.pb.h"
 #include "search/artifact_folder.h"
 #include "server/coordinator.h"
@@ -16,14 +15,10 @@ namespace reluscape {
 
 class JobService final : public v1::JobService::Service {
  public:
-  // The references must outlive the service. `lease_time`: as the coordinator's.
+  // The references must outlive the service.
   JobService(Coordinator& coordinator, std::filesystem::path database,
-             const ArtifactFolder& artifacts, const Clock& clock, Milliseconds lease_time)
-      : coordinator_(coordinator),
-        database_(std::move(database)),
-        artifacts_(artifacts),
-        clock_(clock),
-        lease_time_(lease_time) {}
+             const ArtifactFolder& artifacts)
+      : coordinator_(coordinator), database_(std::move(database)), artifacts_(artifacts) {}
 
   grpc::Status SubmitJob(grpc::ServerContext* context, const v1::SubmitJobRequest* request,
                          v1::SubmitJobResponse* response) override;
@@ -37,6 +32,10 @@ class JobService final : public v1::JobService::Service {
                             v1::CandidateDetail* response) override;
   grpc::Status AddBudgets(grpc::ServerContext* context, const v1::AddBudgetsRequest* request,
                           v1::AddBudgetsResponse* response) override;
+  grpc::Status RetryTasks(grpc::ServerContext* context, const v1::RetryTasksRequest* request,
+                          v1::RetryTasksResponse* response) override;
+  grpc::Status ChooseData(grpc::ServerContext* context, const v1::ChooseDataRequest* request,
+                          v1::ChooseDataResponse* response) override;
   grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request,
                          v1::Job* response) override;
   grpc::Status UnsealJob(grpc::ServerContext* context, const v1::UnsealJobRequest* request,
@@ -54,6 +53,10 @@ class JobService final : public v1::JobService::Service {
  private:
   absl::StatusOr<v1::SubmitJobResponse> Submit(const v1::SubmitJobRequest& request);
   absl::StatusOr<v1::AddBudgetsResponse> Add(const v1::AddBudgetsRequest& request);
+  absl::StatusOr<v1::RetryTasksResponse> Retry(const v1::RetryTasksRequest& request);
+  absl::StatusOr<v1::ChooseDataResponse> Choose(const v1::ChooseDataRequest& request);
+  // The job file that a Job was stored with. FAILED_PRECONDITION where another version stored it.
+  absl::StatusOr<v1::JobSpec> StoredSpec(JobId job, const std::string& spec_json);
   absl::StatusOr<v1::WriteArtifactResponse> Receive(
       grpc::ServerReader<v1::WriteArtifactRequest>& reader);
   absl::StatusOr<v1::Job> ReadJob(int64_t job);
@@ -62,8 +65,6 @@ class JobService final : public v1::JobService::Service {
   Coordinator& coordinator_;
   const std::filesystem::path database_;
   const ArtifactFolder& artifacts_;
-  const Clock& clock_;
-  const Milliseconds lease_time_;
 };
 
 }  // namespace reluscape

@@ -23,9 +23,8 @@ constexpr int kMostThreads = 64;
 class RpcServerImpl final : public RpcServer {
  public:
   RpcServerImpl(Coordinator& coordinator, const std::filesystem::path& database,
-                const ArtifactFolder& artifacts, const Clock& clock, Milliseconds lease_time)
-      : job_service_(coordinator, database, artifacts, clock, lease_time),
-        worker_service_(coordinator) {}
+                const ArtifactFolder& artifacts)
+      : job_service_(coordinator, database, artifacts), worker_service_(coordinator) {}
   ~RpcServerImpl() override { Shutdown(Milliseconds(0)); }
 
   absl::Status Listen(const RpcServerOptions& options) {
@@ -74,13 +73,11 @@ class RpcServerImpl final : public RpcServer {
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& options,
                                                             Coordinator& coordinator,
                                                             const std::filesystem::path& database,
-                                                            const ArtifactFolder& artifacts,
-                                                            const Clock& clock) {
+                                                            const ArtifactFolder& artifacts) {
   // Process-wide switches that must come before the first builder.
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  auto server =
-      std::make_unique<RpcServerImpl>(coordinator, database, artifacts, clock, options.lease_time);
+  auto server = std::make_unique<RpcServerImpl>(coordinator, database, artifacts);
   if (absl::Status status = server->Listen(options); !status.ok()) return status;
   return server;
 }

@@ -20,8 +20,7 @@ namespace reluscape {
 
 struct RpcServerOptions {
   std::string address = "127.0.0.1";
-  int port = 50551;                 // 0 = a free one; -1 = none, for tests through InProcessChannel
-  Milliseconds lease_time{30'000};  // as the coordinator's
+  int port = 50551;  // 0 = a free one; -1 = none, for tests through InProcessChannel
 };
 
 class RpcServer {
@@ -31,8 +30,7 @@ class RpcServer {
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const RpcServerOptions& options,
                                                           Coordinator& coordinator,
                                                           const std::filesystem::path& database,
-                                                          const ArtifactFolder& artifacts,
-                                                          const Clock& clock);
+                                                          const ArtifactFolder& artifacts);
   virtual ~RpcServer() = default;
 
   virtual int port() const = 0;

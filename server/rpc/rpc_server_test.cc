@@ -42,8 +42,7 @@ class RpcServerTest : public testing::Test {
     coordinator_ = *std::move(coordinator);
     RpcServerOptions options;
     options.port = 0;
-    auto server =
-        RpcServer::Start(options, *coordinator_, folder_ / "reluscape.db", *artifacts_, clock_);
+    auto server = RpcServer::Start(options, *coordinator_, folder_ / "reluscape.db", *artifacts_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     const auto channel = MakeChannel(absl::StrCat("127.0.0.1:", server_->port()));
@@ -78,6 +77,8 @@ class RpcServerTest : public testing::Test {
     request.mutable_worker()->set_id("w");
     request.mutable_worker()->set_incarnation("1");
     request.mutable_worker()->set_slots(1);
+    request.mutable_worker()->set_protocol(kProtocolNumber);
+    request.mutable_worker()->set_behaviour(kBehaviourNumber);
     request.mutable_worker()->add_data_sets("synthetic");
     request.set_artifact_folder_id(*artifacts_->ReadId());
     request.set_accepts_work(true);
@@ -114,9 +115,19 @@ TEST_F(RpcServerTest, ASubmittedJobIsListedAndItsTaskLeased) {
   // Every default is filled in.
   EXPECT_THAT(detail.spec_json(), HasSubstr("\"max_epochs\": 2000"));
 
+  v1::SynchronizeResponse asked;
+  v1::SynchronizeRequest worker = Worker();
+  grpc::Status sync = Call(&v1::WorkerService::Stub::Synchronize, *workers_, worker, asked);
+  ASSERT_TRUE(sync.ok()) << sync.error_message();
+  EXPECT_EQ(asked.leases_size(), 0);
+  ASSERT_EQ(asked.open_size(), 1);
+  EXPECT_EQ(asked.open(0).data().set(), "synthetic");
+  v1::DataState& opened = *worker.mutable_worker()->add_data();
+  *opened.mutable_request() = asked.open(0);
+  opened.set_data_hash(std::string(64, 'd'));
+  opened.set_split_hash(std::string(64, 'e'));
   v1::SynchronizeResponse leased;
-  const grpc::Status sync =
-      Call(&v1::WorkerService::Stub::Synchronize, *workers_, Worker(), leased);
+  sync = Call(&v1::WorkerService::Stub::Synchronize, *workers_, worker, leased);
   ASSERT_TRUE(sync.ok()) << sync.error_message();
   ASSERT_EQ(leased.leases_size(), 1);
   EXPECT_EQ(leased.leases(0).description().stage(), "pretrain");
@@ -316,6 +327,35 @@ TEST_F(RpcServerTest, AFileIsStoredUnderItsHashOrNotAtAll) {
   EXPECT_FALSE(stored);
 }
 
+TEST_F(RpcServerTest, RetriesAndChoicesNameWhatIsWrongWithThem) {
+  v1::SubmitJobResponse submitted;
+  ASSERT_TRUE(Submit(FromText(kJob), submitted).ok());
+  v1::RetryTasksResponse retried;
+  const auto retry = [&](const v1::RetryTasksRequest& request) {
+    return Call(&v1::JobService::Stub::RetryTasks, *jobs_, request, retried);
+  };
+  v1::RetryTasksRequest request;
+  EXPECT_EQ(retry(request).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  request.set_job(99);
+  EXPECT_EQ(retry(request).error_code(), grpc::StatusCode::NOT_FOUND);
+  request.set_task(1);
+  const grpc::Status nothing = retry(request);
+  EXPECT_EQ(nothing.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(nothing.error_message(), HasSubstr("nothing of task 1 has failed"));
+  request.set_max_epochs(0);
+  const grpc::Status cap = retry(request);
+  EXPECT_EQ(cap.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(cap.error_message(), HasSubstr("stages.linearize.max_epochs: found 0"));
+
+  v1::ChooseDataResponse chosen;
+  v1::ChooseDataRequest choice;
+  choice.set_job(submitted.job());
+  choice.set_data_hash("01234567");
+  const grpc::Status unknown = Call(&v1::JobService::Stub::ChooseData, *jobs_, choice, chosen);
+  EXPECT_EQ(unknown.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(unknown.error_message(), HasSubstr("none is known yet"));
+}
+
 TEST_F(RpcServerTest, WorkersOfAnotherFolderAndMalformedReportsAreRefused) {
   v1::SynchronizeResponse response;
   v1::SynchronizeRequest request = Worker();
@@ -334,7 +374,7 @@ TEST_F(RpcServerTest, APortThatIsTakenIsAnErrorThatNamesIt) {
   RpcServerOptions options;
   options.port = server_->port();
   const auto second =
-      RpcServer::Start(options, *coordinator_, folder_ / "reluscape.db", *artifacts_, clock_);
+      RpcServer::Start(options, *coordinator_, folder_ / "reluscape.db", *artifacts_);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()),
               HasSubstr(absl::StrCat("127.0.0.1:", server_->port())));

@@ -42,7 +42,7 @@ class Installation:
 
     # ---- processes
 
-    def start_server(self, kill_at=""):
+    def start_server(self, kill_at="", environment=()):
         """Starts the coordinator; after a restart on the ports it had before."""
         (self.data / "server.json").unlink(missing_ok=True)
         self.server = self._start(
@@ -50,27 +50,29 @@ class Installation:
             [self.bin / "reluscape-server", "--data-dir", self.data, "--grpc-port", self.grpc_port,
              "--http-port", self.http_port, "--lease-seconds", self.lease_seconds,
              "--sync-interval-ms", 200],
-            kill_at)
+            kill_at, environment)
         self.wait_for(lambda: (self.data / "server.json").exists(), "the server listens")
         ports = json.loads((self.data / "server.json").read_text())
         self.grpc_port, self.http_port = ports["grpc_port"], ports["http_port"]
 
     def start_worker(self, worker_id, *flags, kill_at="", program="reluscape-worker",
-                     artifact_dir=None):
+                     artifact_dir=None, environment=(), before=None):
         """Starts a Worker; `program` may be the path of another one that takes the same flags."""
         process = self._start(
             f"{worker_id}.log",
             [self.bin / program, "--server", f"127.0.0.1:{self.grpc_port}", "--artifact-dir",
              artifact_dir or self.data / "artifacts", "--id", worker_id, *flags],
-            kill_at)
+            kill_at, environment, before)
         self.workers.append(process)
         return process
 
-    def _start(self, log, command, kill_at):
-        environment = dict(os.environ, RELUSCAPE_KILL_AT=kill_at)
+    def _start(self, log, command, kill_at, environment, before=None):
+        """`before` is called in the new process before the program starts."""
+        environment = dict(os.environ, RELUSCAPE_KILL_AT=kill_at, **dict(environment))
         with open(self.data / log, "ab") as output:
             return subprocess.Popen([str(word) for word in command], stdout=output, stderr=output,
-                                    stdin=subprocess.DEVNULL, env=environment)
+                                    stdin=subprocess.DEVNULL, env=environment,
+                                    preexec_fn=before)
 
     @staticmethod
     def kill(process):

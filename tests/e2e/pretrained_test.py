@@ -162,7 +162,7 @@ class PretrainedTest(unittest.TestCase):
         self.assertEqual(detail["job"]["state"], "FAILED")
         pretrain = self.pretrain_of(job)
         self.assertEqual(pretrain["attempt"], 1)  # no retry cures it
-        self.assertIn("BAD_INPUT: pretrained file guessing.safetensors", pretrain["message"])
+        self.assertIn("REFUSED: pretrained file guessing.safetensors", pretrain["message"])
         self.assertIn("found a validation accuracy of 33.33 % on 60 images; allowed: above "
                       "44.44 %", pretrain["message"])
 

@@ -4,6 +4,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -11,10 +14,12 @@
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
 #include "base/fault_point.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
 #include "search/network/names.h"
+#include "worker/task_error.h"
 
 namespace reluscape {
 namespace {
@@ -31,13 +36,13 @@ std::string TensorFile(const std::map<std::string, std::string>& metadata,
     absl::StrAppend(&header, comma, "\"", key, "\":\"", value, "\"");
     comma = ",";
   }
-  header += "}";
+  header += '}';
   for (const auto& [name, content] : tensors) {
     absl::StrAppend(&header, ",\"", name, "\":{\"dtype\":\"U8\",\"shape\":[", content.size(),
                     "],\"data_offsets\":[", bytes.size(), ",", bytes.size() + content.size(), "]}");
     bytes += content;
   }
-  header += "}";
+  header += '}';
   header.resize((header.size() + 7) / 8 * 8, ' ');
   std::string file;
   for (int i = 0; i < 8; ++i) {
@@ -63,6 +68,39 @@ absl::StatusOr<int64_t> MetadataInteger(const std::string& file, const std::stri
 // A number in [0, 1) that looks drawn but depends on its arguments alone.
 double Jitter(uint64_t seed, const std::string& purpose, int64_t index) {
   return Random(DeriveSeed(seed, purpose, static_cast<uint64_t>(index))).Uniform();
+}
+
+std::string SplitHash(uint64_t split_seed) { return Sha256Hex(absl::StrCat("split ", split_seed)); }
+
+// Of a text that may name a file: whether it holds now.
+bool Holds(const std::string& problem) {
+  if (problem.empty()) return false;
+  std::error_code error;
+  return problem[0] != '@' || std::filesystem::exists(problem.substr(1), error);
+}
+
+// `accuracy` as that of a whole number of `images`.
+double OfImages(double accuracy, int64_t images) {
+  const double all = static_cast<double>(images);
+  return std::clamp(std::round(accuracy * all), 0.0, all) / all;
+}
+
+// Classes whose images are `images` in all, of which `accuracy` of them are right; as even as it
+// goes.
+std::vector<ClassAccuracy> Classes(int64_t classes, int64_t images, double accuracy) {
+  const auto correct = static_cast<int64_t>(std::llround(accuracy * static_cast<double>(images)));
+  std::vector<ClassAccuracy> list;
+  int64_t correct_so_far = 0;
+  for (int64_t i = 0; i < classes; ++i) {
+    const int64_t of_class = images * (i + 1) / classes - images * i / classes;
+    const int64_t until = images * (i + 1) / classes;
+    const int64_t correct_until = images > 0 ? correct * until / images : 0;
+    list.push_back({.name = absl::StrCat("class ", i),
+                    .images = of_class,
+                    .correct = correct_until - correct_so_far});
+    correct_so_far = correct_until;
+  }
+  return list;
 }
 
 bool SleepUnlessStopped(Milliseconds time, const std::stop_token& stop) {
@@ -107,17 +145,92 @@ void FakeTrainer::Describe(WorkerInfo& info) const {
   info.device = options_.device;
   info.torch_version = "none (scripted)";
   info.data_sets = options_.data_sets;
+  info.protocol = options_.protocol;
+  info.behaviour = options_.behaviour;
+}
+
+DataState FakeTrainer::OpenData(const DataRequest& request, std::stop_token /*stop*/) {
+  if (const std::string problem = DataProblem(request.data); !problem.empty()) {
+    return {request, "", "", problem};
+  }
+  return {request, DataHash(request.data), SplitHash(request.split_seed), ""};
+}
+
+std::string FakeTrainer::DataProblem(const DataSpec& data) const {
+  if (std::find(options_.data_sets.begin(), options_.data_sets.end(), data.set) ==
+      options_.data_sets.end()) {
+    return absl::StrCat("data set ", data.set, " is not scripted");
+  }
+  if (!Holds(options_.data_problem)) return "";
+  if (options_.data_problem[0] != '@') return options_.data_problem;
+  return absl::StrCat("the images cannot be used while ", options_.data_problem.substr(1),
+                      " exists");
+}
+
+std::string FakeTrainer::DataHash(const DataSpec& data) const {
+  const std::string& salt = options_.data_salt;
+  return Sha256Hex(
+      absl::StrCat("scripted ", data.set, " ", data.classes, salt.empty() ? "" : " ", salt));
+}
+
+absl::Status FakeTrainer::CheckStorage() const {
+  if (!Holds(options_.storage_problem)) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("artifacts cannot be used while ",
+                                             options_.storage_problem.substr(1), " exists"));
+}
+
+absl::StatusOr<ArtifactRef> FakeTrainer::Put(const std::string& content) const {
+  absl::Status status = CheckStorage();
+  if (status.ok()) {
+    absl::StatusOr<ArtifactRef> artifact = artifacts_.Put(content);
+    if (artifact.ok()) return artifact;
+    status = artifact.status();
+  }
+  return WithFault(status, {.kind = FailureKind::kStorage,
+                            .unstored_bytes = static_cast<int64_t>(content.size())});
+}
+
+absl::StatusOr<std::string> FakeTrainer::Get(const ArtifactRef& artifact) const {
+  absl::Status status = CheckStorage();
+  if (status.ok()) {
+    absl::StatusOr<std::string> content = artifacts_.Get(artifact);
+    if (content.ok()) return content;
+    status = content.status();
+  }
+  return WithFault(status, {.kind = FailureKind::kStorage, .artifact = artifact});
+}
+
+absl::Status FakeTrainer::GoOnFrom(const ArtifactRef& checkpoint, Script& script) const {
+  RETURN_IF_ERROR(WithFault(CheckStorage(), {.kind = FailureKind::kStorage}));
+  const auto read = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const std::string file, artifacts_.Get(checkpoint));
+    ASSIGN_OR_RETURN(const int64_t epochs_done, MetadataInteger(file, "epochs_done"));
+    ASSIGN_OR_RETURN(const int64_t milliseconds, MetadataInteger(file, "milliseconds"));
+    script.first_epoch = epochs_done;
+    script.seconds_before = static_cast<double>(milliseconds) / 1000;
+    return absl::OkStatus();
+  };
+  if (const absl::Status status = read(); !status.ok()) {
+    LogWarning("starting anew, the checkpoint cannot be used: ", std::string(status.message()));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<FakeTrainer::Script> FakeTrainer::Prepare(const TaskDescription& task) const {
+  const TaskFault refused{.kind = FailureKind::kRefused};
+  const TaskFault of_data{.kind = FailureKind::kData};
   Script script;
-  ASSIGN_OR_RETURN(const Architecture architecture,
-                   ParseArchitecture(task.network, task.data.side, task.data.classes));
-  ASSIGN_OR_RETURN(script.network, BuildNetwork(architecture));
+  const auto architecture = ParseArchitecture(task.network, task.data.side, task.data.classes);
+  RETURN_IF_ERROR(WithFault(architecture.status(), refused));
+  absl::StatusOr<Network> network = BuildNetwork(*architecture);
+  RETURN_IF_ERROR(WithFault(network.status(), refused));
+  script.network = *std::move(network);
   ASSIGN_OR_RETURN(script.counts, CountNetwork(script.network));
-  if (std::find(options_.data_sets.begin(), options_.data_sets.end(), task.data.set) ==
-      options_.data_sets.end()) {
-    return absl::NotFoundError(absl::StrCat("data set ", task.data.set, " is not scripted"));
+  if (task.stage != Stage::kPretrain && task.budgets.empty()) {
+    return TaskError(refused, "the task names no budget");
+  }
+  if (const std::string problem = DataProblem(task.data); !problem.empty()) {
+    return TaskError(of_data, problem);
   }
   Measurement& measurement = script.measurement;
   measurement.build_commit = BuildCommit();
@@ -125,20 +238,22 @@ absl::StatusOr<FakeTrainer::Script> FakeTrainer::Prepare(const TaskDescription& 
   measurement.device = options_.device;
   measurement.precision = "float32";
   measurement.threads = 1;
-  measurement.data_hash =
-      Sha256Hex(absl::StrCat("scripted ", task.data.set, " ", task.data.classes));
-  measurement.split_hash = Sha256Hex(absl::StrCat("split ", task.split_seed));
+  measurement.data_hash = DataHash(task.data);
+  measurement.split_hash = SplitHash(task.split_seed);
   measurement.train_images = task.data.train_images > 0 ? task.data.train_images : 9000;
   measurement.validation_images =
       task.data.validation_images > 0 ? task.data.validation_images : 1000;
   measurement.test_images = task.data.test_images > 0 ? task.data.test_images : 2000;
   if (!task.data_hash.empty() && task.data_hash != measurement.data_hash) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the data differs from what the pretrain used: found ", measurement.data_hash,
-                     ", expected ", task.data_hash));
+    return TaskError(of_data, absl::StrCat("the data differs from what the job goes by: found ",
+                                           measurement.data_hash, ", expected ", task.data_hash));
+  }
+  if (!task.split_hash.empty() && task.split_hash != measurement.split_hash) {
+    return TaskError(of_data, absl::StrCat("the split differs from what the pretrain used: found ",
+                                           measurement.split_hash, ", expected ", task.split_hash));
   }
   for (const ArtifactRef& input : {task.weights, task.snapshot, task.teacher, task.pretrained}) {
-    if (input) RETURN_IF_ERROR(artifacts_.Get(input).status());
+    if (input) RETURN_IF_ERROR(Get(input).status());
   }
   const auto chosen = options_.epochs.find(task.stage);
   if (chosen != options_.epochs.end() && chosen->second > 0) {
@@ -150,16 +265,17 @@ absl::StatusOr<FakeTrainer::Script> FakeTrainer::Prepare(const TaskDescription& 
   } else {
     script.epochs = std::min(kLinearizeEpochs, task.settings.linearize.max_epochs);
   }
-  if (task.stage != Stage::kPretrain && task.budgets.empty()) {
-    return absl::InvalidArgumentError("the task names no budget");
-  }
-  if (task.checkpoint) {
-    ASSIGN_OR_RETURN(const std::string file, artifacts_.Get(task.checkpoint));
-    ASSIGN_OR_RETURN(script.first_epoch, MetadataInteger(file, "epochs_done"));
-    ASSIGN_OR_RETURN(const int64_t milliseconds, MetadataInteger(file, "milliseconds"));
-    script.seconds_before = static_cast<double>(milliseconds) / 1000;
-  }
+  if (task.checkpoint) RETURN_IF_ERROR(GoOnFrom(task.checkpoint, script));
   return script;
+}
+
+Failure FakeTrainer::ScriptedFailure(const TaskDescription& task, int64_t epoch) const {
+  Failure failure{options_.fail_kind, "scripted failure", epoch};
+  if (failure.kind != FailureKind::kArtifact) return failure;
+  for (const ArtifactRef& input : {task.snapshot, task.weights, task.teacher}) {
+    if (input && !failure.artifact) failure.artifact = input;
+  }
+  return failure;
 }
 
 absl::Status FakeTrainer::Play(const TaskDescription& task, const Script& script,
@@ -170,7 +286,7 @@ absl::Status FakeTrainer::Play(const TaskDescription& task, const Script& script
   outcome.device_seconds = script.seconds_before;
   for (int64_t epoch = script.first_epoch; epoch < script.epochs; ++epoch) {
     if (options_.fail_stage == task.stage && epoch == options_.fail_epoch) {
-      outcome.failure = Failure{options_.fail_kind, "scripted failure", epoch};
+      outcome.failure = ScriptedFailure(task, epoch);
       return absl::OkStatus();
     }
     const auto epoch_begin = std::chrono::steady_clock::now();
@@ -217,12 +333,12 @@ absl::Status FakeTrainer::Play(const TaskDescription& task, const Script& script
         snapshot.relus = crossed ? before : report.relus;
         snapshot.epoch = epoch;
         snapshot.device_seconds = outcome.device_seconds;
-        ASSIGN_OR_RETURN(snapshot.artifact, artifacts_.Put(TensorFile(
-                                                {{"kind", "snapshot"},
-                                                 {"budget", absl::StrCat(budget)},
-                                                 {"candidate", absl::StrCat(task.candidate.value)},
-                                                 {"seed", absl::StrCat(task.seed)}},
-                                                {})));
+        ASSIGN_OR_RETURN(snapshot.artifact,
+                         Put(TensorFile({{"kind", "snapshot"},
+                                         {"budget", absl::StrCat(budget)},
+                                         {"candidate", absl::StrCat(task.candidate.value)},
+                                         {"seed", absl::StrCat(task.seed)}},
+                                        {})));
         listener.OnSnapshot(snapshot);
       }
     }
@@ -231,7 +347,7 @@ absl::Status FakeTrainer::Play(const TaskDescription& task, const Script& script
       last_checkpoint = now;
       ASSIGN_OR_RETURN(
           const ArtifactRef checkpoint,
-          artifacts_.Put(TensorFile(
+          Put(TensorFile(
               {{"kind", "checkpoint"},
                {"task", absl::StrCat(task.task.value)},
                {"seed", absl::StrCat(task.seed)},
@@ -250,7 +366,7 @@ absl::Status FakeTrainer::Finish(const TaskDescription& task, const Script& scri
   if (task.stage == Stage::kPretrain && task.budgets.empty()) {
     ASSIGN_OR_RETURN(
         outcome.weights,
-        artifacts_.Put(TensorFile(
+        Put(TensorFile(
             {{"kind", "weights"}, {"network", task.network}, {"seed", absl::StrCat(task.seed)}},
             {{"tail.weight", "scripted"}})));
     return absl::OkStatus();
@@ -283,32 +399,59 @@ absl::Status FakeTrainer::Finish(const TaskDescription& task, const Script& scri
     masks[op.name + ".mask"] = std::move(mask);
     result.layers.push_back(std::move(layer));
   }
-  result.accuracy_validation = script.AccuracyAt(result.relus, task.seed);
-  result.accuracy_soft = result.accuracy_validation - 0.02;
-  result.accuracy_trimmed = result.accuracy_validation - 0.1;
-  result.accuracy_test = result.accuracy_validation - 0.01;
-  ASSIGN_OR_RETURN(result.artifact,
-                   artifacts_.Put(TensorFile({{"kind", "result"},
-                                              {"network", task.network},
-                                              {"budget", absl::StrCat(result.budget)},
-                                              {"seed", absl::StrCat(task.seed)}},
-                                             masks)));
+  const int64_t images = script.measurement.validation_images;
+  const double accuracy = OfImages(script.AccuracyAt(result.relus, task.seed), images);
+  result.accuracy_validation = accuracy;
+  result.accuracy_soft = OfImages(accuracy - 0.02, images);
+  result.accuracy_trimmed = OfImages(accuracy - 0.1, images);
+  result.accuracy_test = OfImages(accuracy - 0.01, script.measurement.test_images);
+  result.classes = Classes(task.data.classes, images, result.accuracy_validation);
+  ASSIGN_OR_RETURN(result.artifact, Put(TensorFile({{"kind", "result"},
+                                                    {"network", task.network},
+                                                    {"budget", absl::StrCat(result.budget)},
+                                                    {"seed", absl::StrCat(task.seed)}},
+                                                   masks)));
   outcome.result = std::move(result);
   return absl::OkStatus();
+}
+
+void FakeTrainer::Forge(TaskOutcome& outcome) const {
+  if (options_.forgery == Forgery::kArtifact) {
+    const ArtifactRef& artifact = outcome.result ? outcome.result->artifact : outcome.weights;
+    if (artifact) {
+      std::ofstream(artifacts_.PathOf(artifact), std::ios::binary)
+          << std::string(static_cast<size_t>(artifact.bytes), 'x');
+    }
+  }
+  if (!outcome.result) return;
+  ResultReport& result = *outcome.result;
+  if (options_.forgery == Forgery::kAccuracy) result.accuracy_validation = 1;
+  if (options_.forgery == Forgery::kResult) {
+    result.relus = 0;
+    for (LayerRelus& layer : result.layers) layer.kept = 0;
+    for (ClassAccuracy& one : result.classes) one.correct = one.images;
+    result.accuracy_soft = 1;
+    result.accuracy_trimmed = 1;
+    result.accuracy_validation = 1;
+    result.accuracy_test = 1;
+  }
 }
 
 TaskOutcome FakeTrainer::Run(const TaskDescription& task, TaskListener& listener,
                              std::stop_token stop) {
   TaskOutcome outcome;
+  if (options_.fail_every && options_.fail_stage.value_or(task.stage) == task.stage) {
+    outcome.failure = ScriptedFailure(task, /*epoch=*/-1);
+    return outcome;
+  }
   absl::StatusOr<Script> script = Prepare(task);
   absl::Status status = script.status();
   if (status.ok()) {
     listener.OnMeasurement(script->measurement, script->epochs);
     status = Play(task, *script, listener, stop, outcome);
   }
-  if (!status.ok()) {
-    outcome.failure = Failure{FailureKind::kBadInput, std::string(status.message()), -1};
-  }
+  if (!status.ok()) return FailureOf(status);
+  Forge(outcome);
   return outcome;
 }
 

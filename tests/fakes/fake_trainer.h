@@ -4,7 +4,8 @@
 // pages, which need no LibTorch. Real about everything around the numbers: it takes time, stops
 // when asked, writes artifacts (valid safetensors files with a mask per ReLU) and resumes from its
 // checkpoints. The numbers are a function of network, seed, Budget and epoch alone, so that a
-// resumed Attempt continues the same curve. Thread-safe.
+// resumed Attempt continues the same curve; a Result's accuracies are whole numbers of images, as
+// its classes say. On request it is wrong in the ways in which a Worker can be. Thread-safe.
 
 #include <cstdint>
 #include <map>
@@ -13,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "search/artifact_folder.h"
@@ -21,6 +23,14 @@
 #include "worker/trainer.h"
 
 namespace reluscape {
+
+// A success that is none.
+enum class Forgery {
+  kNone,
+  kResult,    // a Result without ReLUs, all of whose images are right
+  kAccuracy,  // a Result of accuracy 1, which its classes do not bear out
+  kArtifact,  // the file that the Task leaves has its size and another content
+};
 
 struct FakeTrainerOptions {
   std::vector<std::string> data_sets = {"synthetic"};
@@ -33,7 +43,20 @@ struct FakeTrainerOptions {
   // Fails in this epoch of this stage, if set; every Attempt that comes that far does.
   std::optional<Stage> fail_stage;
   int64_t fail_epoch = 0;
-  FailureKind fail_kind = FailureKind::kBadInput;
+  FailureKind fail_kind = FailureKind::kRefused;
+  // Fails every Task of `fail_stage`, or of all stages where that is not set, before its first
+  // epoch.
+  bool fail_every = false;
+  // Why no images can be used, in OpenData and at the start of a Task. "@FILE": only while FILE
+  // exists, and says so.
+  std::string data_problem;
+  // Another text makes another copy of every data set.
+  std::string data_salt;
+  // "@FILE": artifacts can neither be read nor written while FILE exists. Empty: they can.
+  std::string storage_problem;
+  Forgery forgery = Forgery::kNone;
+  int64_t protocol = kProtocolNumber;
+  int64_t behaviour = kBehaviourNumber;
 };
 
 class FakeTrainer final : public Trainer {
@@ -42,12 +65,23 @@ class FakeTrainer final : public Trainer {
   FakeTrainer(FakeTrainerOptions options, const ArtifactFolder& artifacts);
 
   void Describe(WorkerInfo& info) const override;
+  DataState OpenData(const DataRequest& request, std::stop_token stop) override;
   TaskOutcome Run(const TaskDescription& task, TaskListener& listener,
                   std::stop_token stop) override;
+  // Whether artifacts can be read and written at present.
+  absl::Status CheckStorage() const;
 
  private:
   struct Script;  // what one Task plays
 
+  // Why images, or artifacts, cannot be used at present; empty where they can.
+  std::string DataProblem(const DataSpec& data) const;
+  std::string DataHash(const DataSpec& data) const;
+  absl::StatusOr<ArtifactRef> Put(const std::string& content) const;
+  absl::StatusOr<std::string> Get(const ArtifactRef& artifact) const;
+  absl::Status GoOnFrom(const ArtifactRef& checkpoint, Script& script) const;
+  Failure ScriptedFailure(const TaskDescription& task, int64_t epoch) const;
+  void Forge(TaskOutcome& outcome) const;
   absl::StatusOr<Script> Prepare(const TaskDescription& task) const;
   absl::Status Play(const TaskDescription& task, const Script& script, TaskListener& listener,
                     const std::stop_token& stop, TaskOutcome& outcome) const;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,17 @@ TEST_F(FakeTrainerTest, TheDescentLeavesASnapshotPerBudgetAndFineTuneAResult) {
   int64_t kept = 0;
   for (const LayerRelus& layer : outcome.result->layers) kept += layer.kept;
   EXPECT_EQ(kept, 3'000);
+  int64_t images = 0;
+  int64_t correct = 0;
+  for (const ClassAccuracy& one : outcome.result->classes) {
+    EXPECT_LE(one.correct, one.images) << one.name;
+    images += one.images;
+    correct += one.correct;
+  }
+  EXPECT_EQ(outcome.result->classes.size(), 10u);
+  EXPECT_EQ(images, 1000);
+  EXPECT_EQ(outcome.result->accuracy_validation,
+            static_cast<double>(correct) / static_cast<double>(images));
   EXPECT_EQ(outcome.result->relus, 3'000);
   EXPECT_TRUE(artifacts_.Get(outcome.result->artifact).ok());
 }
@@ -116,7 +128,10 @@ TEST_F(FakeTrainerTest, APretrainWithABudgetOfAllReLUsEndsInAResult) {
   for (const LayerRelus& layer : outcome.result->layers) EXPECT_EQ(layer.kept, layer.units);
 
   artifacts_.Remove(task_.teacher);
-  EXPECT_TRUE(trainer.Run(task_, recorder, {}).failure.has_value()) << "without its teacher";
+  const TaskOutcome without = trainer.Run(task_, recorder, {});
+  ASSERT_TRUE(without.failure.has_value());
+  EXPECT_EQ(without.failure->kind, FailureKind::kStorage);
+  EXPECT_EQ(without.failure->artifact, task_.teacher);
 }
 
 TEST_F(FakeTrainerTest, FailsWhereItIsTold) {
@@ -130,6 +145,76 @@ TEST_F(FakeTrainerTest, FailsWhereItIsTold) {
   ASSERT_TRUE(outcome.failure.has_value());
   EXPECT_EQ(outcome.failure->kind, FailureKind::kDiverged);
   EXPECT_EQ(outcome.failure->epoch, 2);
+}
+
+TEST_F(FakeTrainerTest, FailsAtOnceInEveryTask) {
+  options_.fail_every = true;
+  options_.fail_kind = FailureKind::kArtifact;
+  FakeTrainer trainer(options_, artifacts_);
+  Recorder recorder;
+  task_.stage = Stage::kFineTune;
+  task_.weights = {std::string(64, 'a'), 1};
+  const TaskOutcome outcome = trainer.Run(task_, recorder, {});
+  ASSERT_TRUE(outcome.failure.has_value());
+  EXPECT_EQ(outcome.failure->kind, FailureKind::kArtifact);
+  EXPECT_EQ(outcome.failure->artifact, task_.weights);
+  EXPECT_EQ(recorder.planned, 0);
+}
+
+TEST_F(FakeTrainerTest, ImagesCannotBeUsedWhileAFileIsThere) {
+  const std::filesystem::path broken = root_ / "broken";
+  options_.data_problem = "@" + broken.string();
+  options_.data_salt = "another copy";
+  FakeTrainer trainer(options_, artifacts_);
+  const DataRequest request = DataRequestOf(task_);
+  const DataState fine = trainer.OpenData(request, {});
+  EXPECT_EQ(fine.request, request);
+  EXPECT_TRUE(fine.problem.empty());
+  EXPECT_NE(fine.data_hash, FakeTrainer({}, artifacts_).OpenData(request, {}).data_hash);
+  EXPECT_EQ(fine.split_hash, FakeTrainer({}, artifacts_).OpenData(request, {}).split_hash);
+
+  std::ofstream(broken) << "";
+  EXPECT_NE(trainer.OpenData(request, {}).problem, "");
+  EXPECT_TRUE(trainer.OpenData(request, {}).data_hash.empty());
+  Recorder recorder;
+  EXPECT_EQ(trainer.Run(task_, recorder, {}).failure->kind, FailureKind::kData);
+  std::filesystem::remove(broken);
+  task_.data_hash = std::string(64, 'a');
+  EXPECT_EQ(trainer.Run(task_, recorder, {}).failure->kind, FailureKind::kData);
+  task_.data_hash = fine.data_hash;
+  EXPECT_FALSE(trainer.Run(task_, recorder, {}).failure.has_value());
+}
+
+TEST_F(FakeTrainerTest, ArtifactsCannotBeUsedWhileAFileIsThere) {
+  const std::filesystem::path full = root_ / "full";
+  options_.storage_problem = "@" + full.string();
+  FakeTrainer trainer(options_, artifacts_);
+  EXPECT_TRUE(trainer.CheckStorage().ok());
+  std::ofstream(full) << "";
+  EXPECT_FALSE(trainer.CheckStorage().ok());
+  Recorder recorder;
+  const TaskOutcome outcome = trainer.Run(task_, recorder, {});
+  EXPECT_EQ(outcome.failure->kind, FailureKind::kStorage);
+  EXPECT_GT(outcome.unstored_bytes, 0);
+}
+
+TEST_F(FakeTrainerTest, ForgesWhatItIsTold) {
+  task_.stage = Stage::kFineTune;
+  task_.budgets = {3'000};
+  Recorder recorder;
+  options_.forgery = Forgery::kResult;
+  const TaskOutcome result = FakeTrainer(options_, artifacts_).Run(task_, recorder, {});
+  EXPECT_EQ(result.result->relus, 0);
+  EXPECT_EQ(result.result->accuracy_validation, 1);
+  options_.forgery = Forgery::kAccuracy;
+  const TaskOutcome accuracy = FakeTrainer(options_, artifacts_).Run(task_, recorder, {});
+  EXPECT_EQ(accuracy.result->relus, 3'000);
+  EXPECT_EQ(accuracy.result->accuracy_validation, 1);
+  EXPECT_TRUE(artifacts_.Get(accuracy.result->artifact).ok());
+  options_.forgery = Forgery::kArtifact;
+  const TaskOutcome artifact = FakeTrainer(options_, artifacts_).Run(task_, recorder, {});
+  EXPECT_TRUE(artifacts_.Has(artifact.result->artifact));
+  EXPECT_FALSE(artifacts_.Get(artifact.result->artifact).ok());
 }
 
 }  // namespace

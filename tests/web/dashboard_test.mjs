@@ -330,6 +330,74 @@ async function main() {
     await phone.context().close();
   });
 
+  await step("what is wrong with workers and with a job's data is said in full", async () => {
+    const [one, other] = ["1a2b3c4d5e6f".padEnd(64, "0"), "9f8e7d6c5b4a".padEnd(64, "1")];
+    const cutShort = `/data/${"long/".repeat(30)}train.bin: cut short`;
+    const phone = await open({ width: 380, height: 800 });
+    for (const shown of [page, phone]) {
+      // The server's own documents, with what a worker may say put in.
+      const patch = async (route, change) => {
+        const response = await route.fetch();
+        const json = await response.json();
+        change(json);
+        await route.fulfill({ response, json });
+      };
+      await shown.route("**/api/workers", (route) =>
+        patch(route, ({ workers }) => {
+          const data = { train_images: 0, validation_images: 0, test_images: 0, split_seed: 1 };
+          Object.assign(workers[0], {
+            connected: true,
+            problem: `quarantined until it is started again: ${HOSTILE}`,
+            quarantined: true,
+            data: [
+              { ...data, data_set: "cifar10", data_hash: "", problem: cutShort },
+              { ...data, data_set: "synthetic", data_hash: one, problem: "" },
+            ],
+          });
+        }),
+      );
+      await shown.route(`**/api/jobs/${first}`, (route) =>
+        patch(route, ({ job }) => {
+          Object.assign(job, {
+            message: "its workers have different copies",
+            obstacles: Array.from({ length: 12 }, (_, i) => `worker ${i}: ${HOSTILE}`),
+            data_hash: null,
+            data_copies: [
+              { data_hash: one, workers: ["fast"], candidates: 2 },
+              { data_hash: other, workers: [], candidates: 0 },
+            ],
+          });
+        }),
+      );
+      await goto(shown, "#/workers");
+      const problems = await shown.locator(".problems").innerText();
+      assert.ok(problems.includes(`Quarantined until it is started again: ${HOSTILE}`), problems);
+      assert.ok(problems.includes(`Cannot use data set cifar10: ${cutShort}`), problems);
+      const row = await shown.locator(".stack tbody tr").first().innerText();
+      for (const part of ["quarantined", "1a2b3c4d5e6f", "cannot use it"]) {
+        assert.ok(row.includes(part), `${part} in ${row}`);
+      }
+      await noOverflow(shown, "workers with problems");
+      await goto(shown, `#/jobs/${first}`);
+      await shown.waitForSelector(".choice");
+      const message = await shown.locator("main .page-head > .message").innerText();
+      assert.ok(message.includes("different copies") && message.includes(`worker 7: ${HOSTILE}`), message);
+      assert.ok(!(await shown.isVisible("text=worker 8:")), "folded away");
+      await shown.focus(".page-head details summary");
+      await shown.keyboard.press("Enter");
+      await shown.waitForSelector("text=worker 11:");
+      const choice = await shown.locator(".choice").innerText();
+      for (const part of [`reluscape data ${first} --use 1a2b3c4d5e6f`, "9f8e7d6c5b4a", "fast", "none connected"]) {
+        assert.ok(choice.includes(part), `${part} in ${choice}`);
+      }
+      assert.equal(await shown.evaluate(() => window.hacked), undefined);
+      await noOverflow(shown, "a job with problems");
+      await shoot(shown, `problems-${shown === page ? 1280 : 380}`);
+      await shown.unrouteAll({ behavior: "wait" });
+    }
+    await phone.context().close();
+  });
+
   await installation.stop(worker);
   worker = installation.startWorker("slow", "--epoch-ms", 150);
   const second = installation.submit(job("live"));

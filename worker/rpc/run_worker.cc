@@ -7,9 +7,11 @@
 #include <memory>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
+#include "base/exit_codes.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "search/wire/channel.h"
@@ -30,12 +32,24 @@ absl::StatusOr<std::string> WaitForMarker(const RunWorkerOptions& options,
     if (id.ok()) return id;
     if (stop.stop_requested()) return absl::CancelledError("stopped");
     if (std::chrono::steady_clock::now() >= deadline) {
-      return absl::FailedPreconditionError(std::string(id.status().message()));
+      // A file system may be mounted late: a restart can cure it.
+      return absl::UnavailableError(std::string(id.status().message()));
     }
     if (!told) LogInfo("waiting for the coordinator's artifact folder");
     told = true;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
+}
+
+// Whether the artifact folder is still the coordinator's and takes a file of `bytes`, if any.
+absl::Status CheckStorage(const ArtifactFolder& artifacts, const std::string& id, int64_t bytes) {
+  ASSIGN_OR_RETURN(const std::string found, artifacts.ReadId());
+  if (found != id) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the artifact folder is now another one: its marker says ", found,
+                     ", at the start it said ", id));
+  }
+  return bytes > 0 ? artifacts.Probe(bytes) : absl::OkStatus();
 }
 
 // Tells this process from every earlier one with its id.
@@ -64,14 +78,21 @@ absl::Status RunWorker(const RunWorkerOptions& options, const ArtifactFolder& ar
                    WorkerId::Claim(options.id, info.host, info.device, *folder_id));
   info.id = id.text();
   agent_options.artifact_folder_id = *folder_id;
+  agent_options.check_storage =
+      options.check_storage ? options.check_storage : [&artifacts, id = *folder_id](int64_t bytes) {
+        return CheckStorage(artifacts, id, bytes);
+      };
 
-  LogInfo("worker ", info.id, " on ", info.device, " works for ", options.server);
-  const std::unique_ptr<CoordinatorLink> link = MakeGrpcLink(MakeChannel(options.server));
+  LogInfo("worker ", info.id, " on ", info.device, " works for ", options.server, " (build ",
+          info.build_commit, ", protocol ", info.protocol, ", behaviour ", info.behaviour, ")");
+  std::unique_ptr<CoordinatorLink> link = MakeGrpcLink(MakeChannel(options.server));
+  if (options.wrap_link) link = options.wrap_link(std::move(link));
   Agent agent(agent_options, *link, trainer);
   const absl::Status status = agent.Run(stop);
   if (!agent.TrainerReturned()) {
     LogError("the trainer did not stop in time; ending without it");
-    std::_Exit(status.ok() ? 0 : 1);
+    if (!status.ok()) LogError(std::string(status.message()));
+    std::_Exit(static_cast<int>(ServiceExitCodeOf(status)));
   }
   return status;
 }

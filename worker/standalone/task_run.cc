@@ -202,7 +202,7 @@ void TaskRun::OnSnapshot(const SnapshotReport& snapshot) {
 
 bool TaskRun::Believe(const absl::Status& check, int64_t epoch) {
   if (check.ok()) return true;
-  if (!failure_) failure_ = Failure{FailureKind::kBadInput, std::string(check.message()), epoch};
+  if (!failure_) failure_ = Failure{FailureKind::kRefused, std::string(check.message()), epoch};
   stop_.request_stop();
   return false;
 }
@@ -242,8 +242,18 @@ absl::StatusOr<AttemptEnd> TaskRun::Take(const TaskOutcome& outcome) {
   report.device_seconds = std::max(report.device_seconds, outcome.device_seconds);
   if (failure_) return Fail(*failure_);
   if (outcome.failure) {
-    return outcome.failure->kind == FailureKind::kTransient ? Lose(outcome.failure->message)
-                                                            : Fail(*outcome.failure);
+    switch (outcome.failure->kind) {
+      case FailureKind::kTransient:
+        return Lose(outcome.failure->message);
+      case FailureKind::kData:
+      case FailureKind::kStorage:
+      case FailureKind::kArtifact:
+        return BreakOff(*outcome.failure);
+      case FailureKind::kRefused:
+      case FailureKind::kDiverged:
+      case FailureKind::kInfeasible:
+        return Fail(*outcome.failure);
+    }
   }
   if (outcome.stopped) {
     if (!stop_.stop_requested()) return Lose("the trainer stopped without being asked to");
@@ -258,7 +268,7 @@ absl::StatusOr<AttemptEnd> TaskRun::Take(const TaskOutcome& outcome) {
   ended.weights = outcome.weights;
   ended.result = outcome.result;
   if (const absl::Status check = CheckEnd(ended); !check.ok()) {
-    return Fail({FailureKind::kBadInput, std::string(check.message()), -1});
+    return Fail({FailureKind::kRefused, std::string(check.message()), -1});
   }
   report = std::move(ended);
   // A linearize goes on from its last one where the Job gets Budgets more.
@@ -287,6 +297,17 @@ absl::StatusOr<AttemptEnd> TaskRun::Fail(const Failure& failure) {
   // Its checkpoint stays: the last good state is what one looks at.
   RETURN_IF_ERROR(folder_.Save());
   return AttemptEnd::kEnded;
+}
+
+absl::Status TaskRun::BreakOff(const Failure& failure) {
+  progress_.report.state = ReportState::kHandedBack;
+  if (const absl::Status saved = folder_.Save(); !saved.ok()) {
+    // On a disk that is full, say; the state before says as much.
+    LogWarning(text_, ": ", std::string(saved.message()));
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(text_, ": ", FailureKindName(failure.kind), ": ", failure.message,
+                   "; the same command goes on when this is mended"));
 }
 
 absl::StatusOr<AttemptEnd> TaskRun::Lose(const std::string& reason) {

@@ -34,8 +34,9 @@ class TaskRun final : public TaskListener {
   TaskRun& operator=(const TaskRun&) = delete;
 
   // The state is saved at the beginning, whenever the Trainer leaves something, and at the end.
-  // FAILED_PRECONDITION: data or threads are not those that the folder was begun with; other errors
-  // are of the folder. The Task has not ended then.
+  // FAILED_PRECONDITION: data or threads are not those that the folder was begun with, or the Task
+  // fails over the data set or a file of the folder and can go on when that is mended; other errors
+  // are of the folder. The Task has not ended then, and has lost no Attempt.
   absl::StatusOr<AttemptEnd> Run(Trainer& trainer, const std::stop_token& stop);
 
   void OnMeasurement(const Measurement& measurement, int64_t epochs_planned) override;
@@ -55,6 +56,8 @@ class TaskRun final : public TaskListener {
   absl::StatusOr<AttemptEnd> Take(const TaskOutcome& outcome);
   absl::StatusOr<AttemptEnd> Fail(const Failure& failure);
   absl::StatusOr<AttemptEnd> Lose(const std::string& reason);
+  // With the error that the failure is here, where no other Worker could go on.
+  absl::Status BreakOff(const Failure& failure);
 
   const TrainPlan& plan_;
   const PlannedTask& task_;

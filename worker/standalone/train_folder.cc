@@ -224,7 +224,14 @@ absl::StatusOr<std::unique_ptr<TrainFolder>> TrainFolder::Open(const std::filesy
   WarnOfOtherVersion("LibTorch", found->torch_version, settings.torch_version);
   WarnOfOtherVersion("commit", found->build_commit, settings.build_commit);
   TryFailuresAgain(*found);
-  RemoveUnusedArtifacts(path / "artifacts", plan, *found);
+  const std::filesystem::path artifacts = path / "artifacts";
+  std::error_code error;
+  std::filesystem::create_directories(artifacts, error);
+  if (error) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot create ", artifacts.string(), ": ", error.message()));
+  }
+  RemoveUnusedArtifacts(artifacts, plan, *found);
   RETURN_IF_ERROR(WriteFileAtomically(path / "job.json", plan.job_json + "\n"));
   ASSIGN_OR_RETURN(LearningCurves curves, LearningCurves::Open(path / kCurvesFile));
   return std::unique_ptr<TrainFolder>(

@@ -131,7 +131,7 @@ TEST_F(TrainFolderTest, FailuresThatMayBeCuredAreTriedAgain) {
     auto folder = Open(plan_);
     ASSERT_TRUE(folder.ok());
     int64_t id = 0;
-    for (const FailureKind kind : {FailureKind::kTransient, FailureKind::kBadInput,
+    for (const FailureKind kind : {FailureKind::kTransient, FailureKind::kRefused,
                                    FailureKind::kDiverged, FailureKind::kInfeasible}) {
       TaskProgress& task = (*folder)->state().tasks[TaskId{++id}];
       task.report.task = TaskId{id};

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/field_errors.h"
@@ -31,6 +32,9 @@ class StoppingTrainer final : public Trainer {
       : inner_(inner), stop_(stop), epochs_left_(stop_after_epochs) {}
 
   void Describe(WorkerInfo& info) const override { inner_.Describe(info); }
+  DataState OpenData(const DataRequest& request, std::stop_token stop) override {
+    return inner_.OpenData(request, std::move(stop));
+  }
   TaskOutcome Run(const TaskDescription& task, TaskListener& listener,
                   std::stop_token stop) override {
     tasks.push_back(task);
@@ -291,11 +295,31 @@ TEST_F(TrainJobTest, ErrorsThatMayPassAreTriedAsOftenAsTheJobAllows) {
   EXPECT_TRUE(tasks_[0].checkpoint);
 }
 
+TEST_F(TrainJobTest, WhatIsWrongHereEndsTheStartAndCostsNoAttempt) {
+  // What only another Worker, or its producer, could cure cannot be cured here but by the user.
+  for (const FailureKind kind :
+       {FailureKind::kData, FailureKind::kStorage, FailureKind::kArtifact}) {
+    options_.fail_stage = Stage::kLinearize;
+    options_.fail_kind = kind;
+    const absl::Status status = Run(path_).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()), HasSubstr(FailureKindName(kind)));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("scripted failure; the same command"));
+  }
+  EXPECT_EQ(StateOfTask(ResultsIn(path_), 0, 1), "QUEUED");
+  options_.fail_stage.reset();
+  EXPECT_EQ(*Run(path_), JobState::kFinished);
+  EXPECT_EQ(tasks_[0].attempt, 4);
+}
+
 // Says of its data what it is told to.
 class OtherMeasurement final : public Trainer {
  public:
   OtherMeasurement(Trainer& inner, Measurement other) : inner_(inner), other_(std::move(other)) {}
   void Describe(WorkerInfo& info) const override { inner_.Describe(info); }
+  DataState OpenData(const DataRequest& request, std::stop_token stop) override {
+    return inner_.OpenData(request, std::move(stop));
+  }
   TaskOutcome Run(const TaskDescription& /*task*/, TaskListener& listener,
                   std::stop_token stop) override {
     listener.OnMeasurement(other_, 1);

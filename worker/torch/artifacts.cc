@@ -3,12 +3,15 @@
 #include <c10/core/GradMode.h>
 
 #include <cmath>
+#include <filesystem>
 #include <set>
+#include <system_error>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
+#include "worker/task_error.h"
 
 namespace reluscape {
 namespace {
@@ -19,9 +22,10 @@ std::string ShapeText(const at::Tensor& tensor) {
   return absl::StrCat(text.empty() ? "scalar" : text, " of ", c10::toString(tensor.scalar_type()));
 }
 
-absl::Status About(const absl::Status& status, const ArtifactRef& artifact) {
-  return absl::Status(status.code(), absl::StrCat("artifact ", artifact.sha256, ": ",
-                                                  std::string(status.message())));
+// That `artifact` does not hold what it should.
+absl::Status WrongContent(const absl::Status& status, const ArtifactRef& artifact) {
+  return WithFault(WithPrefix(absl::StrCat("artifact ", artifact.sha256, ": "), status),
+                   {.kind = FailureKind::kArtifact, .artifact = artifact});
 }
 
 }  // namespace
@@ -74,18 +78,22 @@ absl::Status RestoreTensors(const TensorMap& map, const std::vector<NamedTensor>
 absl::StatusOr<SafetensorsFile> LoadArtifact(const ArtifactFolder& folder,
                                              const ArtifactRef& artifact,
                                              const Metadata& expected) {
-  if (!artifact) return absl::FailedPreconditionError("the task names no artifact to start from");
-  ASSIGN_OR_RETURN(const std::string bytes, folder.Get(artifact));
+  if (!artifact) {
+    return TaskError({.kind = FailureKind::kRefused}, "the task names no artifact to start from");
+  }
+  ASSIGN_OR_RETURN(
+      const std::string bytes,
+      WithFault(folder.Get(artifact), {.kind = FailureKind::kStorage, .artifact = artifact}));
   absl::StatusOr<SafetensorsFile> file = ReadSafetensors(bytes);
-  if (!file.ok()) return About(file.status(), artifact);
+  if (!file.ok()) return WrongContent(file.status(), artifact);
   for (const auto& [key, value] : expected) {
     const auto found = file->metadata.find(key);
     if (found == file->metadata.end() || found->second != value) {
-      return About(absl::FailedPreconditionError(absl::StrCat(
-                       key, ": found ",
-                       found == file->metadata.end() ? "nothing" : "'" + found->second + "'",
-                       "; this task needs '", value, "'")),
-                   artifact);
+      return WrongContent(absl::FailedPreconditionError(absl::StrCat(
+                              key, ": found ",
+                              found == file->metadata.end() ? "nothing" : "'" + found->second + "'",
+                              "; this task needs '", value, "'")),
+                          artifact);
     }
   }
   return file;
@@ -93,10 +101,21 @@ absl::StatusOr<SafetensorsFile> LoadArtifact(const ArtifactFolder& folder,
 
 absl::StatusOr<ArtifactRef> StoreArtifact(const ArtifactFolder& folder,
                                           const SafetensorsFile& file) {
-  absl::StatusOr<ArtifactRef> artifact = folder.Put(WriteSafetensors(file));
+  const std::string bytes = WriteSafetensors(file);
+  absl::StatusOr<ArtifactRef> artifact = folder.Put(bytes);
   if (artifact.ok()) return artifact;
-  return absl::UnavailableError(
-      absl::StrCat("cannot store an artifact: ", std::string(artifact.status().message())));
+  return WithFault(
+      WithPrefix("cannot store an artifact: ", artifact.status()),
+      {.kind = FailureKind::kStorage, .unstored_bytes = static_cast<int64_t>(bytes.size())});
+}
+
+bool IsLost(const ArtifactFolder& folder, const ArtifactRef& artifact, const absl::Status& error) {
+  if (absl::IsDataLoss(error)) return true;
+  // A file that is not there may be on a file system that is not there.
+  std::error_code ignored;
+  return absl::IsNotFound(error) && folder.ReadId().ok() &&
+         std::filesystem::status(folder.PathOf(artifact), ignored).type() ==
+             std::filesystem::file_type::not_found;
 }
 
 absl::Status LoadPretrained(const ArtifactFolder& folder, const TaskDescription& task,
@@ -109,8 +128,7 @@ absl::Status LoadPretrained(const ArtifactFolder& folder, const TaskDescription&
                                                              {"split_hash", data.split_hash}}));
   std::vector<NamedTensor> into = network.weights();
   into.insert(into.end(), network.statistics().begin(), network.statistics().end());
-  absl::Status restored = RestoreTensors(file.tensors, into);
-  return restored.ok() ? restored : About(restored, task.weights);
+  return WrongContent(RestoreTensors(file.tensors, into), task.weights);
 }
 
 std::string NumberText(double value) { return absl::StrFormat("%.17g", value); }

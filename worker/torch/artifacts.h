@@ -42,18 +42,23 @@ void AddTensors(const std::vector<NamedTensor>& tensors, TensorMap& map);
 // nothing is copied then.
 absl::Status RestoreTensors(const TensorMap& map, const std::vector<NamedTensor>& into);
 
-// Reads an artifact. FAILED_PRECONDITION where its metadata lacks an entry of `expected` or has
-// another value; else the errors of ArtifactFolder::Get and ReadSafetensors. Messages name the
-// artifact.
+// Reads an artifact from which a Task starts. Errors name it and carry whose fault they are
+// (worker/task_error.h): kStorage with the errors of ArtifactFolder::Get, kArtifact where the
+// content is no safetensors or where its metadata lack an entry of `expected` or have another
+// value, kRefused where the Task names none.
 absl::StatusOr<SafetensorsFile> LoadArtifact(const ArtifactFolder& folder,
                                              const ArtifactRef& artifact, const Metadata& expected);
 
-// Writes an artifact. UNAVAILABLE whatever the cause (a full disk, a folder that is not mounted):
-// another Attempt may find it cured.
+// Whether `artifact`, which could not be read with `error` of ArtifactFolder::Get, is gone or
+// damaged. Else it is out of reach for the moment: the file system is away, or refuses.
+bool IsLost(const ArtifactFolder& folder, const ArtifactRef& artifact, const absl::Status& error);
+
+// Writes an artifact. kStorage whatever the cause (a full disk, a folder that is not mounted).
 absl::StatusOr<ArtifactRef> StoreArtifact(const ArtifactFolder& folder,
                                           const SafetensorsFile& file);
 
-// The pretrained network of `task` into `network`'s weights and statistics; masks stay.
+// The pretrained network of `task` into `network`'s weights and statistics; masks stay. The errors
+// of LoadArtifact; kArtifact where the tensors are not the network's.
 absl::Status LoadPretrained(const ArtifactFolder& folder, const TaskDescription& task,
                             const DataSet& data, GraphNetwork& network);
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
 #include "search/export/pretrained_file.h"
+#include "worker/task_error.h"
 #include "worker/torch/evaluate.h"
 
 namespace reluscape {
@@ -32,18 +33,20 @@ std::string FileText(const TaskDescription& task) {
 }
 
 TaskOutcome Refused(const TaskDescription& task, const std::string& why) {
-  return FailedOutcome(FailureKind::kBadInput, absl::StrCat(FileText(task), ": ", why),
+  return FailedOutcome(FailureKind::kRefused, absl::StrCat(FileText(task), ": ", why),
                        /*epoch=*/-1);
 }
 
 absl::Status LoadInto(const StageContext& context, const std::vector<NamedTensor>& learned) {
   const TaskDescription& task = context.task;
-  ASSIGN_OR_RETURN(const std::string bytes, context.artifacts.Get(task.pretrained));
+  ASSIGN_OR_RETURN(const std::string bytes,
+                   WithFault(context.artifacts.Get(task.pretrained),
+                             {.kind = FailureKind::kStorage, .artifact = task.pretrained}));
   const absl::StatusOr<TensorFile> file = ReadPretrained(context.network, task.network, bytes);
   const absl::Status loaded = file.ok() ? RestoreTensors(TensorsIn(*file), learned) : file.status();
-  if (loaded.ok()) return loaded;
-  return absl::Status(loaded.code(),
-                      absl::StrCat(FileText(task), ": ", std::string(loaded.message())));
+  // It belongs to the Job: nothing makes it again.
+  return WithFault(WithPrefix(absl::StrCat(FileText(task), ": "), loaded),
+                   {.kind = FailureKind::kRefused});
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ double LeastBroughtAccuracy(double chance);
 // reports that as epoch 0 (loss and training accuracy over the training images without
 // augmentation, learning rate 0) and leaves an artifact of kind "weights", as a pretrain does.
 //
-// Failures: kBadInput for a file that does not hold this network's weights, with the first tensor
+// Failures: kRefused for a file that does not hold this network's weights, with the first tensor
 // that does not fit; for a loss that is not finite; for a validation accuracy that is not above
 // LeastBroughtAccuracy of the largest class's share of the validation images; and for Budgets,
 // which a pretrain that ends in a Result has.

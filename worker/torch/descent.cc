@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "worker/task_error.h"
 #include "worker/torch/descent_end.h"
 #include "worker/torch/descent_step.h"
 #include "worker/torch/evaluate.h"
@@ -137,7 +138,8 @@ absl::Status Descent::Start() {
     ASSIGN_OR_RETURN(end, TakeDescentEnd(Network(), rule_->binary() ? masks_.size() : 0, file));
     return absl::OkStatus();
   };
-  if (const auto resumed = checkpoints_.Restore(read)) {
+  ASSIGN_OR_RETURN(const std::optional<Checkpoints::Resumed> resumed, checkpoints_.Restore(read));
+  if (resumed) {
     first_epoch_ = resumed->epochs_done;
     lambda_.Restore(lambda, lowest);
     count_ = Count();
@@ -201,9 +203,10 @@ void Descent::Keep() {
 absl::Status Descent::Report(int64_t epoch, ArtifactRef& shared) {
   const int64_t budget = open_budgets_.front();
   if (rule_->binary()) {
-    ASSIGN_OR_RETURN(
-        const std::vector<at::Tensor> trimmed,
-        TrimMasks(kept_ranking_, budget, student_.units_per_value(), MaskRule::kRankOfLinear));
+    ASSIGN_OR_RETURN(const std::vector<at::Tensor> trimmed,
+                     WithFault(TrimMasks(kept_ranking_, budget, student_.units_per_value(),
+                                         MaskRule::kRankOfLinear),
+                               {.kind = FailureKind::kDiverged}));
     TensorMap network = kept_;
     for (size_t i = 0; i < trimmed.size(); ++i) network[student_.masks()[i].name] = trimmed[i];
     ASSIGN_OR_RETURN(shared, StoreSnapshot(context_, network, kept_count_, epoch));

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
+#include "worker/task_error.h"
 #include "worker/torch/polynomials.h"
 #include "worker/torch/result.h"
 #include "worker/torch/sgd_training.h"
@@ -71,15 +72,14 @@ absl::StatusOr<StoredMasks> LoadSnapshot(const StageContext& context, GraphNetwo
       TakeMasks(network, task.settings.linearize.mask_shape, file.tensors);
   absl::Status status = masks.status();
   if (status.ok()) status = RestoreTensors(file.tensors, LearnedOf(network));
-  if (!status.ok()) {
-    return absl::Status(status.code(), absl::StrCat("artifact ", task.snapshot.sha256, ": ",
-                                                    std::string(status.message())));
-  }
+  RETURN_IF_ERROR(
+      WithFault(WithPrefix(absl::StrCat("artifact ", task.snapshot.sha256, ": "), status),
+                {.kind = FailureKind::kArtifact, .artifact = task.snapshot}));
   SetMasks(masks->values, network);
   return masks;
 }
 
-// The masks that the fine-tune freezes. Only SNL's are still soft.
+// The masks that the fine-tune freezes. Only SNL's are still soft. Every error is the Snapshot's.
 absl::StatusOr<std::vector<at::Tensor>> FinalMasks(const StageContext& context,
                                                    const StoredMasks& masks, int64_t budget) {
   const LinearizeSettings& settings = context.task.settings.linearize;
@@ -123,7 +123,7 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   const TaskDescription& task = context.task;
   const SgdSettings& settings = task.settings.fine_tune;
   if (task.budgets.size() != 1) {
-    return FailedOutcome(FailureKind::kBadInput,
+    return FailedOutcome(FailureKind::kRefused,
                          absl::StrCat("budgets: found ", task.budgets.size(), "; allowed: one"),
                          /*epoch=*/-1);
   }
@@ -137,7 +137,9 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   GraphNetwork network = context.MakeNetwork(MaskMode::kFrozen, MaskShape::kPixel,
                                              task.settings.linearize.replacement);
   ASSIGN_OR_RETURN(const StoredMasks stored, LoadSnapshot(context, network));
-  ASSIGN_OR_RETURN(const std::vector<at::Tensor> final_masks, FinalMasks(context, stored, budget));
+  ASSIGN_OR_RETURN(const std::vector<at::Tensor> final_masks,
+                   WithFault(FinalMasks(context, stored, budget),
+                             {.kind = FailureKind::kArtifact, .artifact = task.snapshot}));
   const int64_t relus = CountAbove(final_masks, /*threshold=*/0.5, stored.units_per_value);
   const std::vector<at::Tensor> masks = MasksOf(network);
 
@@ -156,7 +158,7 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
     ASSIGN_OR_RETURN(result.accuracy_trimmed, NumberIn(file.metadata, "accuracy_trimmed"));
     return absl::OkStatus();
   };
-  const std::optional<Checkpoints::Resumed> resumed = checkpoints.Restore(read);
+  ASSIGN_OR_RETURN(const std::optional<Checkpoints::Resumed> resumed, checkpoints.Restore(read));
   if (!resumed) {
     ASSIGN_OR_RETURN(result.accuracy_soft, Accuracy(context, network, context.data.validation));
   }

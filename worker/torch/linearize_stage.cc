@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/network/accounting.h"
+#include "worker/task_error.h"
 #include "worker/torch/descent.h"
 #include "worker/torch/one_shot.h"
 #include "worker/torch/senet.h"
@@ -35,13 +36,14 @@ absl::StatusOr<TaskOutcome> RunLinearize(const StageContext& context) {
   std::sort(budgets.begin(), budgets.end(), std::greater<>());
   budgets.erase(std::unique(budgets.begin(), budgets.end()), budgets.end());
   if (budgets.empty() || budgets.back() < 0) {
-    return FailedOutcome(FailureKind::kBadInput,
+    return FailedOutcome(FailureKind::kRefused,
                          "budgets: found none or a negative one; allowed: at least one, from 0 on",
                          /*epoch=*/-1);
   }
-  ASSIGN_OR_RETURN(const NetworkCounts counts, CountNetwork(context.network));
+  ASSIGN_OR_RETURN(const NetworkCounts counts,
+                   WithFault(CountNetwork(context.network), {.kind = FailureKind::kRefused}));
   if (budgets.front() > counts.relus) {
-    return FailedOutcome(FailureKind::kBadInput,
+    return FailedOutcome(FailureKind::kRefused,
                          absl::StrCat("budget: found ", budgets.front(), "; allowed: 0 to ",
                                       counts.relus, ", the ReLUs of the network"),
                          /*epoch=*/-1);

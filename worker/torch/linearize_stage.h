@@ -10,7 +10,7 @@ namespace reluscape {
 // From the pretrained network to one Snapshot per Budget, by the Job's LinearizeMethod: a descent
 // (descent.h), budgets per layer (senet.h) or scores without training (one_shot.h).
 //
-// Failures: kBadInput for no Budget, a negative one or one above the network's units, and those of
+// Failures: kRefused for no Budget, a negative one or one above the network's units, and those of
 // the method.
 absl::StatusOr<TaskOutcome> RunLinearize(const StageContext& context);
 

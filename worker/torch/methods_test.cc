@@ -232,10 +232,11 @@ TEST_F(MethodsTest, LambdaCanGrowWithEveryStep) {
   EXPECT_DOUBLE_EQ(*recorder.epochs[1].lambda, 8e-6 * 16);
 }
 
-TEST_F(MethodsTest, MasksOfAnotherShapeAreBadInput) {
+TEST_F(MethodsTest, MasksOfAnotherShapeAreMadeAgain) {
   TaskDescription task = FineTune(6000);
   task.settings.linearize.mask_shape = MaskShape::kChannel;
-  ExpectFailure(task, FailureKind::kBadInput, "as the job's mask_shape wants it");
+  ExpectArtifactFailure(task, FailureKind::kArtifact, task.snapshot,
+                        "as the job's mask_shape wants it");
 }
 
 TEST_F(MethodsTest, AResultTellsTheAccuracyOfEveryClass) {

@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 
 #include "base/status_macros.h"
+#include "worker/task_error.h"
 #include "worker/torch/layer_shares.h"
 #include "worker/torch/mask_scores.h"
 #include "worker/torch/polynomials.h"
@@ -26,11 +27,13 @@ absl::StatusOr<TaskOutcome> RunOneShot(const StageContext& context,
   AddTensors(network.parameters(), tensors);
   AddTensors(network.statistics(), tensors);
   for (const int64_t budget : budgets) {
-    ASSIGN_OR_RETURN(const std::vector<at::Tensor> masks,
-                     settings.method == LinearizeMethod::kLayerUniform
-                         ? KeepPerLayer(scores, DivideBudget(shares, network.relu_units(), budget),
-                                        network.units_per_value())
-                         : TrimMasks(scores, budget, network.units_per_value()));
+    ASSIGN_OR_RETURN(
+        const std::vector<at::Tensor> masks,
+        WithFault(settings.method == LinearizeMethod::kLayerUniform
+                      ? KeepPerLayer(scores, DivideBudget(shares, network.relu_units(), budget),
+                                     network.units_per_value())
+                      : TrimMasks(scores, budget, network.units_per_value()),
+                  {.kind = FailureKind::kDiverged}));
     for (size_t i = 0; i < masks.size(); ++i) tensors[network.masks()[i].name] = masks[i];
     ASSIGN_OR_RETURN(const ArtifactRef artifact,
                      StoreSnapshot(context, tensors, network.units(), /*epoch=*/0));

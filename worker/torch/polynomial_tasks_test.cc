@@ -128,7 +128,7 @@ TEST_F(PolynomialTasksTest, SharesOfLayersAreKept) {
     EXPECT_EQ(outcome.result->layers[i].kept, expected[i]) << i;
   }
   linearize.settings.linearize.layer_shares = {1, 2};
-  ExpectFailure(linearize, FailureKind::kBadInput,
+  ExpectFailure(linearize, FailureKind::kRefused,
                 "stages.linearize.layer_shares: found 2 entries; allowed: one for each of the "
                 "network's 6 ReLU layers");
 }
@@ -185,12 +185,14 @@ TEST_F(PolynomialTasksTest, PolynomialsThatBlowUpAreSaidToHaveDiverged) {
               AllOf(HasSubstr("fine-tune diverged"), HasSubstr("larger range_penalty")));
 }
 
-TEST_F(PolynomialTasksTest, ASnapshotWithoutPolynomialsIsRefusedByName) {
+TEST_F(PolynomialTasksTest, ASnapshotWithoutPolynomialsIsNamedToBeMadeAgain) {
   TaskDescription task = FineTuneOf(Linearize({6000}));
-  ExpectFailure(WithPolynomials(task), FailureKind::kBadInput, ".polynomial is missing");
+  ExpectArtifactFailure(WithPolynomials(task), FailureKind::kArtifact, task.snapshot,
+                        ".polynomial is missing");
   task = FineTuneOf(WithPolynomials(Linearize({6000})));
   task.settings.linearize.replacement = Replacement::kIdentity;
-  ExpectFailure(task, FailureKind::kBadInput, ".polynomial belongs to no operation");
+  ExpectArtifactFailure(task, FailureKind::kArtifact, task.snapshot,
+                        ".polynomial belongs to no operation");
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
   const bool whole = !task.budgets.empty();
   if (whole && (task.budgets.size() != 1 || task.budgets.front() != network.units())) {
     return FailedOutcome(
-        FailureKind::kBadInput,
+        FailureKind::kRefused,
         absl::StrCat("budgets of a pretrain: found ", absl::StrJoin(task.budgets, ", "),
                      "; allowed: none, or ", network.units(), ", the ReLUs of the network"),
         /*epoch=*/-1);
@@ -37,7 +37,7 @@ absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
   std::vector<NamedTensor> state = learned;
   state.insert(state.end(), optimizer.state().begin(), optimizer.state().end());
   Checkpoints checkpoints(context, state, settings.epochs);
-  const std::optional<Checkpoints::Resumed> resumed = checkpoints.Restore();
+  ASSIGN_OR_RETURN(const std::optional<Checkpoints::Resumed> resumed, checkpoints.Restore());
 
   ASSIGN_OR_RETURN(const SgdOutcome trained,
                    TrainBySgd(context,

@@ -137,13 +137,13 @@ TEST_F(RecipeSwitchesTest, ATeacherOfOtherWeightsHasItsOwnLogits) {
   ExpectEqualCurves(warm.epochs, cold.epochs);
 }
 
-TEST_F(RecipeSwitchesTest, KeptLogitsOfViewsWithoutNumberAreBadInput) {
+TEST_F(RecipeSwitchesTest, KeptLogitsOfViewsWithoutNumberAreRefused) {
   TaskDescription task = Descent();
   task.settings.augmentation.cutout = 8;
-  ExpectFailure(task, FailureKind::kBadInput, "cache_teacher_logits");
+  ExpectFailure(task, FailureKind::kRefused, "cache_teacher_logits");
   task.settings.augmentation.cutout = 0;
   task.settings.augmentation.mixup = 1;
-  ExpectFailure(task, FailureKind::kBadInput, "cache_teacher_logits");
+  ExpectFailure(task, FailureKind::kRefused, "cache_teacher_logits");
 }
 
 TEST_F(RecipeSwitchesTest, ACacheOfLessThanNothingIsRefused) {

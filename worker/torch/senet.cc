@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "worker/task_error.h"
 #include "worker/torch/evaluate.h"
 #include "worker/torch/layer_shares.h"
 #include "worker/torch/losses.h"
@@ -82,11 +83,11 @@ absl::Status Senet::MeasureShares() {
   if (!settings_.layer_shares.empty()) {
     shares_ = settings_.layer_shares;
     if (shares_.size() == student_.relu_units().size()) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat("stages.linearize.layer_shares: found ", shares_.size(),
-                     " entries; allowed: one for each "
-                     "of the network's ",
-                     student_.relu_units().size(), " ReLU layers, or none"));
+    return TaskError({.kind = FailureKind::kRefused},
+                     absl::StrCat("stages.linearize.layer_shares: found ", shares_.size(),
+                                  " entries; allowed: one for each "
+                                  "of the network's ",
+                                  student_.relu_units().size(), " ReLU layers, or none"));
   }
   GraphNetwork scored = context_.MakeNetwork(MaskMode::kSoft);
   RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, scored));
@@ -95,18 +96,20 @@ absl::Status Senet::MeasureShares() {
   for (size_t i = 0; i < scores.size(); ++i) {
     shares_.push_back(scores[i].sum().item<double>());
     if (!std::isfinite(shares_.back())) {
-      return absl::FailedPreconditionError(absl::StrCat("senet: the scores of layer ",
-                                                        scored.relu_names()[i], " sum up to ",
-                                                        shares_.back(), ", which is no share"));
+      return TaskError({.kind = FailureKind::kDiverged},
+                       absl::StrCat("senet: the scores of layer ", scored.relu_names()[i],
+                                    " sum up to ", shares_.back(), ", which is no share"));
     }
   }
   return absl::OkStatus();
 }
 
 absl::Status Senet::SetMasks(const std::vector<at::Tensor>& scores, int64_t budget) {
-  ASSIGN_OR_RETURN(const std::vector<at::Tensor> masks,
-                   KeepPerLayer(scores, DivideBudget(shares_, student_.relu_units(), budget),
-                                student_.units_per_value()));
+  ASSIGN_OR_RETURN(
+      const std::vector<at::Tensor> masks,
+      WithFault(KeepPerLayer(scores, DivideBudget(shares_, student_.relu_units(), budget),
+                             student_.units_per_value()),
+                {.kind = FailureKind::kDiverged}));
   const c10::NoGradGuard no_grad;
   for (size_t i = 0; i < masks.size(); ++i) student_.masks()[i].tensor.copy_(masks[i]);
   return absl::OkStatus();
@@ -143,7 +146,8 @@ absl::Status Senet::Start() {
     }
     return absl::OkStatus();
   };
-  if (const auto resumed = checkpoints_.Restore(read)) {
+  ASSIGN_OR_RETURN(const std::optional<Checkpoints::Resumed> resumed, checkpoints_.Restore(read));
+  if (resumed) {
     first_epoch_ = resumed->epochs_done;
     snapshots_ = std::move(snapshots);
     // The Worker of the Attempt before may have died before it could pass these on.

@@ -10,6 +10,7 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "worker/task_error.h"
 
 namespace reluscape {
 namespace {
@@ -97,7 +98,7 @@ Checkpoints::Checkpoints(const StageContext& context, std::vector<NamedTensor> s
       epochs_(epochs),
       origin_(DescribeOrigin("checkpoint", context.task, context.data)) {}
 
-std::optional<Checkpoints::Resumed> Checkpoints::Restore(
+absl::StatusOr<std::optional<Checkpoints::Resumed>> Checkpoints::Restore(
     const std::function<absl::Status(SafetensorsFile& file)>& accept) {
   const ArtifactRef& artifact = context_.task.checkpoint;
   if (!artifact) return std::nullopt;
@@ -121,6 +122,8 @@ std::optional<Checkpoints::Resumed> Checkpoints::Restore(
   };
   absl::StatusOr<Resumed> resumed = restore();
   if (resumed.ok()) return *std::move(resumed);
+  const bool unread = FailureOf(resumed.status()).failure->kind == FailureKind::kStorage;
+  if (unread && !IsLost(context_.artifacts, artifact, resumed.status())) return resumed.status();
   LogWarning("task ", context_.task.task.value, " starts anew, its checkpoint cannot be used: ",
              std::string(resumed.status().message()));
   return std::nullopt;

@@ -25,8 +25,9 @@
 
 namespace reluscape {
 
-// Borrows everything for the length of one Trainer::Run. A stage returns an error status for
-// artifacts that cannot be used and CANCELLED when stopped; other ends are in the TaskOutcome.
+// Borrows everything for the length of one Trainer::Run. A stage returns CANCELLED when stopped,
+// and an error status where something cannot be used: it carries whose fault that is
+// (worker/task_error.h), else another Attempt may cure it. Other ends are in the TaskOutcome.
 struct StageContext {
   const TaskDescription& task;
   const Network& network;
@@ -102,9 +103,11 @@ class Checkpoints {
     int64_t epochs_done = 0;
   };
   // Restores the state from the Task's checkpoint. std::nullopt where the Task has none, or one
-  // that cannot be used or that `accept` (if given) refuses: that is logged, and the stage starts
-  // anew rather than failing for ever. `accept` takes out the tensors that SaveEnd was given.
-  std::optional<Resumed> Restore(
+  // that is lost, that cannot be used or that `accept` (if given) refuses: that is logged, and the
+  // stage starts anew rather than failing for ever. kStorage where it cannot be read at present: a
+  // long training is not begun anew for a file system that is away. `accept` takes out the tensors
+  // that SaveEnd was given.
+  absl::StatusOr<std::optional<Resumed>> Restore(
       const std::function<absl::Status(SafetensorsFile& file)>& accept = nullptr);
 
   // Saves a checkpoint where the last one is at least the interval old, and tells the listener.

@@ -15,6 +15,7 @@
 #include "base/status_macros.h"
 #include "search/network/names.h"
 #include "worker/data/data_set.h"
+#include "worker/task_error.h"
 #include "worker/torch/deterministic.h"
 #include "worker/torch/device.h"
 #include "worker/torch/finetune_stage.h"
@@ -32,26 +33,11 @@ const char* PrecisionName(Precision precision) {
   return precision == Precision::kBfloat16 ? "bfloat16" : "float32";
 }
 
-// What a broken input means for the Task: nothing cures it but another input.
-FailureKind KindOf(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kDataLoss:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kResourceExhausted:
-      return FailureKind::kBadInput;
-    default:
-      return FailureKind::kTransient;
-  }
-}
-
 absl::Status CheckHash(const char* what, const std::string& set, const std::string& found,
-                       const std::string& expected) {
+                       const char* whose, const std::string& expected) {
   if (expected.empty() || found == expected) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(what, " of data set '", set, "': found ", found,
-                                                    "; the candidate's pretrain had ", expected,
+                                                    "; ", whose, " ", expected,
                                                     ": this worker's copy of the data differs"));
 }
 
@@ -65,6 +51,23 @@ class TorchTrainer final : public Trainer {
     info.torch_version = TORCH_VERSION;
     info.data_sets.clear();
     for (const auto& [name, path] : options_.data_sets) info.data_sets.push_back(name);
+  }
+
+  DataState OpenData(const DataRequest& request, std::stop_token stop) override {
+    std::string problem;
+    loaded_.reset();  // whoever asks wants to know how the files are now
+    try {
+      const absl::Status loaded = LoadData(request, stop);
+      if (loaded.ok()) return {request, data_.data_hash, data_.split_hash, ""};
+      if (absl::IsCancelled(loaded) && stop.stop_requested()) return {request, "", "", ""};
+      problem = std::string(loaded.message());
+    } catch (const std::bad_alloc&) {
+      problem = absl::StrCat("not enough memory for the data set ", request.data.set);
+    } catch (const std::exception& error) {
+      problem = absl::StrCat("data set ", request.data.set, ": ", error.what());
+    }
+    if (problem.empty()) problem = absl::StrCat("data set ", request.data.set, " cannot be opened");
+    return {request, "", "", problem};
   }
 
   TaskOutcome Run(const TaskDescription& task, TaskListener& listener,
@@ -95,8 +98,7 @@ class TorchTrainer final : public Trainer {
         stopped.stopped = true;
         return stopped;
       }
-      return FailedOutcome(KindOf(outcome.status()), std::string(outcome.status().message()),
-                           /*epoch=*/-1);
+      return FailureOf(outcome.status());
     } catch (const c10::OutOfMemoryError& error) {
       return thrown(absl::StrCat("out of memory (a smaller batch needs less): ",
                                  error.what_without_backtrace()));
@@ -114,17 +116,25 @@ class TorchTrainer final : public Trainer {
     // The number of threads belongs to the calling thread.
     if (options_.threads > 0) at::set_num_threads(options_.threads);
     const bool deterministic = task.settings.deterministic && device_.is_cuda();
+    // Of this process' environment, where another Worker's may be right: no fault of the Job.
     if (deterministic) RETURN_IF_ERROR(CheckCublasWorkspace());
     const DeterministicKernels kernels(deterministic);
-    ASSIGN_OR_RETURN(const Network network, ParseNetwork(task));
-    RETURN_IF_ERROR(CheckSettings(task));
-    RETURN_IF_ERROR(LoadData(task, stop));
+    const TaskFault refused{.kind = FailureKind::kRefused};
+    const TaskFault of_data{.kind = FailureKind::kData};
+    ASSIGN_OR_RETURN(const Network network, WithFault(ParseNetwork(task), refused));
+    RETURN_IF_ERROR(WithFault(CheckSettings(task), refused));
+    RETURN_IF_ERROR(WithFault(LoadData(DataRequestOf(task), stop), of_data));
     const DataSet& data = data_;
-    RETURN_IF_ERROR(CheckHash("data hash", data.name, data.data_hash, task.data_hash));
-    RETURN_IF_ERROR(CheckHash("split hash", data.name, data.split_hash, task.split_hash));
+    RETURN_IF_ERROR(WithFault(
+        CheckHash("data hash", data.name, data.data_hash, "the job goes by", task.data_hash),
+        of_data));
+    RETURN_IF_ERROR(WithFault(CheckHash("split hash", data.name, data.split_hash,
+                                        "the candidate's pretrain had", task.split_hash),
+                              of_data));
     if (data.train.count() < 2) {
-      return absl::InvalidArgumentError(absl::StrCat("data: found ", data.train.count(),
-                                                     " training images; allowed: at least 2"));
+      // Every copy of them is as small.
+      return TaskError(refused, absl::StrCat("data: found ", data.train.count(),
+                                             " training images; allowed: at least 2"));
     }
 
     const StageSettings& settings = task.settings;
@@ -166,7 +176,7 @@ class TorchTrainer final : public Trainer {
       case Stage::kFineTune:
         return RunFineTune(context);
     }
-    return absl::InvalidArgumentError("the task has no known stage");
+    return TaskError(refused, "the task has no known stage");
   }
 
   static absl::StatusOr<Network> ParseNetwork(const TaskDescription& task) {
@@ -205,28 +215,24 @@ class TorchTrainer final : public Trainer {
   }
 
   // The Tasks of one Job use the same images: the last set stays in memory.
-  absl::Status LoadData(const TaskDescription& task, const std::stop_token& stop) {
-    if (loaded_ && loaded_spec_ == task.data && loaded_split_seed_ == task.split_seed) {
-      return absl::OkStatus();
-    }
-    loaded_ = false;
+  absl::Status LoadData(const DataRequest& request, const std::stop_token& stop) {
+    if (loaded_ == request) return absl::OkStatus();
+    loaded_.reset();
     data_ = {};  // two sets at a time may be too much
-    const auto found = options_.data_sets.find(task.data.set);
+    const auto found = options_.data_sets.find(request.data.set);
     if (found == options_.data_sets.end()) {
       std::string names;
       for (const auto& [name, path] : options_.data_sets) {
         absl::StrAppend(&names, names.empty() ? "" : ", ", name);
       }
       return absl::NotFoundError(absl::StrCat(
-          "data set '", task.data.set, "' is not configured on this worker; it has ", names));
+          "data set '", request.data.set, "' is not configured on this worker; it has ", names));
     }
     absl::StatusOr<DataSet> data =
-        LoadDataSet(task.data, task.split_seed, found->second, stop, options_.data_cache);
+        LoadDataSet(request.data, request.split_seed, found->second, stop, options_.data_cache);
     if (!data.ok()) return data.status();
     data_ = *std::move(data);
-    loaded_spec_ = task.data;
-    loaded_split_seed_ = task.split_seed;
-    loaded_ = true;
+    loaded_ = request;
     return absl::OkStatus();
   }
 
@@ -256,10 +262,8 @@ class TorchTrainer final : public Trainer {
   const TorchTrainerOptions options_;  // with "synthetic"
   const at::Device device_;
   const ArtifactFolder& artifacts_;
-  bool loaded_ = false;
+  std::optional<DataRequest> loaded_;  // what data_ is
   DataSet data_;
-  DataSpec loaded_spec_;
-  uint64_t loaded_split_seed_ = 0;
   std::optional<LogitCache> teacher_cache_;
   LogitCacheKey teacher_cache_key_;
 };

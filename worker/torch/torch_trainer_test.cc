@@ -306,60 +306,173 @@ TEST_F(TorchTrainerTest, ABudgetOfNoReluAtAllIsMet) {
   EXPECT_EQ(tuned.result->relus, 0);
 }
 
-TEST_F(TorchTrainerTest, ABudgetAboveTheNetworkIsBadInput) {
-  ExpectFailure(Linearize({kUnits + 1, 100}), FailureKind::kBadInput, "allowed: 0 to 14336");
-  ExpectFailure(Linearize({}), FailureKind::kBadInput, "budgets");
+TEST_F(TorchTrainerTest, ABudgetAboveTheNetworkIsRefused) {
+  ExpectFailure(Linearize({kUnits + 1, 100}), FailureKind::kRefused, "allowed: 0 to 14336");
+  ExpectFailure(Linearize({}), FailureKind::kRefused, "budgets");
 }
 
-TEST_F(TorchTrainerTest, AWrongTaskIsBadInputWithItsReason) {
+TEST_F(TorchTrainerTest, AWrongTaskIsRefusedWithItsReason) {
   TaskDescription task = Pretrain();
-  task.data.set = "imagenet";
-  ExpectFailure(task, FailureKind::kBadInput,
-                "'imagenet' is not configured on this worker; it has synthetic");
-  task = Pretrain();
   task.network = "resnet18@4";
-  ExpectFailure(task, FailureKind::kBadInput, "");
+  ExpectFailure(task, FailureKind::kRefused, "");
   task = Pretrain();
   task.network = "basic:side=32:classes=100:m=4:blocks=1x1x1:multipliers=2x2:stem-relu=no";
-  ExpectFailure(task, FailureKind::kBadInput, "made for 100 classes");
+  ExpectFailure(task, FailureKind::kRefused, "made for 100 classes");
   task = Pretrain();
   task.settings.pretrain.batch = 0;
-  ExpectFailure(task, FailureKind::kBadInput, "found batch 0");
+  ExpectFailure(task, FailureKind::kRefused, "found batch 0");
+  task = Pretrain();
+  task.data.train_images = 1;
+  ExpectFailure(task, FailureKind::kRefused, "found 1 training images");
 }
 
-TEST_F(TorchTrainerTest, AnotherCopyOfTheDataIsBadInputWithBothHashes) {
+TEST_F(TorchTrainerTest, DataThatCannotBeUsedAreThisWorkersAffair) {
+  TaskDescription task = Pretrain();
+  task.data.set = "imagenet";
+  ExpectFailure(task, FailureKind::kData,
+                "'imagenet' is not configured on this worker; it has synthetic");
+  task = Pretrain();
+  task.data.train_images = 1'000'000'000;
+  ExpectFailure(task, FailureKind::kData, "train_images");
+}
+
+TEST_F(TorchTrainerTest, OpensImagesAndKeepsThemForTheTask) {
+  const std::filesystem::path path = root_ / "images";
+  TorchTrainerOptions options;
+  options.data_sets["mine"] = path.string();
+  trainer_ = Make(options);
+  DataRequest request = DataRequestOf(Pretrain());
+  const DataState synthetic = trainer_->OpenData(request, {});
+  EXPECT_EQ(synthetic.request, request);
+  EXPECT_EQ(synthetic.problem, "");
+  EXPECT_THAT(synthetic.data_hash, SizeIs(64));
+  EXPECT_THAT(synthetic.split_hash, SizeIs(64));
+  // The hash by which the Job goes is not what is looked for.
+  TaskDescription task = Pretrain();
+  task.data.hash = synthetic.data_hash;
+  task.data_hash = synthetic.data_hash;
+  task.split_hash = synthetic.split_hash;
+  EXPECT_EQ(DataRequestOf(task), request);
+  Recorder recorder;
+  ASSERT_FALSE(Run(task, recorder).failure);
+  EXPECT_EQ(recorder.measurements.at(0).data_hash, synthetic.data_hash);
+  EXPECT_EQ(recorder.measurements.at(0).split_hash, synthetic.split_hash);
+
+  request.split_seed = 6;
+  EXPECT_NE(trainer_->OpenData(request, {}).split_hash, synthetic.split_hash);
+  request.data.set = "mine";
+  const DataState missing = trainer_->OpenData(request, {});
+  EXPECT_THAT(missing.problem, HasSubstr(path.string()));
+  EXPECT_TRUE(missing.data_hash.empty());
+  EXPECT_TRUE(missing.split_hash.empty());
+  request.data.set = "imagenet";
+  EXPECT_THAT(trainer_->OpenData(request, {}).problem, HasSubstr("it has mine, synthetic"));
+  request.data = Pretrain().data;
+  request.data.classes = 11;
+  EXPECT_THAT(trainer_->OpenData(request, {}).problem, HasSubstr("data.classes"));
+}
+
+TEST_F(TorchTrainerTest, AnOpeningThatIsStoppedHasFoundNothing) {
+  std::stop_source source;
+  source.request_stop();
+  const DataRequest request = DataRequestOf(Pretrain());
+  EXPECT_EQ(trainer_->OpenData(request, source.get_token()), (DataState{request, "", "", ""}));
+  EXPECT_THAT(trainer_->OpenData(request, {}).data_hash, SizeIs(64));
+}
+
+TEST_F(TorchTrainerTest, AnotherCopyOfTheDataIsTheWorkersWithBothHashes) {
   TaskDescription task = Linearize({7000});
   const std::string found = task.data_hash;
   task.data_hash = std::string(64, 'a');
-  ExpectFailure(task, FailureKind::kBadInput, "found " + found);
-  ExpectFailure(task, FailureKind::kBadInput, std::string(64, 'a'));
+  ExpectFailure(task, FailureKind::kData, "found " + found);
+  ExpectFailure(task, FailureKind::kData, std::string(64, 'a'));
   task.data_hash = found;
   task.split_seed = 6;
-  ExpectFailure(task, FailureKind::kBadInput, "hash of data set 'synthetic'");
+  ExpectFailure(task, FailureKind::kData, "hash of data set 'synthetic'");
 }
 
-TEST_F(TorchTrainerTest, UnusableArtifactsAreBadInputThatNamesThem) {
+TEST_F(TorchTrainerTest, ArtifactsThatCannotBeReadAreThisWorkersAffair) {
+  TaskDescription task = Linearize({7000});
+  const ArtifactRef weights = task.weights;
+  task.weights = {.sha256 = std::string(64, '0'), .bytes = 4};
+  ExpectArtifactFailure(task, FailureKind::kStorage, task.weights, std::string(64, '0'));
+  // Damaged: of another size, of another content.
+  task.weights = weights;
+  ++task.weights.bytes;
+  ExpectArtifactFailure(task, FailureKind::kStorage, task.weights, weights.sha256);
+  Overwrite(weights);
+  task.weights = weights;
+  ExpectArtifactFailure(task, FailureKind::kStorage, weights, "is damaged");
+}
+
+TEST_F(TorchTrainerTest, ABroughtFileThatCanBeReadIsTheJobs) {
+  TaskDescription task = Pretrain();
+  task.pretrained_file = "mine.safetensors";
+  task.pretrained = {.sha256 = std::string(64, '0'), .bytes = 4};
+  ExpectArtifactFailure(task, FailureKind::kStorage, task.pretrained, std::string(64, '0'));
+  task.pretrained = *folder_.Put("no tensors");
+  ExpectFailure(task, FailureKind::kRefused, "pretrained file mine.safetensors");
+}
+
+TEST_F(TorchTrainerTest, ArtifactsOfWrongContentAreNamedToBeMadeAgain) {
   TaskDescription task = Linearize({7000});
   task.weights = *folder_.Put("not safetensors at all");
-  ExpectFailure(task, FailureKind::kBadInput, task.weights.sha256);
-  task.weights = {.sha256 = std::string(64, '0'), .bytes = 4};
-  ExpectFailure(task, FailureKind::kBadInput, std::string(64, '0'));
-  task.weights = {};
-  ExpectFailure(task, FailureKind::kBadInput, "no artifact");
+  ExpectArtifactFailure(task, FailureKind::kArtifact, task.weights, task.weights.sha256);
   // Weights of another network.
   task = Linearize({100});
   task.network = "basic:side=32:classes=10:m=4:blocks=1x1x2:multipliers=2x2:stem-relu=no";
-  ExpectFailure(task, FailureKind::kBadInput, std::string("network: found '") + kNetwork);
+  ExpectArtifactFailure(task, FailureKind::kArtifact, task.weights,
+                        std::string("network: found '") + kNetwork);
   // A snapshot where weights belong, and the other way round.
   task = FineTune(7000);
   std::swap(task.weights, task.snapshot);
-  ExpectFailure(task, FailureKind::kBadInput, "kind: found 'snapshot'");
+  ExpectArtifactFailure(task, FailureKind::kArtifact, task.weights, "kind: found 'snapshot'");
+  task.weights = task.snapshot;
+  ExpectArtifactFailure(task, FailureKind::kArtifact, task.snapshot, "kind: found 'weights'");
+  // None at all is the Task's.
+  task.weights = {};
+  ExpectFailure(task, FailureKind::kRefused, "no artifact");
 }
 
-TEST_F(TorchTrainerTest, ASnapshotBelowTheBudgetIsBadInput) {
+TEST_F(TorchTrainerTest, ASnapshotBelowTheBudgetIsMadeAgain) {
   TaskDescription task = FineTune(9000);
   task.budgets = {kUnits};
-  ExpectFailure(task, FailureKind::kBadInput, "needs at least 14336");
+  ExpectArtifactFailure(task, FailureKind::kArtifact, task.snapshot, "needs at least 14336");
+}
+
+TEST_F(TorchTrainerTest, ACheckpointThatIsLostCostsTheWorkAndOneOutOfReachDoesNot) {
+  TaskDescription task = Pretrain();
+  Recorder first;
+  std::stop_source source;
+  first.on_checkpoint = [&] { source.request_stop(); };
+  ASSERT_TRUE(trainer_->Run(task, first, source.get_token()).stopped);
+  task.checkpoint = first.checkpoints.at(0);
+
+  // Neither the file nor the folder's marker can be seen: the file system is away.
+  const std::filesystem::path elsewhere = root_.string() + "-elsewhere";
+  std::filesystem::rename(root_, elsewhere);
+  ExpectArtifactFailure(task, FailureKind::kStorage, task.checkpoint, task.checkpoint.sha256);
+  std::filesystem::remove_all(root_);
+  std::filesystem::rename(elsewhere, root_);
+  Recorder resumed;
+  EXPECT_TRUE(Run(task, resumed).weights);
+  EXPECT_EQ(resumed.epochs.at(0).epoch, 1);
+
+  // Something in its place that cannot be read: nobody knows what is behind it.
+  const std::filesystem::path path = folder_.PathOf(task.checkpoint);
+  std::filesystem::rename(path, elsewhere);
+  std::filesystem::create_symlink(path, path);
+  ExpectArtifactFailure(task, FailureKind::kStorage, task.checkpoint, task.checkpoint.sha256);
+  std::filesystem::remove(path);
+
+  Recorder lost;
+  EXPECT_TRUE(Run(task, lost).weights);
+  EXPECT_EQ(lost.epochs.at(0).epoch, 0) << "it is not there";
+  std::filesystem::rename(elsewhere, path);
+  Overwrite(task.checkpoint);
+  Recorder damaged;
+  EXPECT_TRUE(Run(task, damaged).weights);
+  EXPECT_EQ(damaged.epochs.at(0).epoch, 0);
 }
 
 TEST_F(TorchTrainerTest, ALossThatIsNotFiniteHasDiverged) {
@@ -386,10 +499,16 @@ TEST_F(TorchTrainerTest, ADescentThatDivergesLeavesNoSnapshot) {
   EXPECT_TRUE(recorder.snapshots.empty());
 }
 
-TEST_F(TorchTrainerTest, AFolderThatTakesNoFileMayDoSoLater) {
+TEST_F(TorchTrainerTest, AFolderThatTakesNoFileIsThisWorkersAffair) {
   std::filesystem::remove_all(root_);
   std::ofstream(root_) << "a file where the folder was";
-  ExpectFailure(Pretrain(), FailureKind::kTransient, "cannot store an artifact");
+  Recorder recorder;
+  const TaskOutcome outcome = Run(Pretrain(), recorder);
+  ASSERT_TRUE(outcome.failure);
+  EXPECT_EQ(outcome.failure->kind, FailureKind::kStorage);
+  EXPECT_THAT(outcome.failure->message, HasSubstr("cannot store an artifact"));
+  EXPECT_FALSE(outcome.failure->artifact) << "none that could be read by others";
+  EXPECT_GT(outcome.unstored_bytes, 10'000);
 }
 
 TEST_F(TorchTrainerTest, AStopEndsTheTaskWithinAStep) {

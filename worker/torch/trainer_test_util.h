@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -166,6 +167,23 @@ class TorchTrainerTest : public testing::Test {
     EXPECT_FALSE(outcome.weights);
     EXPECT_FALSE(outcome.result);
     EXPECT_FALSE(outcome.stopped);
+  }
+
+  // Likewise of a Failure that names `artifact`.
+  void ExpectArtifactFailure(const TaskDescription& task, FailureKind kind,
+                             const ArtifactRef& artifact, const std::string& message) {
+    Recorder recorder;
+    const TaskOutcome outcome = Run(task, recorder);
+    ASSERT_TRUE(outcome.failure);
+    EXPECT_EQ(outcome.failure->kind, kind) << outcome.failure->message;
+    EXPECT_EQ(outcome.failure->artifact, artifact);
+    EXPECT_THAT(outcome.failure->message, testing::HasSubstr(message));
+  }
+
+  // Another content of the same size.
+  void Overwrite(const ArtifactRef& artifact) const {
+    std::ofstream(folder_.PathOf(artifact), std::ios::binary)
+        << std::string(static_cast<size_t>(artifact.bytes), 'x');
   }
 
   // Runs `task` straight through, and once more with a stop and another Attempt after every

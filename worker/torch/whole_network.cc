@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/network/names.h"
+#include "worker/task_error.h"
 #include "worker/torch/artifacts.h"
 #include "worker/torch/result.h"
 
@@ -13,13 +14,16 @@ namespace reluscape {
 absl::StatusOr<std::unique_ptr<GraphNetwork>> LoadTeacher(const StageContext& context) {
   const TaskDescription& task = context.task;
   if (task.teacher_network.empty()) return std::unique_ptr<GraphNetwork>();
-  ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(task.teacher_network));
+  const TaskFault refused{.kind = FailureKind::kRefused};
+  ASSIGN_OR_RETURN(const Architecture architecture,
+                   WithFault(ParseCanonicalText(task.teacher_network), refused));
   if (architecture.side != task.data.side || architecture.classes != task.data.classes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "teacher_network: made for ", architecture.classes, " classes and images of side ",
-        architecture.side, "; the data set has ", task.data.classes, " and ", task.data.side));
+    return TaskError(
+        refused, absl::StrCat("teacher_network: made for ", architecture.classes,
+                              " classes and images of side ", architecture.side,
+                              "; the data set has ", task.data.classes, " and ", task.data.side));
   }
-  ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
+  ASSIGN_OR_RETURN(const Network network, WithFault(BuildNetwork(architecture), refused));
   auto teacher =
       std::make_unique<GraphNetwork>(network, MaskMode::kNone, context.device, MaskShape::kPixel,
                                      Replacement::kIdentity, context.task.settings.precision);
@@ -30,11 +34,9 @@ absl::StatusOr<std::unique_ptr<GraphNetwork>> LoadTeacher(const StageContext& co
                                  {"network", task.teacher_network},
                                  {"data_hash", context.data.data_hash},
                                  {"split_hash", context.data.split_hash}}));
-  if (const absl::Status restored = RestoreTensors(file.tensors, LearnedOf(*teacher));
-      !restored.ok()) {
-    return absl::Status(restored.code(), absl::StrCat("teacher ", task.teacher.sha256, ": ",
-                                                      std::string(restored.message())));
-  }
+  RETURN_IF_ERROR(WithFault(WithPrefix(absl::StrCat("teacher ", task.teacher.sha256, ": "),
+                                       RestoreTensors(file.tensors, LearnedOf(*teacher))),
+                            {.kind = FailureKind::kArtifact, .artifact = task.teacher}));
   teacher->Fold();
   return teacher;
 }

@@ -75,19 +75,19 @@ TEST_F(WholeNetworkTest, ATaughtPretrainResumesBitByBit) {
   EXPECT_EQ(result.resumed.weights, result.straight.weights);
 }
 
-TEST_F(WholeNetworkTest, ATeacherThatDoesNotFitIsBadInput) {
+TEST_F(WholeNetworkTest, ATeacherThatDoesNotFitIsRefusedOrMadeAgain) {
   TaskDescription task = Student();
   task.teacher_network = task.network;
-  ExpectFailure(task, FailureKind::kBadInput, "network: found");
+  ExpectArtifactFailure(task, FailureKind::kArtifact, task.teacher, "network: found");
   task = Student();
   task.teacher_network = "basic:side=32:classes=11:m=4:blocks=1x1x1:multipliers=2x2";
-  ExpectFailure(task, FailureKind::kBadInput, "made for 11 classes");
+  ExpectFailure(task, FailureKind::kRefused, "made for 11 classes");
   task = Student();
   task.teacher_network = "nonsense";
-  ExpectFailure(task, FailureKind::kBadInput, "");
+  ExpectFailure(task, FailureKind::kRefused, "");
   task = Student();
   task.data_hash = std::string(64, 'a');
-  ExpectFailure(task, FailureKind::kBadInput, "data hash");
+  ExpectFailure(task, FailureKind::kData, "data hash");
 }
 
 TEST_F(WholeNetworkTest, ANetworkWithABudgetOfAllItsRelusIsAResult) {
@@ -122,7 +122,7 @@ TEST_F(WholeNetworkTest, ANetworkWithABudgetOfAllItsRelusIsAResult) {
 
   task.budgets = {kStageUnits - 1};
   ExpectFailure(
-      task, FailureKind::kBadInput,
+      task, FailureKind::kRefused,
       "budgets of a pretrain: found 4095; allowed: none, or 4096, the ReLUs of the network");
 }
 

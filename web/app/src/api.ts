@@ -48,6 +48,8 @@ const candidate = obj({
   origin: str,
 });
 
+const dataCopy = obj({ data_hash: str, workers: list(str), candidates: num });
+
 const job = obj({
   job: num,
   name: str,
@@ -63,6 +65,9 @@ const job = obj({
   message: str,
   objectives: list(str),
   kind: str,
+  obstacles: list(str),
+  data_hash: nullable(str),
+  data_copies: list(dataCopy),
 });
 
 const criticality = obj({
@@ -150,6 +155,16 @@ const curvePoint = obj({
   epoch,
 });
 
+const workerData = obj({
+  data_set: str,
+  train_images: num,
+  validation_images: num,
+  test_images: num,
+  split_seed: num,
+  data_hash: str,
+  problem: str,
+});
+
 const worker = obj({
   worker: str,
   host: str,
@@ -161,6 +176,11 @@ const worker = obj({
   last_seen_ms: num,
   connected: bool,
   tasks: list(num),
+  protocol: num,
+  behaviour: num,
+  problem: str,
+  quarantined: bool,
+  data: list(workerData),
 });
 
 export const jobList = obj({ jobs: list(job) });
@@ -197,6 +217,7 @@ export const serverEvent = obj({
 export type Task = Infer<typeof task>;
 export type Candidate = Infer<typeof candidate>;
 export type Criticality = Infer<typeof criticality>;
+export type DataCopy = Infer<typeof dataCopy>;
 export type Job = Infer<typeof job>;
 export type JobDetail = Infer<typeof jobDetail>;
 export type Result = Infer<typeof result>;

@@ -10,9 +10,10 @@ import {
   type ServerEvent,
   type Task,
 } from "./api";
-import { h, replace, section, table, type Sorting } from "./dom";
+import { h, replace, section, table, type Child, type Sorting } from "./dom";
 import { axisTitle, count, duration, short, shortHash, time } from "./format";
 import { FrontChart } from "./front_chart";
+import { dataChoice, dataHashOf, jobMessage, mustChooseData } from "./job_waiting";
 import { resultsTable } from "./results_table";
 import { running } from "./running";
 import { criticalityTables } from "./criticality_table";
@@ -129,15 +130,19 @@ export class JobView implements View {
   }
 }
 
-function heading(job: Job): HTMLElement[] {
-  const facts: [string, Node | string][] = [
-    ["Data set", dataSet(job.data_set)],
+function heading(job: Job): Child[] {
+  const facts: [string, Node | string][] = [["Data set", dataSet(job.data_set)]];
+  const dataHash = dataHashOf(job);
+  if (dataHash !== null) {
+    facts.push(["Data hash", h("code", { title: dataHash }, shortHash(dataHash))]);
+  }
+  facts.push(
     ["Objectives", ["Validation accuracy", ...job.objectives.map(axisTitle)].join(", ")],
     ["Candidates", count(job.candidates)],
     ["Results", count(job.results)],
     ["Recipe", h("code", {}, shortHash(job.recipe))],
     ["Submitted", time(job.created_at_ms)],
-  ];
+  );
   if (job.finished_at_ms !== null) {
     facts.push(["Took", duration((job.finished_at_ms - job.created_at_ms) / 1000)]);
   }
@@ -148,7 +153,8 @@ function heading(job: Job): HTMLElement[] {
   return [
     h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Jobs"), ` / ${job.job}`),
     h("h1", {}, job.name, " ", stateBadge(job.state)),
-    ...(job.message === "" ? [] : [h("p", { class: "message" }, job.message)]),
+    jobMessage(job),
+    mustChooseData(job) ? dataChoice(job) : null,
     h(
       "dl",
       { class: "facts" },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errorMessage, front, jobDetail, jobList, serverEvent } from "../src/api";
 import { parseRoute } from "../src/routes";
-import { resultJson } from "./documents";
+import { jobJson, resultJson } from "./documents";
 
 const document = (result: Record<string, unknown>): unknown => ({
   job: 1,
@@ -28,22 +28,12 @@ test("a network that was trained whole has no seeds of stages that it did not go
 test("a job that measured a network says its order", () => {
   const detail = jobDetail(
     {
-      job: {
-        job: 1,
-        name: "measure",
+      job: jobJson({
         state: "FINISHED",
-        created_at_ms: 1,
         finished_at_ms: 2,
-        unsealed_at_ms: null,
-        data_set: "synthetic",
-        recipe: "r",
-        candidates: 5,
-        results: 0,
         tasks: { SUCCEEDED: 5 },
-        message: "",
-        objectives: [],
         kind: "criticality",
-      },
+      }),
       spec_json: "{}",
       candidates: [],
       criticality: [

@@ -1,5 +1,63 @@
 // Documents as the gateway sends them.
-import { candidateDetail, front, type CurvePoint, type Result } from "../src/api";
+import {
+  candidateDetail,
+  front,
+  jobList,
+  workerList,
+  type CurvePoint,
+  type Job,
+  type Result,
+  type Worker,
+} from "../src/api";
+
+export function jobJson(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    job: 1,
+    name: "measure",
+    state: "RUNNING",
+    created_at_ms: 1,
+    finished_at_ms: null,
+    unsealed_at_ms: null,
+    data_set: "synthetic",
+    recipe: "r",
+    candidates: 5,
+    results: 0,
+    tasks: { QUEUED: 5 },
+    message: "",
+    objectives: [],
+    kind: "search",
+    obstacles: [],
+    data_hash: null,
+    data_copies: [],
+    ...changes,
+  };
+}
+
+export function job(changes: Record<string, unknown>): Job {
+  return jobList({ jobs: [jobJson(changes)] }, "").jobs[0] as Job;
+}
+
+export function worker(changes: Record<string, unknown>): Worker {
+  const whole = {
+    worker: "a",
+    host: "here",
+    pid: 1,
+    device: "cpu",
+    torch_version: "2.13.0",
+    build_commit: "abc",
+    data_sets: ["synthetic"],
+    last_seen_ms: 1000,
+    connected: true,
+    tasks: [],
+    protocol: 1,
+    behaviour: 1,
+    problem: "",
+    quarantined: false,
+    data: [],
+    ...changes,
+  };
+  return workerList({ workers: [whole] }, "").workers[0] as Worker;
+}
 
 export function resultJson(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {

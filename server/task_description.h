@@ -1,0 +1,19 @@
+#pragma once
+
+// What a Worker is told of a Task.
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "search/sync.h"
+#include "storage/store.h"
+
+namespace reluscape {
+
+// Everything that a Worker needs to work on `task`.
+absl::StatusOr<TaskDescription> DescribeTask(Transaction& transaction, const TaskRow& task);
+
+// The files that it starts from.
+std::vector<ArtifactRef> InputsOf(const TaskDescription& task);
+
+}  // namespace reluscape

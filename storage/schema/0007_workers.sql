@@ -1,0 +1,125 @@
+-- Version 7: workers that may be wrong. What each of them has opened, why one gets no task, which
+-- attempts were lost where, and by which copy of its data set a job goes.
+--
+-- Times in columns *_steady_ms are the coordinator's own: they start with the wall clock when it
+-- starts and are never stepped. They mean nothing across its restarts.
+
+ALTER TABLE workers ADD COLUMN protocol INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workers ADD COLUMN behaviour INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workers ADD COLUMN problem TEXT NOT NULL DEFAULT '';     -- as it says itself
+ALTER TABLE workers ADD COLUMN quarantine TEXT NOT NULL DEFAULT '';  -- why it is kept out
+ALTER TABLE workers ADD COLUMN failures_in_row INTEGER NOT NULL DEFAULT 0;
+-- Heard of within the time of a lease, and not since it said that it ends.
+ALTER TABLE workers ADD COLUMN connected INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workers ADD COLUMN heard_steady_ms INTEGER NOT NULL DEFAULT 0;
+
+-- Images that a worker has opened for jobs: their hash, or why it cannot use them.
+CREATE TABLE worker_data (
+  worker TEXT NOT NULL REFERENCES workers,
+  data_set TEXT NOT NULL,
+  classes INTEGER NOT NULL,
+  side INTEGER NOT NULL,
+  train_images INTEGER NOT NULL,
+  validation_images INTEGER NOT NULL,
+  test_images INTEGER NOT NULL,
+  split_seed INTEGER NOT NULL,
+  data_hash TEXT,
+  split_hash TEXT,
+  problem TEXT NOT NULL,
+  PRIMARY KEY (worker, data_set, split_seed, classes, side, train_images, validation_images,
+               test_images)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX worker_data_by_images ON worker_data
+  (data_set, split_seed, classes, side, train_images, validation_images, test_images, data_hash);
+
+-- By which copy of its data set a job goes: as its file states, or as `reluscape data` chose.
+ALTER TABLE jobs ADD COLUMN data_hash_stated TEXT;
+ALTER TABLE jobs ADD COLUMN data_hash_chosen TEXT;
+
+CREATE INDEX candidates_by_data ON candidates (job_id, data_hash) WHERE data_hash IS NOT NULL;
+
+CREATE INDEX events_by_result ON events (result_id) WHERE result_id IS NOT NULL;
+
+-- Attempts that count against jobs.max_attempts. Forgotten when a later one moves the checkpoint
+-- on, and when the task is retried.
+CREATE TABLE lost_attempts (
+  task_id INTEGER NOT NULL REFERENCES tasks,
+  attempt INTEGER NOT NULL,
+  worker TEXT NOT NULL,
+  expired INTEGER NOT NULL CHECK (expired IN (0, 1)),  -- the worker was not heard of in time
+  artifact TEXT NOT NULL,  -- SHA-256 of the input that was of no use to it; '' = another reason
+  at_ms INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (task_id, attempt)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE tasks DROP COLUMN attempts_lost;
+ALTER TABLE tasks RENAME COLUMN lease_until_ms TO lease_until_steady_ms;
+ALTER TABLE tasks ADD COLUMN not_before_steady_ms INTEGER;  -- the pause after a lost attempt
+
+-- The copies of each job's data set: trained on, or in the hands of a connected worker.
+CREATE VIEW data_copies_v AS
+SELECT c.job_id AS job, c.data_hash, NULL AS worker, count(*) AS candidates
+FROM candidates c
+WHERE c.data_hash IS NOT NULL
+GROUP BY c.job_id, c.data_hash
+UNION ALL
+SELECT j.job_id, d.data_hash, d.worker, 0
+FROM jobs j
+JOIN worker_data d ON d.data_set = j.data_set AND d.split_seed = j.split_seed
+  AND d.classes = j.classes AND d.side = j.side AND d.train_images = j.train_images
+  AND d.validation_images = j.validation_images AND d.test_images = j.test_images
+JOIN workers w ON w.worker = d.worker
+WHERE d.data_hash IS NOT NULL AND w.connected = 1;
+
+-- For each worker and each job that runs: why that worker gets no task of that job; '' = it may.
+-- The coordinator leases by this view and listings show it.
+CREATE VIEW placement_v AS
+SELECT
+  w.worker,
+  j.job_id AS job,
+  CASE
+    WHEN w.connected = 0 THEN 'it is not connected'
+    WHEN w.quarantine <> '' THEN w.quarantine
+    WHEN w.problem <> '' THEN w.problem
+    WHEN NOT EXISTS (SELECT 1 FROM worker_data_sets s
+                     WHERE s.worker = w.worker AND s.data_set = j.data_set)
+      THEN 'it has no data set ' || j.data_set
+    WHEN d.worker IS NULL THEN 'it has not opened data set ' || j.data_set || ' yet'
+    WHEN d.problem <> '' THEN 'it cannot use data set ' || j.data_set || ': ' || d.problem
+    WHEN d.data_hash <> coalesce(j.data_hash_stated, j.data_hash_chosen)
+      THEN 'its copy of data set ' || j.data_set || ' has the data hash ' || d.data_hash
+        || '; the job goes by ' || coalesce(j.data_hash_stated, j.data_hash_chosen)
+    -- Undecided, and some copy differs from this worker's own. Above and below, not unequal: so
+    -- the index tells at once that there is none.
+    WHEN coalesce(j.data_hash_stated, j.data_hash_chosen) IS NULL AND (
+        EXISTS (SELECT 1 FROM candidates c
+                WHERE c.job_id = j.job_id AND c.data_hash < d.data_hash)
+        OR EXISTS (SELECT 1 FROM candidates c
+                   WHERE c.job_id = j.job_id AND c.data_hash > d.data_hash)
+        OR EXISTS (SELECT 1 FROM worker_data o JOIN workers ow ON ow.worker = o.worker
+                   WHERE o.data_set = j.data_set AND o.split_seed = j.split_seed
+                     AND o.classes = j.classes AND o.side = j.side
+                     AND o.train_images = j.train_images
+                     AND o.validation_images = j.validation_images
+                     AND o.test_images = j.test_images
+                     AND o.data_hash < d.data_hash AND ow.connected = 1)
+        OR EXISTS (SELECT 1 FROM worker_data o JOIN workers ow ON ow.worker = o.worker
+                   WHERE o.data_set = j.data_set AND o.split_seed = j.split_seed
+                     AND o.classes = j.classes AND o.side = j.side
+                     AND o.train_images = j.train_images
+                     AND o.validation_images = j.validation_images
+                     AND o.test_images = j.test_images
+                     AND o.data_hash > d.data_hash AND ow.connected = 1))
+      THEN 'its copy of data set ' || j.data_set || ' has the data hash ' || d.data_hash
+        || ', and others have another'
+    ELSE ''
+  END AS obstacle
+FROM workers w
+CROSS JOIN jobs j
+LEFT JOIN worker_data d ON d.worker = w.worker AND d.data_set = j.data_set
+  AND d.split_seed = j.split_seed AND d.classes = j.classes AND d.side = j.side
+  AND d.train_images = j.train_images AND d.validation_images = j.validation_images
+  AND d.test_images = j.test_images
+WHERE j.state = 'RUNNING';

@@ -13,7 +13,10 @@ struct Migration {
   const char* sql;
 };
 
-// Embedded by storage/embed_schema.cmake, oldest first.
+// Embedded by storage/embed_schema.cmake, oldest first. They make no view.
 const std::vector<Migration>& Migrations();
+
+// The script that makes all views (storage/schema/views.sql), of the newest version.
+const char* Views();
 
 }  // namespace reluscape

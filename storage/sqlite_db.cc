@@ -3,6 +3,9 @@
 #include <sqlite3.h>
 
 #include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "storage/migrations.h"
@@ -36,6 +39,19 @@ absl::StatusCode CodeOf(int sqlite_code) {
     default:
       return absl::StatusCode::kInternal;
   }
+}
+
+// Of the views that this program makes; a user's own stay.
+std::vector<std::string> ViewNames() {
+  constexpr std::string_view kCreate = "CREATE VIEW ";
+  const std::string_view script = Views();
+  std::vector<std::string> names;
+  for (size_t at = script.find(kCreate); at != std::string_view::npos;
+       at = script.find(kCreate, at)) {
+    at += kCreate.size();
+    names.emplace_back(script.substr(at, script.find(' ', at) - at));
+  }
+  return names;
 }
 
 int64_t Pragma(SQLite::Database& db, const char* sql) { return db.execAndGet(sql).getInt64(); }
@@ -95,13 +111,16 @@ absl::Status SqliteDb::Migrate() {
   // what was answered as accepted survives a power cut.
   db_.exec("PRAGMA journal_mode = WAL");
   db_.exec("PRAGMA synchronous = FULL");
-  if (version == newest) return absl::OkStatus();
-
   SQLite::Transaction unit(db_, SQLite::TransactionBehavior::IMMEDIATE);
   if (empty) db_.exec(absl::StrCat("PRAGMA application_id = ", kApplicationId));
+  // Views first: a migration may change what they read.
+  for (const std::string& view : ViewNames()) {
+    db_.exec(absl::StrCat("DROP VIEW IF EXISTS ", view));
+  }
   for (; version < newest; ++version) {
     db_.exec(Migrations()[static_cast<size_t>(version)].sql);
   }
+  db_.exec(Views());
   db_.exec(absl::StrCat("PRAGMA user_version = ", newest));
   unit.commit();
   return absl::OkStatus();

@@ -33,7 +33,8 @@ class SqliteDb {
   // Opens the connection with foreign keys on and a busy timeout of 10 s. Throws.
   SqliteDb(const std::filesystem::path& path, Mode mode);
 
-  // For writing: turns on WAL with synchronous=FULL and brings the schema up to date. For reading:
+  // For writing: turns on WAL with synchronous=FULL, brings the schema up to date and makes all
+  // views anew. For reading:
   // checks that it is. FAILED_PRECONDITION with the path where the schema is newer than this
   // program or none of Reluscape's. Throws.
   absl::Status Migrate();

@@ -8,20 +8,3 @@ CREATE TABLE result_classes (
   correct INTEGER NOT NULL CHECK (correct BETWEEN 0 AND images),
   PRIMARY KEY (result_id, class)
 ) STRICT, WITHOUT ROWID;
-
-CREATE VIEW class_accuracies_v AS
-SELECT
-  r.job_id AS job,
-  r.result_id AS result,
-  c.name,
-  r.budget,
-  r.relus,
-  k.class,
-  k.name AS class_name,
-  k.images,
-  k.correct,
-  -- NULL for a class without validation images
-  1.0 * k.correct / nullif(k.images, 0) AS accuracy
-FROM result_classes k
-JOIN results r ON r.result_id = k.result_id
-JOIN candidates c ON c.candidate_id = r.candidate_id;

@@ -1,0 +1,339 @@
+-- The views, for users and for the coordinator. Not part of a version of the schema: they are made
+-- anew whenever a coordinator opens its database, so that each stands once, as it is now.
+-- docs/database.md explains every column.
+
+CREATE VIEW jobs_v AS
+SELECT
+  j.job_id AS job,
+  j.name,
+  j.state,
+  j.data_set,
+  substr(j.recipe, 1, 12) AS recipe,
+  j.seed,
+  (SELECT count(*) FROM candidates c WHERE c.job_id = j.job_id) AS candidates,
+  (SELECT count(*) FROM tasks t WHERE t.job_id = j.job_id) AS tasks,
+  (SELECT count(*) FROM tasks t
+   WHERE t.job_id = j.job_id AND t.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED')) AS tasks_ended,
+  (SELECT count(*) FROM results r WHERE r.job_id = j.job_id) AS results,
+  (SELECT json_group_array(objective)
+   FROM (SELECT objective FROM job_objectives o WHERE o.job_id = j.job_id ORDER BY position))
+    AS objectives,
+  j.created_at_ms,
+  j.finished_at_ms,
+  j.unsealed_at_ms,
+  j.kind
+FROM jobs j;
+
+CREATE VIEW candidates_v AS
+SELECT
+  c.candidate_id AS candidate,
+  c.job_id AS job,
+  c.name,
+  c.network,
+  c.network_hash,
+  c.replicate,
+  c.relus,
+  c.relus_with_stem,
+  c.macs,
+  c.parameters,
+  (SELECT count(*) FROM candidate_budgets b WHERE b.candidate_id = c.candidate_id) AS budgets,
+  (SELECT count(*) FROM results r WHERE r.candidate_id = c.candidate_id) AS results,
+  (SELECT t.state FROM tasks t WHERE t.candidate_id = c.candidate_id AND t.stage = 'pretrain')
+    AS pretrain_state,
+  (SELECT t.state FROM tasks t WHERE t.candidate_id = c.candidate_id AND t.stage = 'linearize')
+    AS linearize_state,
+  (SELECT p.validation_accuracy
+   FROM tasks t JOIN stage_progress p USING (task_id)
+   WHERE t.candidate_id = c.candidate_id AND t.stage = 'pretrain' AND t.state = 'SUCCEEDED'
+   ORDER BY p.epoch DESC LIMIT 1) AS pretrain_accuracy,
+  c.role,
+  CASE c.role WHEN 'stage' THEN c.measured_stage END AS measured_stage,
+  c.teacher_id AS teacher,
+  c.origin,
+  c.pretrained_file,
+  c.pretrained_sha256
+FROM candidates c;
+
+CREATE VIEW results_v AS
+SELECT
+  r.result_id AS result,
+  r.job_id AS job,
+  r.candidate_id AS candidate,
+  c.name,
+  c.network,
+  c.network_hash,
+  c.replicate,
+  r.budget,
+  r.relus,
+  r.relus + (c.relus_with_stem - c.relus) AS relus_with_stem,
+  c.macs,
+  c.parameters,
+  r.accuracy_soft,
+  r.accuracy_trimmed,
+  r.accuracy_validation,
+  CASE WHEN j.unsealed_at_ms IS NOT NULL
+    THEN (SELECT s.accuracy_test FROM sealed_test_accuracy s WHERE s.result_id = r.result_id)
+  END AS accuracy_test,
+  (SELECT json_group_object(l.model, l.seconds)
+   FROM result_latencies l WHERE l.result_id = r.result_id) AS latency,
+  substr(j.recipe, 1, 12) AS recipe,
+  r.data_hash,
+  r.split_hash,
+  p.seed AS seed_pretrain,
+  d.seed AS seed_linearize,
+  CASE f.stage WHEN 'fine-tune' THEN f.seed END AS seed_fine_tune,
+  j.split_seed AS seed_split,
+  m.build_commit,
+  m.torch_version,
+  m.device,
+  m.precision,
+  m.threads,
+  m.train_images,
+  m.validation_images,
+  m.test_images,
+  r.seconds_pretrain,
+  r.seconds_linearize,
+  r.seconds_fine_tune,
+  r.worker,
+  r.attempt,
+  r.artifact_sha256,
+  r.created_at_ms,
+  c.role,
+  c.origin,
+  coalesce((SELECT sum(l.polynomials) FROM result_layers l WHERE l.result_id = r.result_id), 0)
+    AS polynomials
+FROM results r
+JOIN jobs j ON j.job_id = r.job_id
+JOIN candidates c ON c.candidate_id = r.candidate_id
+JOIN tasks f ON f.task_id = r.task_id
+JOIN tasks p ON p.candidate_id = r.candidate_id AND p.stage = 'pretrain' AND p.budget = 0
+LEFT JOIN tasks d ON d.candidate_id = r.candidate_id AND d.stage = 'linearize' AND d.budget = 0
+LEFT JOIN measurements m ON m.task_id = r.task_id;
+
+-- One row per result and objective, every value to be minimised (the accuracy enters negated, at
+-- position -1). NULL where nothing is known.
+CREATE VIEW result_objectives AS
+SELECT r.result_id, -1 AS position, 'accuracy_validation' AS objective,
+       -r.accuracy_validation AS value
+FROM results r
+UNION ALL
+SELECT r.result_id, o.position, o.objective,
+  CASE o.objective
+    WHEN 'relus' THEN CAST(r.relus AS REAL)
+    WHEN 'macs' THEN (SELECT CAST(c.macs AS REAL) FROM candidates c
+                      WHERE c.candidate_id = r.candidate_id)
+    WHEN 'parameters' THEN (SELECT CAST(c.parameters AS REAL) FROM candidates c
+                            WHERE c.candidate_id = r.candidate_id)
+    ELSE coalesce(
+      (SELECT c.value FROM result_costs c JOIN cost_metrics m ON m.metric_id = c.metric_id
+       WHERE c.result_id = r.result_id AND m.metric = o.objective),
+      (SELECT l.seconds FROM result_latencies l
+       WHERE l.result_id = r.result_id AND 'latency.' || l.model = o.objective))
+  END
+FROM results r JOIN job_objectives o ON o.job_id = r.job_id;
+
+-- The results that no other of the same job, recipe, data and split dominates: nowhere worse and
+-- somewhere better in accuracy_validation and the job's objectives. A result with an unknown or
+-- infinite objective, or one that does not keep to the job's limits, is never on the front and
+-- dominates nothing.
+CREATE VIEW front_v AS
+SELECT v.*
+FROM results_v v
+WHERE NOT EXISTS (
+    SELECT 1 FROM result_objectives o
+    WHERE o.result_id = v.result AND (o.value IS NULL OR abs(o.value) > 1.7976931348623157e308))
+  AND NOT EXISTS (SELECT 1 FROM result_limits_v l WHERE l.result = v.result AND NOT l.holds)
+  AND NOT EXISTS (
+    SELECT 1 FROM results r
+    WHERE r.job_id = v.job AND r.data_hash = v.data_hash AND r.split_hash = v.split_hash
+      AND r.result_id <> v.result
+      AND NOT EXISTS (SELECT 1 FROM result_limits_v l WHERE l.result = r.result_id AND NOT l.holds)
+      AND NOT EXISTS (
+        SELECT 1 FROM result_objectives a
+        JOIN result_objectives b ON b.position = a.position
+        WHERE a.result_id = r.result_id AND b.result_id = v.result
+          AND (a.value IS NULL OR abs(a.value) > 1.7976931348623157e308 OR a.value > b.value))
+      AND EXISTS (
+        SELECT 1 FROM result_objectives a
+        JOIN result_objectives b ON b.position = a.position
+        WHERE a.result_id = r.result_id AND b.result_id = v.result AND a.value < b.value));
+
+CREATE VIEW class_accuracies_v AS
+SELECT
+  r.job_id AS job,
+  r.result_id AS result,
+  c.name,
+  r.budget,
+  r.relus,
+  k.class,
+  k.name AS class_name,
+  k.images,
+  k.correct,
+  -- NULL for a class without validation images
+  1.0 * k.correct / nullif(k.images, 0) AS accuracy
+FROM result_classes k
+JOIN results r ON r.result_id = k.result_id
+JOIN candidates c ON c.candidate_id = r.candidate_id;
+
+CREATE VIEW learning_curves_v AS
+SELECT
+  t.job_id AS job,
+  t.candidate_id AS candidate,
+  c.name,
+  t.task_id AS task,
+  t.stage,
+  CASE t.stage WHEN 'fine-tune' THEN t.budget END AS budget,
+  p.epoch,
+  p.attempt,
+  p.at_ms,
+  p.loss,
+  p.train_accuracy,
+  p.validation_accuracy,
+  p.learning_rate,
+  p.lambda,
+  p.relus,
+  p.seconds
+FROM stage_progress p
+JOIN tasks t ON t.task_id = p.task_id
+JOIN candidates c ON c.candidate_id = t.candidate_id;
+
+-- One row per stage of a network that a job of kind criticality has measured.
+CREATE VIEW criticality_v AS
+SELECT
+  c.job_id AS job,
+  k.candidate_id AS candidate,
+  c.name,
+  c.network,
+  c.network_hash,
+  k.stage,
+  k.relus,
+  k.accuracy,
+  k.accuracy_lowest,
+  k.accuracy_highest,
+  k.replicates,
+  k.score,
+  k.rank,
+  j.criticality_exponent AS exponent,
+  j.criticality_baseline AS baseline,
+  j.data_set,
+  substr(j.recipe, 1, 12) AS recipe,
+  c.data_hash,
+  c.split_hash
+FROM criticality k
+JOIN candidates c ON c.candidate_id = k.candidate_id
+JOIN jobs j ON j.job_id = c.job_id;
+
+-- Every price of every result; latency.<model> is the number of the ReLU-reduction papers.
+CREATE VIEW result_costs_v AS
+SELECT
+  r.job_id AS job,
+  c.result_id AS result,
+  m.metric,
+  c.value,
+  s.model_version,
+  s.profile,
+  c.is_lower_bound AS lower_bound,
+  s.note
+FROM result_costs c
+JOIN results r ON r.result_id = c.result_id
+JOIN cost_metrics m ON m.metric_id = c.metric_id
+JOIN cost_sources s ON s.source_id = c.source_id
+UNION ALL
+SELECT
+  r.job_id,
+  l.result_id,
+  'latency.' || l.model,
+  l.seconds,
+  l.model_version,
+  'papers',
+  1,
+  'online nonlinear work alone, as the papers on ReLU reduction print it'
+FROM result_latencies l
+JOIN results r ON r.result_id = l.result_id;
+
+-- One row per result and hard limit of its job. holds is 0 where the value is above the limit and
+-- where there is none.
+CREATE VIEW result_limits_v AS
+SELECT
+  r.job_id AS job,
+  r.result_id AS result,
+  k.metric,
+  k.at_most,
+  coalesce(
+    (SELECT c.value FROM result_costs c JOIN cost_metrics m ON m.metric_id = c.metric_id
+     WHERE c.result_id = r.result_id AND m.metric = k.metric),
+    (SELECT l.seconds FROM result_latencies l
+     WHERE l.result_id = r.result_id AND 'latency.' || l.model = k.metric)) AS value,
+  coalesce(
+    (SELECT c.value FROM result_costs c JOIN cost_metrics m ON m.metric_id = c.metric_id
+     WHERE c.result_id = r.result_id AND m.metric = k.metric),
+    (SELECT l.seconds FROM result_latencies l
+     WHERE l.result_id = r.result_id AND 'latency.' || l.model = k.metric),
+    9e999) <= k.at_most AS holds
+FROM results r JOIN job_cost_limits k ON k.job_id = r.job_id;
+
+-- The copies of each job's data set: trained on, or in the hands of a connected worker.
+CREATE VIEW data_copies_v AS
+SELECT c.job_id AS job, c.data_hash, NULL AS worker, count(*) AS candidates
+FROM candidates c
+WHERE c.data_hash IS NOT NULL
+GROUP BY c.job_id, c.data_hash
+UNION ALL
+SELECT j.job_id, d.data_hash, d.worker, 0
+FROM jobs j
+JOIN worker_data d ON d.data_set = j.data_set AND d.split_seed = j.split_seed
+  AND d.classes = j.classes AND d.side = j.side AND d.train_images = j.train_images
+  AND d.validation_images = j.validation_images AND d.test_images = j.test_images
+JOIN workers w ON w.worker = d.worker
+WHERE d.data_hash IS NOT NULL AND w.connected = 1;
+
+-- For each worker and each job that runs: why that worker gets no task of that job; '' = it may.
+-- The coordinator leases by this view and listings show it.
+CREATE VIEW placement_v AS
+SELECT
+  w.worker,
+  j.job_id AS job,
+  CASE
+    WHEN w.connected = 0 THEN 'it is not connected'
+    WHEN w.quarantine <> '' THEN w.quarantine
+    WHEN w.problem <> '' THEN w.problem
+    WHEN NOT EXISTS (SELECT 1 FROM worker_data_sets s
+                     WHERE s.worker = w.worker AND s.data_set = j.data_set)
+      THEN 'it has no data set ' || j.data_set
+    WHEN d.worker IS NULL THEN 'it has not opened data set ' || j.data_set || ' yet'
+    WHEN d.problem <> '' THEN 'it cannot use data set ' || j.data_set || ': ' || d.problem
+    WHEN d.data_hash <> coalesce(j.data_hash_stated, j.data_hash_chosen)
+      THEN 'its copy of data set ' || j.data_set || ' has the data hash ' || d.data_hash
+        || '; the job goes by ' || coalesce(j.data_hash_stated, j.data_hash_chosen)
+    -- Undecided, and some copy differs from this worker's own. Above and below, not unequal: so
+    -- the index tells at once that there is none.
+    WHEN coalesce(j.data_hash_stated, j.data_hash_chosen) IS NULL AND (
+        EXISTS (SELECT 1 FROM candidates c
+                WHERE c.job_id = j.job_id AND c.data_hash < d.data_hash)
+        OR EXISTS (SELECT 1 FROM candidates c
+                   WHERE c.job_id = j.job_id AND c.data_hash > d.data_hash)
+        OR EXISTS (SELECT 1 FROM worker_data o JOIN workers ow ON ow.worker = o.worker
+                   WHERE o.data_set = j.data_set AND o.split_seed = j.split_seed
+                     AND o.classes = j.classes AND o.side = j.side
+                     AND o.train_images = j.train_images
+                     AND o.validation_images = j.validation_images
+                     AND o.test_images = j.test_images
+                     AND o.data_hash < d.data_hash AND ow.connected = 1)
+        OR EXISTS (SELECT 1 FROM worker_data o JOIN workers ow ON ow.worker = o.worker
+                   WHERE o.data_set = j.data_set AND o.split_seed = j.split_seed
+                     AND o.classes = j.classes AND o.side = j.side
+                     AND o.train_images = j.train_images
+                     AND o.validation_images = j.validation_images
+                     AND o.test_images = j.test_images
+                     AND o.data_hash > d.data_hash AND ow.connected = 1))
+      THEN 'its copy of data set ' || j.data_set || ' has the data hash ' || d.data_hash
+        || ', and others have another'
+    ELSE ''
+  END AS obstacle
+FROM workers w
+CROSS JOIN jobs j
+LEFT JOIN worker_data d ON d.worker = w.worker AND d.data_set = j.data_set
+  AND d.split_seed = j.split_seed AND d.classes = j.classes AND d.side = j.side
+  AND d.train_images = j.train_images AND d.validation_images = j.validation_images
+  AND d.test_images = j.test_images
+WHERE j.state = 'RUNNING';

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "client/data_copies.h"
 #include "client/format.h"
 #include "client/listings.h"
 
@@ -167,11 +166,6 @@ std::vector<std::string> ProgressLines::Update(const v1::JobDetail& detail) {
   job_message_ = job.message();
   const std::vector<std::string> beside = ObstaclesBeside(job);
   std::set<std::string> present(beside.begin(), beside.end());
-  if (MustChooseData(job)) {
-    present.insert(absl::StrCat("`reluscape data ", job.job(),
-                                "` shows the copies of the data set, `reluscape data ", job.job(),
-                                " --use HASH` chooses one"));
-  }
   // Between two Tasks nothing runs for a moment; only a Job that says so waits.
   if (job.state() == "RUNNING" && !job.message().empty()) {
     for (const std::string& obstacle : present) {

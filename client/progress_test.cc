@@ -201,9 +201,6 @@ TEST_F(ProgressTest, AJobThatWaitsSaysOnceWhatKeepsEachWorker) {
   EXPECT_THAT(lines.Update(detail_), IsEmpty());
   job.add_obstacles("worker c: no path for cifar10");
   EXPECT_THAT(lines.Update(detail_), ElementsAre("  worker c: no path for cifar10"));
-  job.add_data_copies();
-  job.add_data_copies();
-  EXPECT_THAT(lines.Update(detail_), ElementsAre(HasSubstr("`reluscape data 4 --use HASH`")));
   EXPECT_THAT(lines.Update(detail_), IsEmpty());
 }
 

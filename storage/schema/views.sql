@@ -272,6 +272,16 @@ SELECT
     9e999) <= k.at_most AS holds
 FROM results r JOIN job_cost_limits k ON k.job_id = r.job_id;
 
+-- The copy of each job's images that each connected worker has.
+CREATE VIEW opened_data AS
+SELECT j.job_id AS job, d.worker, d.data_hash
+FROM jobs j
+JOIN worker_data d ON d.data_set = j.data_set AND d.split_seed = j.split_seed
+  AND d.classes = j.classes AND d.side = j.side AND d.train_images = j.train_images
+  AND d.validation_images = j.validation_images AND d.test_images = j.test_images
+JOIN workers w ON w.worker = d.worker
+WHERE w.connected = 1 AND d.data_hash IS NOT NULL;
+
 -- The copies of each job's data set: trained on, or in the hands of a connected worker.
 CREATE VIEW data_copies_v AS
 SELECT c.job_id AS job, c.data_hash, NULL AS worker, count(*) AS candidates
@@ -279,13 +289,7 @@ FROM candidates c
 WHERE c.data_hash IS NOT NULL
 GROUP BY c.job_id, c.data_hash
 UNION ALL
-SELECT j.job_id, d.data_hash, d.worker, 0
-FROM jobs j
-JOIN worker_data d ON d.data_set = j.data_set AND d.split_seed = j.split_seed
-  AND d.classes = j.classes AND d.side = j.side AND d.train_images = j.train_images
-  AND d.validation_images = j.validation_images AND d.test_images = j.test_images
-JOIN workers w ON w.worker = d.worker
-WHERE d.data_hash IS NOT NULL AND w.connected = 1;
+SELECT job, data_hash, worker, 0 FROM opened_data;
 
 -- For each worker and each job that runs: why that worker gets no task of that job; '' = it may.
 -- The coordinator leases by this view and listings show it.
@@ -312,20 +316,10 @@ SELECT
                 WHERE c.job_id = j.job_id AND c.data_hash < d.data_hash)
         OR EXISTS (SELECT 1 FROM candidates c
                    WHERE c.job_id = j.job_id AND c.data_hash > d.data_hash)
-        OR EXISTS (SELECT 1 FROM worker_data o JOIN workers ow ON ow.worker = o.worker
-                   WHERE o.data_set = j.data_set AND o.split_seed = j.split_seed
-                     AND o.classes = j.classes AND o.side = j.side
-                     AND o.train_images = j.train_images
-                     AND o.validation_images = j.validation_images
-                     AND o.test_images = j.test_images
-                     AND o.data_hash < d.data_hash AND ow.connected = 1)
-        OR EXISTS (SELECT 1 FROM worker_data o JOIN workers ow ON ow.worker = o.worker
-                   WHERE o.data_set = j.data_set AND o.split_seed = j.split_seed
-                     AND o.classes = j.classes AND o.side = j.side
-                     AND o.train_images = j.train_images
-                     AND o.validation_images = j.validation_images
-                     AND o.test_images = j.test_images
-                     AND o.data_hash > d.data_hash AND ow.connected = 1))
+        OR EXISTS (SELECT 1 FROM opened_data o
+                   WHERE o.job = j.job_id AND o.data_hash < d.data_hash)
+        OR EXISTS (SELECT 1 FROM opened_data o
+                   WHERE o.job = j.job_id AND o.data_hash > d.data_hash))
       THEN 'its copy of data set ' || j.data_set || ' has the data hash ' || d.data_hash
         || ', and others have another'
     ELSE ''

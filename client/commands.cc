@@ -15,7 +15,7 @@
 #include "client/listings.h"
 #include "search/export/pretrained_file.h"
 #include "search/wire/brought_files.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {

@@ -10,7 +10,7 @@
 #include "client/format.h"
 #include "client/text_table.h"
 #include "reluscape/v1/job.pb.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {

@@ -4,7 +4,7 @@
 #include "base/field_errors.h"
 #include "base/status_macros.h"
 #include "reluscape/v1/job.pb.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 

@@ -12,7 +12,7 @@
 #include "base/status_macros.h"
 #include "search/export/architecture_json.h"
 #include "search/export/folded_file.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {

@@ -15,7 +15,7 @@
 #include "search/network/accounting.h"
 #include "search/network/names.h"
 #include "search/wire/job.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {

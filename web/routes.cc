@@ -10,7 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "base/foreign_text.h"
 #include "base/status_macros.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 #include "search/wire/views.h"
 
 namespace reluscape {

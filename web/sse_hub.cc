@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status_macros.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 #include "search/wire/views.h"
 
 namespace reluscape {

@@ -8,7 +8,7 @@
 #include "base/sha256.h"
 #include "base/status_macros.h"
 #include "search/wire/job.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {

@@ -14,7 +14,7 @@
 #include "search/objective.h"
 #include "search/wire/candidates_spec.h"
 #include "search/wire/field_reader.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 #include "search/wire/stages.h"
 
 namespace reluscape {

@@ -9,7 +9,7 @@
 #include "base/sha256.h"
 #include "search/cost/metric.h"
 #include "search/presets.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {

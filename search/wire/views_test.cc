@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {

@@ -13,7 +13,7 @@
 #include "base/status_macros.h"
 #include "search/artifact_upload.h"
 #include "search/wire/job.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 #include "search/wire/status.h"
 #include "search/wire/views.h"
 

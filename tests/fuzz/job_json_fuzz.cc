@@ -9,7 +9,7 @@
 
 #include "reluscape/v1/job.pb.h"
 #include "search/wire/job.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 #include "server/job_planner.h"
 #include "tests/fuzz/fuzz_target.h"
 

@@ -29,7 +29,7 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "search/wire/job.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 #include "search/wire/sync.h"
 #include "server/coordinator.h"
 #include "storage/store.h"

@@ -9,7 +9,7 @@
 #include "base/files.h"
 #include "base/status_macros.h"
 #include "search/export/architecture_json.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {

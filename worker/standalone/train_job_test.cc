@@ -12,7 +12,7 @@
 
 #include "base/field_errors.h"
 #include "base/files.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_trainer.h"
 #include "worker/standalone/documents.h"

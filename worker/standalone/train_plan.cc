@@ -14,7 +14,7 @@
 #include "search/strategy/seeds.h"
 #include "search/wire/brought_files.h"
 #include "search/wire/job.h"
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {

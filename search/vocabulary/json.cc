@@ -1,4 +1,4 @@
-#include "search/wire/json.h"
+#include "search/vocabulary/json.h"
 
 #include <google/protobuf/descriptor.h>
 

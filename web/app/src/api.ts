@@ -1,231 +1,23 @@
-// The gateway's documents (the messages of views.proto) and how to fetch them.
-import { bool, list, map, nullable, num, obj, str, type Check, type Infer } from "./schema";
+// The HTTP API: which document comes from where. Nothing is checked, as the page and the documents
+// come from one binary.
+import type { CandidateDetail, Event, Front, JobDetail, JobList, WorkerList } from "./views";
 
-const epoch = obj({
-  epoch: num,
-  loss: num,
-  train_accuracy: num,
-  validation_accuracy: num,
-  learning_rate: num,
-  lambda: nullable(num),
-  relus: num,
-  seconds: num,
-});
+export type { Event as ServerEvent }; // the browser has an Event of its own
 
-const task = obj({
-  task: num,
-  candidate: num,
-  stage: str,
-  budget: nullable(num),
-  state: str,
-  attempt: num,
-  worker: str,
-  epochs_done: num,
-  epochs_planned: num,
-  last_epoch: nullable(epoch),
-  device_seconds: num,
-  started_at_ms: nullable(num),
-  finished_at_ms: nullable(num),
-  message: str,
-});
+export const EVENTS = "api/events";
 
-const candidate = obj({
-  candidate: num,
-  job: num,
-  name: str,
-  network: str,
-  network_hash: str,
-  replicate: num,
-  relus: num,
-  relus_with_stem: num,
-  macs: num,
-  parameters: num,
-  budgets: list(num),
-  tasks: list(task),
-  role: str,
-  measured_stage: nullable(num),
-  teacher: nullable(num),
-  origin: str,
-});
+export const getJobs = (signal: AbortSignal): Promise<JobList> => get("api/jobs", signal);
 
-const dataCopy = obj({ data_hash: str, workers: list(str), candidates: num });
+export const getJob = (job: number, signal: AbortSignal): Promise<JobDetail> =>
+  get(`api/jobs/${job}`, signal);
 
-const job = obj({
-  job: num,
-  name: str,
-  state: str,
-  created_at_ms: num,
-  finished_at_ms: nullable(num),
-  unsealed_at_ms: nullable(num),
-  data_set: str,
-  recipe: str,
-  candidates: num,
-  results: num,
-  tasks: map(num),
-  message: str,
-  objectives: list(str),
-  kind: str,
-  obstacles: list(str),
-  data_hash: nullable(str),
-  data_copies: list(dataCopy),
-});
+export const getFront = (job: number, signal: AbortSignal): Promise<Front> =>
+  get(`api/jobs/${job}/front`, signal);
 
-const criticality = obj({
-  candidate: num,
-  name: str,
-  network: str,
-  network_hash: str,
-  order: list(num),
-  exponent: num,
-  baseline: str,
-  stages: list(
-    obj({
-      stage: num,
-      relus: num,
-      accuracy: num,
-      accuracy_lowest: num,
-      accuracy_highest: num,
-      replicates: num,
-      score: num,
-      rank: num,
-    }),
-  ),
-});
+export const getCandidate = (candidate: number, signal: AbortSignal): Promise<CandidateDetail> =>
+  get(`api/candidates/${candidate}`, signal);
 
-const result = obj({
-  result: num,
-  job: num,
-  candidate: num,
-  name: str,
-  network: str,
-  network_hash: str,
-  budget: num,
-  relus: num,
-  relus_with_stem: num,
-  polynomials: num,
-  macs: num,
-  parameters: num,
-  accuracy_soft: num,
-  accuracy_trimmed: num,
-  accuracy_validation: num,
-  accuracy_test: nullable(num),
-  latency: map(num),
-  on_front: bool,
-  seeds: obj({ pretrain: num, linearize: nullable(num), fine_tune: nullable(num), split: num }),
-  recipe: str,
-  measurement: obj({
-    build_commit: str,
-    torch_version: str,
-    device: str,
-    precision: str,
-    threads: num,
-    data_hash: str,
-    split_hash: str,
-    train_images: num,
-    validation_images: num,
-    test_images: num,
-  }),
-  seconds: obj({ pretrain: num, linearize: num, fine_tune: num }),
-  worker: str,
-  attempt: num,
-  created_at_ms: num,
-  layers: list(
-    obj({
-      layer: str,
-      units: num,
-      kept: num,
-      polynomials: num,
-      input_min: nullable(num),
-      input_max: nullable(num),
-    }),
-  ),
-  artifact_sha256: str,
-  artifact_bytes: num,
-  origin: str,
-  costs: map(obj({ value: num, lower_bound: bool })),
-  off_front: str,
-});
-
-const curvePoint = obj({
-  task: num,
-  stage: str,
-  budget: nullable(num),
-  attempt: num,
-  at_ms: num,
-  epoch,
-});
-
-const workerData = obj({
-  data_set: str,
-  train_images: num,
-  validation_images: num,
-  test_images: num,
-  split_seed: num,
-  data_hash: str,
-  problem: str,
-});
-
-const worker = obj({
-  worker: str,
-  host: str,
-  pid: num,
-  device: str,
-  torch_version: str,
-  build_commit: str,
-  data_sets: list(str),
-  last_seen_ms: num,
-  connected: bool,
-  tasks: list(num),
-  protocol: num,
-  behaviour: num,
-  problem: str,
-  quarantined: bool,
-  data: list(workerData),
-});
-
-export const jobList = obj({ jobs: list(job) });
-export const jobDetail = obj({
-  job,
-  spec_json: str,
-  candidates: list(candidate),
-  criticality: list(criticality),
-});
-export const front = obj({
-  job: num,
-  objectives: list(str),
-  results: list(result),
-  cost_limits: list(str),
-});
-export const candidateDetail = obj({
-  candidate,
-  curves: list(curvePoint),
-  results: list(result),
-});
-export const workerList = obj({ workers: list(worker) });
-export const serverEvent = obj({
-  event: num,
-  at_ms: num,
-  kind: str,
-  job: num,
-  candidate: num,
-  task: num,
-  result: num,
-  worker: str,
-  detail: str,
-});
-
-export type Task = Infer<typeof task>;
-export type Candidate = Infer<typeof candidate>;
-export type Criticality = Infer<typeof criticality>;
-export type DataCopy = Infer<typeof dataCopy>;
-export type Job = Infer<typeof job>;
-export type JobDetail = Infer<typeof jobDetail>;
-export type Result = Infer<typeof result>;
-export type Front = Infer<typeof front>;
-export type CurvePoint = Infer<typeof curvePoint>;
-export type CandidateDetail = Infer<typeof candidateDetail>;
-export type Worker = Infer<typeof worker>;
-export type ServerEvent = Infer<typeof serverEvent>;
+export const getWorkers = (signal: AbortSignal): Promise<WorkerList> => get("api/workers", signal);
 
 // What the server answered instead of a document.
 export class ApiError extends Error {
@@ -237,7 +29,7 @@ export class ApiError extends Error {
   }
 }
 
-export async function get<T>(path: string, check: Check<T>, signal: AbortSignal): Promise<T> {
+async function get<T>(path: string, signal: AbortSignal): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, { signal, headers: { Accept: "application/json" } });
@@ -251,13 +43,14 @@ export async function get<T>(path: string, check: Check<T>, signal: AbortSignal)
   if (!response.ok) {
     throw new ApiError(response.status, errorMessage(text) ?? `HTTP status ${response.status}`);
   }
-  return check(JSON.parse(text), "");
+  return JSON.parse(text) as T;
 }
 
 // The message of {"error": "..."}, null where the text is something else.
 export function errorMessage(text: string): string | null {
   try {
-    return obj({ error: str })(JSON.parse(text), "").error;
+    const { error } = JSON.parse(text) as { error?: unknown };
+    return typeof error === "string" ? error : null;
   } catch {
     return null;
   }

@@ -1,13 +1,4 @@
-import {
-  candidateDetail,
-  get,
-  jobDetail,
-  type Candidate,
-  type CandidateDetail,
-  type Job,
-  type Result,
-  type ServerEvent,
-} from "./api";
+import { getCandidate, getJob, type ServerEvent } from "./api";
 import { h, progressBar, replace, section, table, type Child } from "./dom";
 import { bytes, count, duration, latencyModel, percent, shortHash, time } from "./format";
 import { layerBars } from "./layer_bars";
@@ -15,6 +6,7 @@ import { progressOf } from "./running";
 import { dataSet, stageTitle, stateBadge } from "./states";
 import { TrainingCurves } from "./training_curves";
 import type { View } from "./view";
+import type { Candidate, CandidateDetail, Job, Result } from "./views";
 
 export class CandidateView implements View {
   readonly nav = "jobs";
@@ -40,9 +32,9 @@ export class CandidateView implements View {
   }
 
   async load(signal: AbortSignal): Promise<void> {
-    const detail = await get(`api/candidates/${this.id}`, candidateDetail, signal);
+    const detail = await getCandidate(this.id, signal);
     // The Job is a large document where it has many Candidates, and of it only the head is shown.
-    const job = this.job ?? (await get(`api/jobs/${detail.candidate.job}`, jobDetail, signal)).job;
+    const job = this.job ?? (await getJob(detail.candidate.job, signal)).job;
     this.job = job;
     this.detail = detail;
     replace(this.head, ...heading(detail.candidate, job));
@@ -160,7 +152,7 @@ function resultCard(result: Result, job: Job): HTMLElement {
   if (job.unsealed_at_ms !== null) {
     numbers.push(["Test accuracy", percent(result.accuracy_test)]);
   }
-  for (const [model, seconds] of result.latency) {
+  for (const [model, seconds] of Object.entries(result.latency)) {
     numbers.push([latencyModel(model), duration(seconds)]);
   }
   return h(

@@ -1,6 +1,6 @@
-import type { Criticality } from "./api";
 import { h, table } from "./dom";
 import { count, percent } from "./format";
+import type { Criticality } from "./views";
 
 // One table per network that the job has measured, the most critical stage first.
 export function criticalityTables(networks: Criticality[]): HTMLElement[] {

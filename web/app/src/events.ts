@@ -1,5 +1,5 @@
 // The stream of events that keeps a page current: /api/events by EventSource.
-import { serverEvent, type ServerEvent } from "./api";
+import type { ServerEvent } from "./api";
 
 // An EventSource tells of named events only those that it is asked for by name. An event of a kind
 // that is missing here shows with the next refresh, seconds later (main.ts).
@@ -83,7 +83,7 @@ export class EventStream {
     };
     for (const kind of KINDS) {
       source.addEventListener(kind, (message: MessageEvent<string>) => {
-        this.handlers.event(serverEvent(JSON.parse(message.data), ""));
+        this.handlers.event(JSON.parse(message.data) as ServerEvent);
       });
     }
   }

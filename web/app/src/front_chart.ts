@@ -12,7 +12,6 @@ import {
   symbolTriangle,
   symbolWye,
 } from "d3-shape";
-import type { Result } from "./api";
 import { h } from "./dom";
 import {
   axisTitle,
@@ -27,6 +26,7 @@ import {
   shortHash,
 } from "./format";
 import { COLOURS } from "./palette";
+import type { Result } from "./views";
 
 const SYMBOLS: SymbolType[] = [
   symbolCircle,
@@ -46,10 +46,10 @@ export function axes(objectives: string[], results: Result[]): string[] {
   const models = new Set<string>();
   const metrics = new Set<string>();
   for (const result of results) {
-    for (const model of result.latency.keys()) {
+    for (const model of Object.keys(result.latency)) {
       models.add(`latency.${model}`);
     }
-    for (const metric of result.costs.keys()) {
+    for (const metric of Object.keys(result.costs)) {
       metrics.add(metric);
     }
   }
@@ -88,8 +88,8 @@ export function axisValue(result: Result, axis: string): number | null {
       return result.parameters;
     default:
       return axis.startsWith("latency.")
-        ? (result.latency.get(axis.slice("latency.".length)) ?? null)
-        : (result.costs.get(axis)?.value ?? null);
+        ? (result.latency[axis.slice("latency.".length)] ?? null)
+        : (result.costs[axis]?.value ?? null);
   }
 }
 
@@ -516,11 +516,11 @@ function facts(result: Result, shown: string[]): HTMLElement {
   if (result.accuracy_test !== null) {
     rows.push(["Test accuracy", percent(result.accuracy_test)]);
   }
-  for (const [model, seconds] of result.latency) {
+  for (const [model, seconds] of Object.entries(result.latency)) {
     rows.push([latencyModel(model), duration(seconds)]);
   }
   for (const metric of shown) {
-    const cost = result.costs.get(metric);
+    const cost = result.costs[metric];
     if (cost !== undefined) {
       const bound = cost.lower_bound ? "at least " : "";
       rows.push([axisTitle(metric), `${bound}${metricValue(metric, cost.value)}`]);

@@ -1,15 +1,4 @@
-import {
-  front,
-  get,
-  jobDetail,
-  workerList,
-  type Candidate,
-  type Front,
-  type Job,
-  type JobDetail,
-  type ServerEvent,
-  type Task,
-} from "./api";
+import { getFront, getJob, getWorkers, type ServerEvent } from "./api";
 import { h, replace, section, table, type Child, type Sorting } from "./dom";
 import { axisTitle, count, duration, short, shortHash, time } from "./format";
 import { FrontChart } from "./front_chart";
@@ -19,6 +8,7 @@ import { running } from "./running";
 import { criticalityTables } from "./criticality_table";
 import { dataSet, stageTitle, stateBadge, taskStates } from "./states";
 import type { View } from "./view";
+import type { Candidate, Front, Job, JobDetail, Task } from "./views";
 import { workersTable } from "./workers_table";
 
 export class JobView implements View {
@@ -73,9 +63,9 @@ export class JobView implements View {
 
   async load(signal: AbortSignal): Promise<void> {
     const [detail, results, { workers }] = await Promise.all([
-      get(`api/jobs/${this.id}`, jobDetail, signal),
-      get(`api/jobs/${this.id}/front`, front, signal),
-      get("api/workers", workerList, signal),
+      getJob(this.id, signal),
+      getFront(this.id, signal),
+      getWorkers(signal),
     ]);
     this.detail = detail;
     this.front = results;

@@ -1,7 +1,7 @@
 // What a Job waits for: its message, what keeps Workers from its Tasks, copies that differ.
-import type { DataCopy, Job } from "./api";
 import { h, table } from "./dom";
 import { count, shortHash } from "./format";
+import type { DataCopy, Job } from "./views";
 
 // More of them are folded away.
 const SHOWN_OBSTACLES = 8;

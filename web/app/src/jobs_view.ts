@@ -1,8 +1,9 @@
-import { get, jobList, type Job, type ServerEvent } from "./api";
+import { getJobs, type ServerEvent } from "./api";
 import { h, progressBar, replace, table } from "./dom";
 import { count, duration, time } from "./format";
 import { dataSet, stateBadge, taskTotal } from "./states";
 import type { View } from "./view";
+import type { Job } from "./views";
 
 export class JobsView implements View {
   readonly nav = "jobs";
@@ -19,7 +20,7 @@ export class JobsView implements View {
   }
 
   async load(signal: AbortSignal): Promise<void> {
-    const { jobs } = await get("api/jobs", jobList, signal);
+    const { jobs } = await getJobs(signal);
     replace(
       this.body,
       jobs.length === 0
@@ -70,7 +71,7 @@ function jobsTable(jobs: Job[]): HTMLElement {
 
 function progress(job: Job): HTMLElement {
   const total = taskTotal(job);
-  const done = job.tasks.get("SUCCEEDED") ?? 0;
+  const done = job.tasks["SUCCEEDED"] ?? 0;
   const text = `${count(done)} of ${count(total)} tasks`;
   return h(
     "span",

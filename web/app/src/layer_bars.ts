@@ -1,12 +1,10 @@
 // ReLUs per layer of a Result: how many of each layer's units are left.
-import type { Result } from "./api";
 import { h } from "./dom";
 import { count, percent } from "./format";
-
-type Layer = Result["layers"][number];
+import type { LayerRelus, Result } from "./views";
 
 // The units of a layer that are polynomials of degree 2, and the range of their inputs.
-export function polynomialsText(layer: Layer): string {
+export function polynomialsText(layer: LayerRelus): string {
   if (layer.polynomials === 0) return "";
   const range = [layer.input_min, layer.input_max].map((edge) =>
     edge === null ? "?" : String(Number(edge.toPrecision(3))),

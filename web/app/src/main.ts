@@ -1,7 +1,7 @@
 // Routes and the one event stream.
 import "uplot/dist/uPlot.min.css";
 import "./app.css";
-import { ApiError } from "./api";
+import { ApiError, EVENTS } from "./api";
 import { CandidateView } from "./candidate_view";
 import { h } from "./dom";
 import { EventStream, type LiveState } from "./events";
@@ -107,7 +107,7 @@ window.addEventListener("hashchange", () => {
   content.focus({ preventScroll: true });
 });
 show();
-new EventStream("api/events", {
+new EventStream(EVENTS, {
   event: (event) => {
     if (shown?.view.concerns(event) === true) {
       shown.refresher.request();

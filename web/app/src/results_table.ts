@@ -1,6 +1,6 @@
-import type { Result } from "./api";
 import { h, table, type Column, type Sorting } from "./dom";
 import { axisTitle, count, duration, latencyModel, metricValue, percent } from "./format";
+import type { Result } from "./views";
 
 // Test accuracies are a column only where the Job is unsealed; before, the server sends none.
 // Costs are columns where they are objectives: there are too many of them to show all.
@@ -9,7 +9,7 @@ export function resultColumns(
   objectives: string[],
   unsealed: boolean,
 ): Column<Result>[] {
-  const models = [...new Set(results.flatMap((result) => [...result.latency.keys()]))].sort();
+  const models = [...new Set(results.flatMap((result) => Object.keys(result.latency)))].sort();
   return [
     {
       title: "Network",
@@ -53,21 +53,21 @@ export function resultColumns(
       title: latencyModel(model),
       number: true,
       cell: (result: Result) => {
-        const seconds = result.latency.get(model);
+        const seconds = result.latency[model];
         return seconds === undefined ? "–" : duration(seconds);
       },
-      order: (result: Result) => result.latency.get(model) ?? Number.POSITIVE_INFINITY,
+      order: (result: Result) => result.latency[model] ?? Number.POSITIVE_INFINITY,
     })),
     ...objectives
-      .filter((objective) => results.some((result) => result.costs.has(objective)))
+      .filter((objective) => results.some((result) => result.costs[objective] !== undefined))
       .map((metric) => ({
         title: axisTitle(metric),
         number: true,
         cell: (result: Result) => {
-          const cost = result.costs.get(metric);
+          const cost = result.costs[metric];
           return cost === undefined ? "–" : metricValue(metric, cost.value);
         },
-        order: (result: Result) => result.costs.get(metric)?.value ?? Number.POSITIVE_INFINITY,
+        order: (result: Result) => result.costs[metric]?.value ?? Number.POSITIVE_INFINITY,
       })),
     {
       title: "MACs",

@@ -1,8 +1,8 @@
 // What runs now: one bar per leased Task.
-import type { Candidate, Task } from "./api";
 import { h, progressBar } from "./dom";
 import { count, percent, timeLeft } from "./format";
 import { isRunning, stageTitle } from "./states";
+import type { Candidate, Task } from "./views";
 
 export interface Progress {
   fraction: number;

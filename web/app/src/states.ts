@@ -1,7 +1,7 @@
 // States, data sets and Stages as small labelled pieces.
-import type { Job, Task } from "./api";
 import { h } from "./dom";
 import { count } from "./format";
+import type { Job, Task } from "./views";
 
 // In the order of a Task's life.
 export const TASK_STATES = ["SUCCEEDED", "LEASED", "QUEUED", "BLOCKED", "FAILED", "CANCELLED"];
@@ -19,7 +19,7 @@ export function dataSet(name: string): HTMLElement {
 
 export function taskTotal(job: Job): number {
   let total = 0;
-  for (const number of job.tasks.values()) {
+  for (const number of Object.values(job.tasks)) {
     total += number;
   }
   return total;
@@ -31,7 +31,7 @@ export function taskStates(job: Job): HTMLElement {
   const bar = h("div", { class: "states-bar", "aria-hidden": "true" });
   const legend = h("ul", { class: "states-legend" });
   for (const state of TASK_STATES) {
-    const number = job.tasks.get(state) ?? 0;
+    const number = job.tasks[state] ?? 0;
     if (number === 0) {
       continue;
     }

@@ -1,11 +1,9 @@
 // Learning curves, drawn by uPlot: per Stage a few small charts over its epochs.
 import uPlot from "uplot";
-import type { CurvePoint } from "./api";
 import { h } from "./dom";
 import { count, percent, plain, short } from "./format";
 import { css, seriesColour } from "./palette";
-
-type Epoch = CurvePoint["epoch"];
+import type { CurvePoint, Epoch } from "./views";
 
 interface Metric {
   title: string;

@@ -1,7 +1,7 @@
 import type { ServerEvent } from "./api";
 
-// One page. `load` fetches and draws; it may be called again at any time, and throws what get()
-// throws.
+// One page. `load` fetches and draws; it may be called again at any time, and throws what the calls
+// of api.ts throw.
 export interface View {
   readonly element: HTMLElement;
   readonly nav: "jobs" | "workers";

@@ -1,7 +1,7 @@
 // What is wrong with Workers: a word for tables, and everything in full.
-import type { Worker } from "./api";
 import { h } from "./dom";
 import { ago } from "./format";
+import type { Worker } from "./views";
 
 // `wrong`: connected, and gets no Task at all.
 export function workerState(worker: Worker, now: number): { text: string; wrong: boolean } {

@@ -1,6 +1,6 @@
-import type { Worker } from "./api";
 import { h, table } from "./dom";
 import { shortHash } from "./format";
+import type { Worker } from "./views";
 import { workerProblems, workerState } from "./worker_problems";
 
 // Jobs that use different numbers of images of a data set give it as many hashes.

@@ -1,4 +1,4 @@
-import { get, workerList, type ServerEvent } from "./api";
+import { getWorkers, type ServerEvent } from "./api";
 import { h, replace } from "./dom";
 import type { View } from "./view";
 import { workersTable } from "./workers_table";
@@ -18,7 +18,7 @@ export class WorkersView implements View {
   }
 
   async load(signal: AbortSignal): Promise<void> {
-    const { workers } = await get("api/workers", workerList, signal);
+    const { workers } = await getWorkers(signal);
     replace(this.body, workersTable(workers, Date.now()));
   }
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { axes, axisGroups, axisValue, dots, groups, logTicks, padded, steps } from "../src/front_chart";
 import { polynomialsText } from "../src/layer_bars";
 import { aligned, curveCharts } from "../src/training_curves";
-import { curvePoints, resultJson, results } from "./documents";
+import { curvePoints, result, results } from "./documents";
 
 test("axes: the objectives first, each once", () => {
   assert.deepEqual(axes(["latency.delphi_online"], results({})), [
@@ -40,7 +40,7 @@ test("cost metrics stand under their protocol, but for objectives", () => {
 });
 
 test("one group per recipe, data and split", () => {
-  const measurement = resultJson()["measurement"] as Record<string, unknown>;
+  const { measurement } = result({});
   const all = results(
     {},
     { recipe: "other" },

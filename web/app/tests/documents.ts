@@ -1,16 +1,7 @@
 // Documents as the gateway sends them.
-import {
-  candidateDetail,
-  front,
-  jobList,
-  workerList,
-  type CurvePoint,
-  type Job,
-  type Result,
-  type Worker,
-} from "../src/api";
+import type { CurvePoint, Job, Result, Worker } from "../src/views";
 
-export function jobJson(changes: Record<string, unknown> = {}): Record<string, unknown> {
+export function job(changes: Partial<Job>): Job {
   return {
     job: 1,
     name: "measure",
@@ -33,12 +24,8 @@ export function jobJson(changes: Record<string, unknown> = {}): Record<string, u
   };
 }
 
-export function job(changes: Record<string, unknown>): Job {
-  return jobList({ jobs: [jobJson(changes)] }, "").jobs[0] as Job;
-}
-
-export function worker(changes: Record<string, unknown>): Worker {
-  const whole = {
+export function worker(changes: Partial<Worker>): Worker {
+  return {
     worker: "a",
     host: "here",
     pid: 1,
@@ -56,10 +43,9 @@ export function worker(changes: Record<string, unknown>): Worker {
     data: [],
     ...changes,
   };
-  return workerList({ workers: [whole] }, "").workers[0] as Worker;
 }
 
-export function resultJson(changes: Record<string, unknown> = {}): Record<string, unknown> {
+export function result(changes: Partial<Result>): Result {
   return {
     result: 1,
     job: 1,
@@ -112,64 +98,33 @@ export function resultJson(changes: Record<string, unknown> = {}): Record<string
     origin: "named",
     costs: { "cheetah.online_s@wan": { value: 2.5, lower_bound: true } },
     off_front: "",
+    classes: [],
     ...changes,
   };
 }
 
-export function results(...changes: Record<string, unknown>[]): Result[] {
-  return front(
-    {
-      job: 1,
-      objectives: ["relus"],
-      cost_limits: [],
-      results: changes.map((change, i) => resultJson({ result: i + 1, ...change })),
-    },
-    "",
-  ).results;
+export function results(...changes: Partial<Result>[]): Result[] {
+  return changes.map((change, i) => result({ result: i + 1, ...change }));
 }
 
 export function curvePoints(
   ...points: { stage: string; budget?: number; epoch: number; relus?: number; lambda?: number }[]
 ): CurvePoint[] {
-  return candidateDetail(
-    {
-      candidate: {
-        candidate: 1,
-        job: 1,
-        name: "resnet18@8",
-        network: "x",
-        network_hash: "n",
-        replicate: 0,
-        relus: 2048,
-        relus_with_stem: 2048,
-        macs: 1,
-        parameters: 1,
-        budgets: [1000],
-        tasks: [],
-        role: "search",
-        measured_stage: null,
-        teacher: null,
-        origin: "named",
-      },
-      curves: points.map((point) => ({
-        task: 1,
-        stage: point.stage,
-        budget: point.budget ?? null,
-        attempt: 1,
-        at_ms: 0,
-        epoch: {
-          epoch: point.epoch,
-          loss: 1 / (point.epoch + 1),
-          train_accuracy: 0.5,
-          validation_accuracy: 0.25,
-          learning_rate: 0.1,
-          lambda: point.lambda ?? null,
-          relus: point.relus ?? 2048,
-          seconds: 1,
-        },
-      })),
-      results: [],
+  return points.map((point) => ({
+    task: 1,
+    stage: point.stage,
+    budget: point.budget ?? null,
+    attempt: 1,
+    at_ms: 0,
+    epoch: {
+      epoch: point.epoch,
+      loss: 1 / (point.epoch + 1),
+      train_accuracy: 0.5,
+      validation_accuracy: 0.25,
+      learning_rate: 0.1,
+      lambda: point.lambda ?? null,
+      relus: point.relus ?? 2048,
+      seconds: 1,
     },
-    "",
-  ).curves;
+  }));
 }

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dataHashOf, mustChooseData, obstaclesBeside } from "../src/job_waiting";
 import { problemsOf, workerState } from "../src/worker_problems";
+import type { DataCopy, WorkerData } from "../src/views";
 import { job, worker } from "./documents";
 
-const opened = (changes: Record<string, unknown>): Record<string, unknown> => ({
+const opened = (changes: Partial<WorkerData>): WorkerData => ({
   data_set: "cifar10",
   train_images: 0,
   validation_images: 0,
@@ -63,7 +64,7 @@ test("obstacles that a job's message tells already are not told again", () => {
 });
 
 test("a job needs a decision where copies differ and none was chosen", () => {
-  const copy = (hash: string): unknown => ({ data_hash: hash, workers: ["a"], candidates: 0 });
+  const copy = (hash: string): DataCopy => ({ data_hash: hash, workers: ["a"], candidates: 0 });
   const one = job({ data_copies: [copy("d1")] });
   assert.equal(mustChooseData(one), false);
   assert.equal(dataHashOf(one), "d1");

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 #include <system_error>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -148,6 +149,20 @@ absl::Status ArtifactFolder::Probe(int64_t bytes) const {
         absl::StrCat("cannot remove ", path.string(), ": ", error.message()));
   }
   return absl::OkStatus();
+}
+
+void ArtifactFolder::RemoveAllBut(const std::set<std::string>& kept) const {
+  std::vector<std::filesystem::path> strays;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator entry(root_, error), end;
+       !error && entry != end; entry.increment(error)) {
+    const std::filesystem::path& file = entry->path();
+    const std::string name = file.filename().string();
+    if (entry.depth() != 1 || !IsSha256Hex(name.substr(0, name.find('.')))) continue;
+    const bool whole = file.extension() == ".safetensors";
+    if (!whole || !kept.contains(file.stem().string())) strays.push_back(file);
+  }
+  for (const std::filesystem::path& file : strays) std::filesystem::remove(file, error);
 }
 
 void ArtifactFolder::Remove(const ArtifactRef& artifact) const {

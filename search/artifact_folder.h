@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,9 @@ class ArtifactFolder {
   // Whether the folder can be used: the marker can be read, and a file of that many bytes written,
   // flushed, read and removed. The error is that of the first step that fails and names the path.
   absl::Status Probe(int64_t bytes) const;
+  // Removes artifacts whose hash is not in `kept`, and parts of files that were being written. Only
+  // where nobody else writes to the folder. What cannot be removed stays.
+  void RemoveAllBut(const std::set<std::string>& kept) const;
   // Removes the file if it is there.
   void Remove(const ArtifactRef& artifact) const;
   std::filesystem::path PathOf(const ArtifactRef& artifact) const;

@@ -117,6 +117,22 @@ TEST_F(ArtifactFolderTest, AProbeFindsAFullDisk) {
   EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 1);
 }
 
+TEST_F(ArtifactFolderTest, StraysAreRemovedAndNothingElse) {
+  const ArtifactFolder folder(root_);
+  ASSERT_TRUE(folder.CreateOrReadId().ok());
+  const ArtifactRef kept = *folder.Put("kept");
+  const ArtifactRef stray = *folder.Put("stray");
+  const fs::path part = folder.PathOf(kept).string() + ".part-AbCdEf";
+  const fs::path foreign = folder.PathOf(kept).parent_path() / "notes.txt";
+  for (const fs::path& path : {part, foreign}) std::ofstream(path) << "x";
+  folder.RemoveAllBut({kept.sha256});
+  EXPECT_TRUE(folder.Has(kept));
+  EXPECT_FALSE(folder.Has(stray));
+  EXPECT_FALSE(fs::exists(part));
+  EXPECT_TRUE(fs::exists(foreign));
+  EXPECT_TRUE(folder.ReadId().ok());
+}
+
 TEST_F(ArtifactFolderTest, NamesThatAreNoDigestNeverBecomePaths) {
   const ArtifactFolder folder(root_ / "artifacts");
   ASSERT_TRUE(folder.CreateOrReadId().ok());

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -118,6 +119,31 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
   if (repriced > 0) LogInfo("computed the costs of ", repriced, " results again");
   return std::unique_ptr<Coordinator>(
       new Coordinator(options, store, artifacts, clock, std::move(folder_id)));
+}
+
+absl::Status Coordinator::DismissEarlierWorkers() {
+  const MutexLock hold(mutex_);
+  std::set<std::string> kept;
+  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    TaskBook book(transaction, clock_);
+    // Whenever they would end.
+    ASSIGN_OR_RETURN(std::vector<TaskRow> leased, transaction.ListExpiredTasks(Time::max()));
+    for (TaskRow& task : leased) {
+      RETURN_IF_ERROR(
+          book.HandBack(task, absl::StrCat("the process of worker ", task.worker, " has ended")));
+    }
+    ASSIGN_OR_RETURN(const std::vector<ArtifactRef> artifacts, transaction.ListArtifacts());
+    for (const ArtifactRef& artifact : artifacts) kept.insert(artifact.sha256);
+    return transaction.DismissWorkers();
+  });
+  RETURN_IF_ERROR(stored);
+  artifacts_.RemoveAllBut(kept);
+  return absl::OkStatus();
+}
+
+void Coordinator::WorkOn(JobId job) {
+  const MutexLock hold(mutex_);
+  only_ = job;
 }
 
 absl::StatusOr<JobPlan> Coordinator::Plan(const JobSpec& spec, const std::string& spec_json,
@@ -366,7 +392,7 @@ absl::Status Coordinator::HandOut(Transaction& transaction, TaskBook& book,
   auto held = static_cast<int64_t>(leased.size());
   for (int looked_at = 0; held < worker.slots && looked_at < kMostLookedAt;) {
     ASSIGN_OR_RETURN(std::optional<TaskRow> task,
-                     transaction.NextQueuedTask(worker.id, steady_now));
+                     transaction.NextQueuedTask(worker.id, steady_now, only_));
     // While the folder cannot be reached nothing could be started from or stored.
     if (!task.has_value() || !lost_.FolderIsThere()) break;
     ASSIGN_OR_RETURN(const TaskDescription needs, DescribeTask(transaction, *task));
@@ -413,7 +439,7 @@ absl::StatusOr<SyncResponse> Coordinator::Answer(Transaction& transaction,
     response.leases.push_back(std::move(lease));
   }
   if (worker.connected && response.leases.empty()) {
-    ASSIGN_OR_RETURN(response.open, transaction.ListWantedData(id, kMostOpenRequests));
+    ASSIGN_OR_RETURN(response.open, transaction.ListWantedData(id, kMostOpenRequests, only_));
   }
   return response;
 }

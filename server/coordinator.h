@@ -55,6 +55,14 @@ class Coordinator {
                                                             const ArtifactFolder& artifacts,
                                                             const Clock& clock);
 
+  // For a process that has all Workers to itself: those that this store knows have ended with the
+  // processes before this one, and no other can call. What they had leased returns to the queue at
+  // once with no Attempt lost, their ids are free, and files that they stored and did not live to
+  // report are removed from the artifact folder. Before the first Synchronize.
+  absl::Status DismissEarlierWorkers();
+  // From now on Tasks of `job` alone are handed out; those of other Jobs stay as they are.
+  void WorkOn(JobId job);
+
   // Validates `spec` against its networks (every error at once, INVALID_ARGUMENT) and, unless
   // `validate_only`, stores the Job with its Candidates and Tasks. `spec` has passed
   // JobSpecFromProto. FAILED_PRECONDITION: a file that the Job brings is not in the artifact
@@ -116,7 +124,8 @@ class Coordinator {
                                      const WorkerInfo& worker);
   absl::Status HandOut(Transaction& transaction, TaskBook& book, const WorkerInfo& worker)
       REQUIRES(mutex_);
-  absl::StatusOr<SyncResponse> Answer(Transaction& transaction, const WorkerRow& worker);
+  absl::StatusOr<SyncResponse> Answer(Transaction& transaction, const WorkerRow& worker)
+      REQUIRES(mutex_);
   // A Worker of another build, for listings.
   absl::Status NoteRefused(const WorkerInfo& worker, const absl::Status& reason);
   // Removes files that no row refers to any more.
@@ -133,6 +142,7 @@ class Coordinator {
   MissingFiles missing_ GUARDED_BY(mutex_);
   LostFiles lost_ GUARDED_BY(mutex_);
   std::optional<Time> last_tick_ GUARDED_BY(mutex_);  // steady
+  JobId only_ GUARDED_BY(mutex_);                     // whose Tasks are handed out; 0 = of all
   // Whether a checkpoint may have been replaced since the last look. True at first: a crash may
   // have come between a commit and the removal of its files.
   bool look_for_unused_ GUARDED_BY(mutex_) = true;

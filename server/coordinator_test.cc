@@ -517,6 +517,47 @@ TEST_F(CoordinatorTest, CancelKeepsResultsAndEndedJobs) {
   EXPECT_EQ(Job(job).results, 2);
 }
 
+TEST_F(CoordinatorTest, DismissedWorkersHoldNothingAndLoseNoAttempt) {
+  const JobId job = Submit();
+  const Lease pretrain = One("a");
+  TaskReport report = Running(pretrain);
+  report.epochs = {Epoch(0)};
+  report.checkpoint = File("checkpoint");
+  One("a", {report});
+  const ArtifactRef unreported = File("what it stored last");
+  Restart();
+  ASSERT_TRUE(coordinator_->DismissEarlierWorkers().ok());
+  EXPECT_EQ(Task(pretrain).state, TaskState::kQueued);
+  EXPECT_FALSE(artifacts_.Has(unreported));
+  // The same id at once, as another process.
+  SyncRequest next = Request("a");
+  next.worker.incarnation = "second";
+  const std::vector<Lease> again = Call(next);
+  ASSERT_THAT(again, SizeIs(1));
+  EXPECT_EQ(again[0].description.task, pretrain.description.task);
+  EXPECT_EQ(again[0].description.attempt, 2);
+  EXPECT_EQ(again[0].description.checkpoint, report.checkpoint);
+  EXPECT_TRUE(artifacts_.Has(report.checkpoint));
+  EXPECT_EQ(CountEvents("task.retried") + CountEvents("lease.expired"), 0);
+  EXPECT_EQ(Job(job).state, JobState::kRunning);
+}
+
+TEST_F(CoordinatorTest, TasksOfOneJobAloneAreHandedOutWhereThatIsAskedFor) {
+  const JobId first = Submit();
+  JobSpec spec = SmallJob();
+  spec.seed = 2;
+  const JobId second = Submit(spec);
+  coordinator_->WorkOn(second);
+  SyncRequest request = Request("a");
+  request.worker.data = {Opened(SmallJob())};
+  EXPECT_THAT(coordinator_->Synchronize(request)->open, ElementsAre(Opened(spec).request));
+  request.worker.data = {Opened(SmallJob()), Opened(spec)};
+  const std::vector<Lease> leases = Call(request);
+  ASSERT_THAT(leases, SizeIs(1));
+  EXPECT_EQ(leases[0].description.task, Task(second, Stage::kPretrain).id);
+  EXPECT_EQ(Task(first, Stage::kPretrain).state, TaskState::kQueued);
+}
+
 TEST_F(CoordinatorTest, RestartKeepsEverything) {
   const JobId job = Submit();
   const Lease linearize = One("a", {Pretrained(One("a"))});

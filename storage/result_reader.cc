@@ -34,6 +34,25 @@ EpochReport ReadEpoch(Query& row) {
   "p.epoch, p.loss, p.train_accuracy, p.validation_accuracy, p.learning_rate, p.lambda," \
   " p.relus, p.seconds"
 
+#define SELECT_CURVES                                                       \
+  "SELECT t.task_id, t.stage, t.budget, p.attempt, p.at_ms, " EPOCH_COLUMNS \
+  " FROM tasks t JOIN stage_progress p USING (task_id) "
+
+std::vector<CurvePoint> ReadCurves(Query& row) {
+  std::vector<CurvePoint> curves;
+  while (row.Step()) {
+    CurvePoint point;
+    point.task = row.IdOf<TaskId>();
+    point.stage = row.StageOf();
+    point.budget = row.Int();
+    point.attempt = row.Int();
+    point.at = row.At();
+    point.report = ReadEpoch(row);
+    curves.push_back(point);
+  }
+  return curves;
+}
+
 class SqliteResultReader final : public ResultReader {
  public:
   explicit SqliteResultReader(std::unique_ptr<SqliteDb> db) : db_(std::move(db)) {}
@@ -88,27 +107,21 @@ class SqliteResultReader final : public ResultReader {
     });
   }
 
+  absl::StatusOr<std::vector<CurvePoint>> ListCurves(JobId job) override {
+    return Consistently([&]() -> absl::StatusOr<std::vector<CurvePoint>> {
+      RETURN_IF_ERROR(ReadJob(job).status());
+      Query row(*db_, SELECT_CURVES "WHERE t.job_id = ? ORDER BY t.task_id, p.epoch", job);
+      return ReadCurves(row);
+    });
+  }
+
   absl::StatusOr<CandidateDetailView> GetCandidate(CandidateId candidate) override {
     return Consistently([&]() -> absl::StatusOr<CandidateDetailView> {
       CandidateDetailView detail;
       ASSIGN_OR_RETURN(detail.candidate, ReadCandidate(candidate));
-      {
-        Query row(*db_,
-                  "SELECT t.task_id, t.stage, t.budget, p.attempt, p.at_ms, " EPOCH_COLUMNS
-                  " FROM tasks t JOIN stage_progress p ON p.task_id = t.task_id"
-                  " WHERE t.candidate_id = ? ORDER BY t.task_id, p.epoch",
-                  candidate);
-        while (row.Step()) {
-          CurvePoint point;
-          point.task = row.IdOf<TaskId>();
-          point.stage = row.StageOf();
-          point.budget = row.Int();
-          point.attempt = row.Int();
-          point.at = row.At();
-          point.report = ReadEpoch(row);
-          detail.curves.push_back(point);
-        }
-      }
+      Query row(*db_, SELECT_CURVES "WHERE t.candidate_id = ? ORDER BY t.task_id, p.epoch",
+                candidate);
+      detail.curves = ReadCurves(row);
       // on_front is against all Results of the Job, so that a page says the same as the Front.
       ASSIGN_OR_RETURN(const JobView job, ReadJob(detail.candidate.job));
       for (ResultView& result : ReadResults(job)) {

@@ -24,6 +24,8 @@ class ResultReader {
   virtual absl::StatusOr<std::vector<JobView>> ListJobs() = 0;  // newest first
   virtual absl::StatusOr<JobDetailView> GetJob(JobId job) = 0;
   virtual absl::StatusOr<FrontView> GetFront(JobId job) = 0;
+  // The learning curves of a Job, by Task, then epoch.
+  virtual absl::StatusOr<std::vector<CurvePoint>> ListCurves(JobId job) = 0;
   virtual absl::StatusOr<CandidateDetailView> GetCandidate(CandidateId candidate) = 0;
   virtual absl::StatusOr<std::vector<WorkerView>> ListWorkers() = 0;
   // Events with an id above `after`, oldest first, of one Job or (job 0) of all.

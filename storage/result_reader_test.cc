@@ -62,7 +62,7 @@ TEST_F(ResultReaderTest, ResultsKeepTheAccuracyOfEveryClass) {
 TEST_F(ResultReaderTest, UnknownIdsAreNamed) {
   for (const absl::Status& status :
        {reader_->GetJob(JobId{7}).status(), reader_->GetFront(JobId{7}).status(),
-        reader_->ListEvents(JobId{7}, 0, 10).status(),
+        reader_->ListEvents(JobId{7}, 0, 10).status(), reader_->ListCurves(JobId{7}).status(),
         reader_->GetCandidate(CandidateId{7}).status()}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
     EXPECT_THAT(std::string(status.message()), HasSubstr("7"));
@@ -161,6 +161,7 @@ TEST_F(ResultReaderTest, CandidateShowsTasksAndCurves) {
   EXPECT_EQ(detail.candidate.tasks[1].last_epoch->validation_accuracy, 0.75);
   EXPECT_EQ(detail.candidate.tasks[3].budget, 100);
   ASSERT_THAT(detail.curves, SizeIs(2));
+  EXPECT_THAT(reader_->ListCurves(detail.candidate.job).value(), SizeIs(2));
   EXPECT_EQ(detail.curves[1].stage, Stage::kLinearize);
   EXPECT_EQ(detail.curves[1].attempt, 3);
   EXPECT_EQ(detail.curves[0].report.lambda, std::nullopt);

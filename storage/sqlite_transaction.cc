@@ -395,17 +395,18 @@ absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListExpiredTasks(Time no
   "   AND l.worker = ?1) AND " OTHERS_MAY_TAKE ")"
 
 absl::StatusOr<std::optional<TaskRow>> SqliteTransaction::NextQueuedTask(const std::string& worker,
-                                                                         Time steady_now) {
+                                                                         Time steady_now,
+                                                                         JobId only) {
   return Guard(db_, [&]() -> absl::StatusOr<std::optional<TaskRow>> {
     // In two steps, so that a long queue of Jobs that this Worker cannot take is passed over by the
     // index.
     JobId job;
     {
       Query row(db_,
-                "SELECT p.job FROM placement_v p WHERE p.worker = ?1 AND EXISTS (SELECT 1"
-                "   FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = p.job"
+                "SELECT p.job FROM placement_v p WHERE p.worker = ?1 AND ?3 IN (0, p.job)"
+                " AND EXISTS (SELECT 1 FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = p.job"
                 "   AND " MAY_BE_LEASED ") AND p.obstacle = '' ORDER BY p.job LIMIT 1",
-                worker, steady_now);
+                worker, steady_now, only);
       if (!row.Step()) return std::optional<TaskRow>();
       job = row.IdOf<JobId>();
     }
@@ -708,6 +709,15 @@ absl::Status SqliteTransaction::ForgetArtifact(const ArtifactRef& artifact) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_, "DELETE FROM artifacts WHERE sha256 = ?", artifact.sha256).Run();
     return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<ArtifactRef>> SqliteTransaction::ListArtifacts() {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<ArtifactRef>> {
+    std::vector<ArtifactRef> artifacts;
+    Query row(db_, "SELECT sha256, bytes FROM artifacts");
+    while (row.Step()) artifacts.push_back(row.Artifact());
+    return artifacts;
   });
 }
 

@@ -46,8 +46,8 @@ class SqliteTransaction final : public Transaction {
   absl::StatusOr<std::map<TaskState, int64_t>> CountTasks(JobId job) override;
   absl::StatusOr<std::vector<TaskRow>> ListLeasedTasks(const std::string& worker) override;
   absl::StatusOr<std::vector<TaskRow>> ListExpiredTasks(Time now) override;
-  absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker,
-                                                        Time steady_now) override;
+  absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker, Time steady_now,
+                                                        JobId only) override;
   absl::StatusOr<bool> OthersMayTake(TaskId task, const std::string& worker) override;
   absl::Status RenewLeases(Time until) override;
   absl::Status ExtendLeases(Milliseconds by) override;
@@ -80,14 +80,16 @@ class SqliteTransaction final : public Transaction {
   absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts(Time uploaded_before) override;
   absl::Status PutUpload(const ArtifactRef& artifact, Time at) override;
   absl::Status ForgetArtifact(const ArtifactRef& artifact) override;
+  absl::StatusOr<std::vector<ArtifactRef>> ListArtifacts() override;
 
   absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) override;
   absl::Status PutWorker(const WorkerRow& worker) override;
   absl::Status Disconnect(Time heard) override;
   absl::Status BeginSession(Time steady_now) override;
+  absl::Status DismissWorkers() override;
   absl::StatusOr<std::string> ObstacleOf(const std::string& worker, JobId job) override;
-  absl::StatusOr<std::vector<DataRequest>> ListWantedData(const std::string& worker,
-                                                          int64_t most) override;
+  absl::StatusOr<std::vector<DataRequest>> ListWantedData(const std::string& worker, int64_t most,
+                                                          JobId only) override;
   absl::StatusOr<std::vector<DataCopy>> ListDataCopies(JobId job) override;
   absl::StatusOr<bool> KnowsIncarnation(const std::string& worker,
                                         const std::string& incarnation) override;

@@ -261,9 +261,11 @@ class Transaction {
   // (placement_v in storage/schema) and that waits for no pause to end: the oldest Job first; in it
   // later Stages first, so that what was begun is finished; among those a Candidate that this
   // Worker has worked on; then the oldest Candidate, largest Budget. One of which this Worker has
-  // lost an Attempt is left to a Worker that may take it and has not.
+  // lost an Attempt is left to a Worker that may take it and has not. With `only` of that Job
+  // alone.
   virtual absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker,
-                                                                Time steady_now) = 0;
+                                                                Time steady_now,
+                                                                JobId only = {}) = 0;
   // Whether another Worker than `worker` may take Tasks of that Task's Job and has lost none of its
   // Attempts.
   virtual absl::StatusOr<bool> OthersMayTake(TaskId task, const std::string& worker) = 0;
@@ -325,6 +327,8 @@ class Transaction {
   // uploads of before `uploaded_before` that no Candidate names.
   virtual absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts(Time uploaded_before) = 0;
   virtual absl::Status ForgetArtifact(const ArtifactRef& artifact) = 0;
+  // All that rows refer to, or once did.
+  virtual absl::StatusOr<std::vector<ArtifactRef>> ListArtifacts() = 0;
 
   virtual absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) = 0;
   virtual absl::Status PutWorker(const WorkerRow& worker) = 0;
@@ -333,12 +337,16 @@ class Transaction {
   // A coordinator begins, with a steady clock of its own: nobody is connected, those that have not
   // said goodbye count as heard of at `steady_now`, and no Task waits for a pause to end.
   virtual absl::Status BeginSession(Time steady_now) = 0;
+  // All of them count as having said goodbye: their ids are free at once.
+  virtual absl::Status DismissWorkers() = 0;
   // Why `worker` may take no Task of `job`; empty = it may (placement_v).
   virtual absl::StatusOr<std::string> ObstacleOf(const std::string& worker, JobId job) = 0;
   // The images that RUNNING Jobs with QUEUED Tasks need and `worker`, which is configured for them,
-  // has not opened, cannot use, or has another copy of; the oldest Job first, `most` at most.
+  // has not opened, cannot use, or has another copy of; the oldest Job first, `most` at most. With
+  // `only` of that Job alone.
   virtual absl::StatusOr<std::vector<DataRequest>> ListWantedData(const std::string& worker,
-                                                                  int64_t most) = 0;
+                                                                  int64_t most,
+                                                                  JobId only = {}) = 0;
   // The copies of a Job's data set, by hash.
   virtual absl::StatusOr<std::vector<DataCopy>> ListDataCopies(JobId job) = 0;
   // Whether the Worker was ever stored with this incarnation.

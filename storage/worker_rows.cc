@@ -190,6 +190,13 @@ absl::Status SqliteTransaction::BeginSession(Time steady_now) {
   });
 }
 
+absl::Status SqliteTransaction::DismissWorkers() {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "UPDATE workers SET connected = 0, heard_steady_ms = 0").Run();
+    return absl::OkStatus();
+  });
+}
+
 absl::StatusOr<bool> SqliteTransaction::KnowsIncarnation(const std::string& worker,
                                                          const std::string& incarnation) {
   return Guard(db_, [&]() -> absl::StatusOr<bool> {
@@ -207,19 +214,19 @@ absl::StatusOr<std::string> SqliteTransaction::ObstacleOf(const std::string& wor
 }
 
 absl::StatusOr<std::vector<DataRequest>> SqliteTransaction::ListWantedData(
-    const std::string& worker, int64_t most) {
+    const std::string& worker, int64_t most, JobId only) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<DataRequest>> {
     std::vector<DataRequest> wanted;
     Query row(db_,
               "SELECT " REQUEST_COLUMNS("j") ", min(j.job_id) FROM jobs j"
               " JOIN worker_data_sets s ON s.data_set = j.data_set AND s.worker = ?1"
               " LEFT JOIN worker_data d ON d.worker = ?1 AND " OF_THE_IMAGES
-              " WHERE j.state = 'RUNNING' AND (d.data_hash IS NULL"
+              " WHERE j.state = 'RUNNING' AND ?3 IN (0, j.job_id) AND (d.data_hash IS NULL"
               "   OR d.data_hash <> coalesce(j.data_hash_stated, j.data_hash_chosen))"
               " AND EXISTS (SELECT 1 FROM tasks t"
               "   WHERE t.state = 'QUEUED' AND t.job_id = j.job_id)"
               " GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY max(d.worker IS NOT NULL), 8 LIMIT ?2",
-              worker, most);
+              worker, most, only);
     while (row.Step()) wanted.push_back(ReadRequest(row));
     return wanted;
   });

@@ -77,15 +77,11 @@ std::string LatencySource(const std::string& model) {
 }
 
 std::string JobTitle(const v1::Job& job) {
-  return absl::StrCat("job ", job.job() == 0 ? "" : absl::StrCat(job.job(), " "), "\"",
-                      Printable(job.name()), "\"");
+  return absl::StrCat("job ", job.job(), " \"", Printable(job.name()), "\"");
 }
 
-std::string HowToUnseal(const v1::Job& job) {
-  return job.job() == 0 ? "`--unseal`" : absl::StrCat("`reluscape unseal ", job.job(), "`");
-}
-
-std::string Heading(const v1::Job& job, const v1::Front& front, const Group& group) {
+std::string Heading(const v1::Job& job, const v1::Front& front, const Group& group,
+                    const std::string& how_to_unseal) {
   const v1::Measurement& measurement = group.front()->measurement();
   const auto on_front = std::count_if(group.begin(), group.end(),
                                       [](const v1::Result* result) { return result->on_front(); });
@@ -107,7 +103,7 @@ std::string Heading(const v1::Job& job, const v1::Front& front, const Group& gro
   }
   absl::StrAppend(&text, "test accuracies: ",
                   Unsealed(group) ? absl::StrCat("unsealed ", LocalTime(job.unsealed_at_ms()))
-                                  : absl::StrCat("sealed until ", HowToUnseal(job)),
+                                  : absl::StrCat("sealed until `", how_to_unseal, "`"),
                   "\n");
   return text;
 }
@@ -183,11 +179,14 @@ std::string GroupTable(const Group& group, const std::vector<std::string>& costs
 
 }  // namespace
 
-std::string FrontText(const v1::Job& job, const v1::Front& front) {
+std::string FrontText(const v1::Job& job, const v1::Front& front,
+                      const std::string& how_to_unseal) {
+  const std::string unseal =
+      how_to_unseal.empty() ? absl::StrCat("reluscape unseal ", job.job()) : how_to_unseal;
   const std::vector<std::string> costs = CostObjectives(front);
   std::vector<std::string> parts;
   for (const Group& group : Groups(front)) {
-    parts.push_back(absl::StrCat(Heading(job, front, group), "\n", GroupTable(group, costs),
+    parts.push_back(absl::StrCat(Heading(job, front, group, unseal), "\n", GroupTable(group, costs),
                                  OffFrontText(group)));
   }
   if (parts.empty()) {

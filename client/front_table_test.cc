@@ -185,15 +185,10 @@ TEST(FrontTableTest, PolynomialsAreAColumnOnlyWhereThereAreAny) {
   EXPECT_THAT(text, HasSubstr("12,345"));
 }
 
-TEST(FrontTableTest, AJobWithoutACoordinatorHasNoNumber) {
-  v1::Job job = FinishedJob();
-  job.set_job(0);
+TEST(FrontTableTest, WhatUnsealsIsWhatTheProgramHasForIt) {
   v1::Front front;
-  EXPECT_EQ(FrontText(job, front), "job \"small\" (FINISHED) has no result yet\n");
   AddResult(front, 1, 4096, 0.5);
-  const std::string text = FrontText(job, front);
-  EXPECT_THAT(text, HasSubstr("job \"small\": 1 result"));
-  EXPECT_THAT(text, HasSubstr("sealed until `--unseal`"));
+  EXPECT_THAT(FrontText(FinishedJob(), front, "--unseal"), HasSubstr("sealed until `--unseal`"));
 }
 
 }  // namespace

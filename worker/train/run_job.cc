@@ -20,7 +20,7 @@
 namespace reluscape {
 namespace {
 
-// Looks take at most a part in so many of the time.
+// While there is something to work on looks take at most a part in so many of the time.
 constexpr int kLookShare = 20;
 constexpr Milliseconds kLongestPause{60'000};
 
@@ -112,18 +112,22 @@ absl::StatusOr<JobState> JobRun::Watch(const std::stop_token& stop) {
   Coordinator& coordinator = folder_.coordinator();
   Time next_tick = clock.Steady();
   Time next_look = next_tick;
+  Time next_idle_look = next_tick;
   News news = News::kNone;  // since the last look
   while (true) {
     if (clock.Steady() >= next_tick) {
       RETURN_IF_ERROR(coordinator.Tick());
       next_tick = clock.Steady() + coordinator.tick_interval();
     }
-    const Time until = news == News::kNone ? next_tick : std::min(next_tick, next_look);
-    news = std::max(WaitForNews(until - clock.Steady()), news);
+    const Time due = news == News::kNone   ? next_tick
+                     : news == News::kIdle ? next_idle_look
+                                           : next_look;
+    news = std::max(WaitForNews(std::min(due, next_tick) - clock.Steady()), news);
     const std::optional<absl::Status> ended = AgentEnd();
     const Time look = clock.Steady();
-    const bool due = news == News::kIdle || (news == News::kProgress && look >= next_look);
-    if (!ended && !due) continue;
+    const bool is_due = (news == News::kIdle && look >= next_idle_look) ||
+                        (news == News::kProgress && look >= next_look);
+    if (!ended && !is_due) continue;
     news = News::kNone;
     // Before the Job, whose obstacles are then of a Worker that has done at least this.
     ASSIGN_OR_RETURN(const std::optional<WorkerView> worker, FindWorker());
@@ -137,6 +141,7 @@ absl::StatusOr<JobState> JobRun::Watch(const std::stop_token& stop) {
     if (!stuck.empty() && !stop.stop_requested()) return CannotGoOn(stuck);
     const Time done = clock.Steady();
     next_look = done + std::min(kLongestPause, kLookShare * (done - look));
+    next_idle_look = done + std::min(kLongestPause, done - look);
   }
 }
 

@@ -363,5 +363,21 @@ TEST_F(RunJobTest, AFolderOfSomethingElseIsLeftAlone) {
   EXPECT_THAT(names, ElementsAre("thesis.tex"));
 }
 
+TEST_F(RunJobTest, AFirstStartThatWasKilledAtOnceLeavesAUsableFolder) {
+  std::filesystem::create_directories(path_);
+  std::ofstream(path_ / "reluscape.db.lock") << "1";
+  EXPECT_TRUE(DataFolder::Open(path_, clock_).ok());
+}
+
+TEST_F(RunJobTest, ADamagedResultIsNotHandedOn) {
+  ASSERT_EQ(*Run(), JobState::kFinished);
+  const ArtifactRef artifact = front_.results.at(0).artifact;
+  std::filesystem::remove_all(path_ / "results");
+  std::ofstream(ArtifactFolder(path_ / "artifacts").PathOf(artifact), std::ios::trunc) << "x";
+  const absl::Status status = Run().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(artifact.sha256));
+}
+
 }  // namespace
 }  // namespace reluscape

@@ -62,8 +62,9 @@ class CliTest : public ::testing::Test {
     result.set_result(9);
     result.set_name("resnet20@2");
     result.set_network("basic:side=32:classes=10:m=2:blocks=3x3x3:multipliers=2x2:stem-relu=no");
-    result.set_artifact_sha256(Sha256Hex(content));
-    result.set_artifact_bytes(static_cast<int64_t>(content.size()));
+    v1::Artifact& artifact = *result.mutable_report()->mutable_artifact();
+    artifact.set_sha256(Sha256Hex(content));
+    artifact.set_bytes(static_cast<int64_t>(content.size()));
     coordinator_.service.artifacts[Sha256Hex(content)] = content;
   }
 
@@ -191,10 +192,12 @@ TEST_F(CliTest, JsonIsTheDocument) {
   EXPECT_TRUE(jobs["jobs"][0]["finished_at_ms"].is_null());
   AddResult("weights");
   const nlohmann::json front = nlohmann::json::parse(Client({"front", "3", "--json"}).out);
-  for (const char* key :
-       {"candidate", "network", "budget", "relus", "relus_with_stem", "macs", "parameters",
-        "accuracy_validation", "latency", "on_front", "seeds", "recipe"}) {
+  for (const char* key : {"candidate", "network", "relus_with_stem", "macs", "parameters",
+                          "latency", "on_front", "seeds", "recipe"}) {
     EXPECT_TRUE(front["results"][0].contains(key)) << key;
+  }
+  for (const char* key : {"budget", "relus", "layers", "classes", "accuracy_validation"}) {
+    EXPECT_TRUE(front["results"][0]["report"].contains(key)) << key;
   }
   EXPECT_EQ(nlohmann::json::parse(Client({"workers", "--json"}).out)["workers"].size(), 0);
   EXPECT_EQ(nlohmann::json::parse(Client({"show", "3", "--json"}).out)["job"]["name"], "small");

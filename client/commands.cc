@@ -13,8 +13,8 @@
 #include "client/format.h"
 #include "client/front_table.h"
 #include "client/listings.h"
+#include "search/brought_files.h"
 #include "search/export/pretrained_file.h"
-#include "search/wire/brought_files.h"
 #include "search/vocabulary/json.h"
 
 namespace reluscape {
@@ -79,7 +79,7 @@ absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& opti
     const auto preview = connection.SubmitJob(request);
     if (!preview.ok()) return NotAValidJob(options, preview.status());
     for (const BroughtFile& file : job->files) {
-      RETURN_IF_ERROR(connection.WriteArtifact(file.artifact.sha256, file.content).status());
+      RETURN_IF_ERROR(connection.WriteArtifact(file.artifact.sha256(), file.content).status());
     }
   }
   request.set_validate_only(options.validate_only);

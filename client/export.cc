@@ -4,45 +4,39 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
-#include "search/export/architecture_json.h"
 #include "search/export/folded_file.h"
+#include "search/export/result_folder.h"
 #include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {
 
-absl::Status PrepareFolder(const std::filesystem::path& folder, bool overwrite) {
+absl::Status CheckFolder(const std::filesystem::path& folder, bool overwrite) {
   std::error_code error;
-  if (std::filesystem::exists(folder, error)) {
-    if (!std::filesystem::is_directory(folder, error)) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(folder.string(), " is not a folder; name another with --out"));
-    }
-    if (!overwrite && !std::filesystem::is_empty(folder, error)) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(folder.string(),
-                       " is not empty; name another folder, or allow with --force that "
-                       "weights.safetensors, architecture.json and result.json in it are "
-                       "replaced"));
-    }
-  }
-  std::filesystem::create_directories(folder, error);
-  if (error) {
+  if (!std::filesystem::exists(folder, error)) return absl::OkStatus();
+  if (!std::filesystem::is_directory(folder, error)) {
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot create ", folder.string(), ": ", error.message()));
+        absl::StrCat(folder.string(), " is not a folder; name another with --out"));
   }
-  return absl::OkStatus();
+  if (overwrite || std::filesystem::is_empty(folder, error)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(folder.string(),
+                   " is not empty; name another folder, or allow with --force that "
+                   "weights.safetensors, architecture.json and result.json in it are "
+                   "replaced"));
 }
 
 absl::Status Download(Connection& connection, const v1::Result& result,
                       const std::filesystem::path& path) {
-  if (!IsSha256Hex(result.artifact_sha256())) {
+  const v1::Artifact& artifact = result.report().artifact();
+  if (!IsSha256Hex(artifact.sha256())) {
     return absl::NotFoundError(absl::StrCat("result ", result.result(), " has no weights"));
   }
   const std::filesystem::path part = path.string() + ".part";
@@ -50,12 +44,11 @@ absl::Status Download(Connection& connection, const v1::Result& result,
   Sha256 hash;
   int64_t bytes = 0;
   absl::Status status = connection.ReadArtifact(
-      result.artifact_sha256(), result.artifact_bytes(),
-      [&](const std::string& piece) -> absl::Status {
+      artifact.sha256(), artifact.bytes(), [&](const std::string& piece) -> absl::Status {
         bytes += static_cast<int64_t>(piece.size());
-        if (bytes > result.artifact_bytes()) {
-          return absl::DataLossError(absl::StrCat("artifact ", result.artifact_sha256(),
-                                                  " is longer than the ", result.artifact_bytes(),
+        if (bytes > artifact.bytes()) {
+          return absl::DataLossError(absl::StrCat("artifact ", artifact.sha256(),
+                                                  " is longer than the ", artifact.bytes(),
                                                   " bytes that the result states"));
         }
         hash.Update(piece);
@@ -71,11 +64,10 @@ absl::Status Download(Connection& connection, const v1::Result& result,
     status = absl::ResourceExhaustedError(
         absl::StrCat("cannot write ", part.string(), ": ", std::strerror(errno)));
   }
-  if (status.ok() &&
-      (bytes != result.artifact_bytes() || hash.HexDigest() != result.artifact_sha256())) {
+  if (status.ok() && (bytes != artifact.bytes() || hash.HexDigest() != artifact.sha256())) {
     status = absl::DataLossError(
-        absl::StrCat("the ", bytes, " bytes received for artifact ", result.artifact_sha256(),
-                     " are not those that the result states (", result.artifact_bytes(),
+        absl::StrCat("the ", bytes, " bytes received for artifact ", artifact.sha256(),
+                     " are not those that the result states (", artifact.bytes(),
                      " bytes); the coordinator's artifact folder may be damaged"));
   }
   std::error_code error;
@@ -101,6 +93,23 @@ absl::StatusOr<FoldedNetwork> FoldInPlace(const std::string& network, int64_t by
   return std::move(folded.network);
 }
 
+// As Download, with what was folded.
+absl::StatusOr<FoldedNetwork> DownloadFolded(Connection& connection, const v1::Result& result,
+                                             const std::filesystem::path& weights) {
+  const std::filesystem::path unfolded = weights.parent_path() / "weights.unfolded";
+  RETURN_IF_ERROR(Download(connection, result, unfolded));
+  absl::StatusOr<FoldedNetwork> folded =
+      FoldInPlace(result.network(), result.report().artifact().bytes(), unfolded);
+  std::error_code error;
+  if (folded.ok()) std::filesystem::rename(unfolded, weights, error);
+  if (folded.ok() && !error) return folded;
+  std::error_code ignored;
+  std::filesystem::remove(unfolded, ignored);
+  RETURN_IF_ERROR(folded.status());
+  return absl::ResourceExhaustedError(
+      absl::StrCat("cannot write ", weights.string(), ": ", error.message()));
+}
+
 }  // namespace
 
 absl::Status ExportResult(Connection& connection, int64_t job, int64_t result,
@@ -113,30 +122,16 @@ absl::Status ExportResult(Connection& connection, int64_t job, int64_t result,
     return absl::NotFoundError(absl::StrCat("job ", job, " has no result ", result,
                                             "; `reluscape front ", job, "` lists them"));
   }
-  // Before anything is downloaded: an architecture that cannot be written ends here.
-  ASSIGN_OR_RETURN(std::string architecture, ArchitectureJson(found->name(), found->network()));
-  RETURN_IF_ERROR(PrepareFolder(folder, options.overwrite));
-  const std::filesystem::path weights = folder / "weights.safetensors";
-  if (options.folded) {
-    const std::filesystem::path unfolded = folder / "weights.unfolded";
-    RETURN_IF_ERROR(Download(connection, *found, unfolded));
-    const absl::StatusOr<FoldedNetwork> folded =
-        FoldInPlace(found->network(), found->artifact_bytes(), unfolded);
-    std::error_code error;
-    if (folded.ok()) std::filesystem::rename(unfolded, weights, error);
-    if (!folded.ok() || error) {
-      std::error_code ignored;
-      std::filesystem::remove(unfolded, ignored);
-      RETURN_IF_ERROR(folded.status());
-      return absl::ResourceExhaustedError(
-          absl::StrCat("cannot write ", weights.string(), ": ", error.message()));
-    }
-    ASSIGN_OR_RETURN(architecture, ArchitectureJson(found->name(), found->network(), &*folded));
-  } else {
+  RETURN_IF_ERROR(CheckFolder(folder, options.overwrite));
+  const auto put_weights =
+      [&](const std::filesystem::path& weights) -> absl::StatusOr<std::optional<FoldedNetwork>> {
+    if (options.folded) return DownloadFolded(connection, *found, weights);
     RETURN_IF_ERROR(Download(connection, *found, weights));
-  }
-  RETURN_IF_ERROR(WriteFileAtomically(folder / "architecture.json", architecture));
-  return WriteFileAtomically(folder / "result.json", absl::StrCat(MessageToJson(*found), "\n"));
+    return std::nullopt;
+  };
+  return WriteResultFolder(
+      folder, {found->name(), found->network(), absl::StrCat(MessageToJson(*found), "\n")},
+      put_weights);
 }
 
 }  // namespace reluscape

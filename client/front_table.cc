@@ -11,6 +11,7 @@
 #include "client/format.h"
 #include "client/text_table.h"
 #include "search/cost/cost_model.h"
+#include "search/sync.h"
 
 namespace reluscape {
 namespace {
@@ -60,8 +61,9 @@ std::vector<Group> Groups(const v1::Front& front) {
   }
   for (Group& group : groups) {
     std::stable_sort(group.begin(), group.end(), [](const v1::Result* a, const v1::Result* b) {
-      return a->relus() != b->relus() ? a->relus() < b->relus()
-                                      : a->accuracy_validation() > b->accuracy_validation();
+      return a->report().relus() != b->report().relus()
+                 ? a->report().relus() < b->report().relus()
+                 : a->report().accuracy_validation() > b->report().accuracy_validation();
     });
   }
   return groups;
@@ -77,15 +79,11 @@ std::string LatencySource(const std::string& model) {
 }
 
 std::string JobTitle(const v1::Job& job) {
-  return absl::StrCat("job ", job.job() == 0 ? "" : absl::StrCat(job.job(), " "), "\"",
-                      Printable(job.name()), "\"");
+  return absl::StrCat("job ", job.job(), " \"", Printable(job.name()), "\"");
 }
 
-std::string HowToUnseal(const v1::Job& job) {
-  return job.job() == 0 ? "`--unseal`" : absl::StrCat("`reluscape unseal ", job.job(), "`");
-}
-
-std::string Heading(const v1::Job& job, const v1::Front& front, const Group& group) {
+std::string Heading(const v1::Job& job, const v1::Front& front, const Group& group,
+                    const std::string& how_to_unseal) {
   const v1::Measurement& measurement = group.front()->measurement();
   const auto on_front = std::count_if(group.begin(), group.end(),
                                       [](const v1::Result* result) { return result->on_front(); });
@@ -107,7 +105,7 @@ std::string Heading(const v1::Job& job, const v1::Front& front, const Group& gro
   }
   absl::StrAppend(&text, "test accuracies: ",
                   Unsealed(group) ? absl::StrCat("unsealed ", LocalTime(job.unsealed_at_ms()))
-                                  : absl::StrCat("sealed until ", HowToUnseal(job)),
+                                  : absl::StrCat("sealed until `", how_to_unseal, "`"),
                   "\n");
   return text;
 }
@@ -135,8 +133,9 @@ std::string OffFrontText(const Group& group) {
 }
 
 bool HavePolynomials(const Group& results) {
-  return std::any_of(results.begin(), results.end(),
-                     [](const v1::Result* result) { return result->polynomials() > 0; });
+  return std::any_of(results.begin(), results.end(), [](const v1::Result* result) {
+    return CountPolynomials(result->report()) > 0;
+  });
 }
 
 std::string GroupTable(const Group& group, const std::vector<std::string>& costs) {
@@ -160,16 +159,19 @@ std::string GroupTable(const Group& group, const std::vector<std::string>& costs
   TextTable table(columns);
   int64_t rank = 0;
   for (const v1::Result* result : group) {
-    std::vector<std::string> row = {
-        absl::StrCat(++rank), result->on_front() ? "*" : "",    absl::StrCat(result->result()),
-        result->name(),       WithSeparators(result->budget()), WithSeparators(result->relus())};
-    if (polynomials) row.push_back(WithSeparators(result->polynomials()));
-    row.push_back(Percent(result->accuracy_validation(), 2));
+    std::vector<std::string> row = {absl::StrCat(++rank),
+                                    result->on_front() ? "*" : "",
+                                    absl::StrCat(result->result()),
+                                    result->name(),
+                                    WithSeparators(result->report().budget()),
+                                    WithSeparators(result->report().relus())};
+    if (polynomials) row.push_back(WithSeparators(CountPolynomials(result->report())));
+    row.push_back(Percent(result->report().accuracy_validation(), 2));
     if (unsealed) {
       row.push_back(result->has_accuracy_test() ? Percent(result->accuracy_test(), 2) : "-");
     }
-    row.push_back(Percent(result->accuracy_soft(), 2));
-    row.push_back(Percent(result->accuracy_trimmed(), 2));
+    row.push_back(Percent(result->report().accuracy_soft(), 2));
+    row.push_back(Percent(result->report().accuracy_trimmed(), 2));
     row.push_back(WithSeparators(result->macs()));
     for (const std::string& model : models) {
       const auto found = result->latency().find(model);
@@ -183,11 +185,14 @@ std::string GroupTable(const Group& group, const std::vector<std::string>& costs
 
 }  // namespace
 
-std::string FrontText(const v1::Job& job, const v1::Front& front) {
+std::string FrontText(const v1::Job& job, const v1::Front& front,
+                      const std::string& how_to_unseal) {
+  const std::string unseal =
+      how_to_unseal.empty() ? absl::StrCat("reluscape unseal ", job.job()) : how_to_unseal;
   const std::vector<std::string> costs = CostObjectives(front);
   std::vector<std::string> parts;
   for (const Group& group : Groups(front)) {
-    parts.push_back(absl::StrCat(Heading(job, front, group), "\n", GroupTable(group, costs),
+    parts.push_back(absl::StrCat(Heading(job, front, group, unseal), "\n", GroupTable(group, costs),
                                  OffFrontText(group)));
   }
   if (parts.empty()) {
@@ -230,15 +235,15 @@ std::string FrontCsv(const v1::Front& front) {
                                       absl::StrCat(result->candidate()),
                                       result->name(),
                                       result->network(),
-                                      absl::StrCat(result->budget()),
-                                      absl::StrCat(result->relus()),
+                                      absl::StrCat(result->report().budget()),
+                                      absl::StrCat(result->report().relus()),
                                       absl::StrCat(result->relus_with_stem()),
-                                      absl::StrCat(result->polynomials()),
+                                      absl::StrCat(CountPolynomials(result->report())),
                                       absl::StrCat(result->macs()),
                                       absl::StrCat(result->parameters()),
-                                      ExactNumber(result->accuracy_validation()),
-                                      ExactNumber(result->accuracy_soft()),
-                                      ExactNumber(result->accuracy_trimmed())};
+                                      ExactNumber(result->report().accuracy_validation()),
+                                      ExactNumber(result->report().accuracy_soft()),
+                                      ExactNumber(result->report().accuracy_trimmed())};
       if (unsealed) {
         row.push_back(result->has_accuracy_test() ? ExactNumber(result->accuracy_test()) : "");
       }

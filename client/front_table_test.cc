@@ -31,14 +31,14 @@ v1::Result& AddResult(v1::Front& front, int64_t number, int64_t relus, double ac
   result.set_candidate(7);
   result.set_name("resnet18@4");
   result.set_network("basic:side=32");
-  result.set_budget(relus);
-  result.set_relus(relus);
+  result.mutable_report()->set_budget(relus);
+  result.mutable_report()->set_relus(relus);
   result.set_relus_with_stem(relus + 4096);
   result.set_macs(2'345'678);
   result.set_parameters(46'000);
-  result.set_accuracy_soft(0.75);
-  result.set_accuracy_trimmed(0.125);
-  result.set_accuracy_validation(accuracy);
+  result.mutable_report()->set_accuracy_soft(0.75);
+  result.mutable_report()->set_accuracy_trimmed(0.125);
+  result.mutable_report()->set_accuracy_validation(accuracy);
   (*result.mutable_latency())["delphi_online"] = 0.0330240;
   result.set_recipe("aaaabbbbcccc");
   result.mutable_measurement()->set_data_hash("d1d1d1d1d1d1d1d1");
@@ -179,21 +179,16 @@ TEST(FrontTableTest, PolynomialsAreAColumnOnlyWhereThereAreAny) {
   v1::Front front;
   AddResult(front, 1, 4096, 0.5);
   EXPECT_THAT(FrontText(FinishedJob(), front), Not(HasSubstr("polynomials")));
-  AddResult(front, 2, 1024, 0.4).set_polynomials(12'345);
+  AddResult(front, 2, 1024, 0.4).mutable_report()->add_layers()->set_polynomials(12'345);
   const std::string text = FrontText(FinishedJob(), front);
   EXPECT_THAT(text, HasSubstr("polynomials"));
   EXPECT_THAT(text, HasSubstr("12,345"));
 }
 
-TEST(FrontTableTest, AJobWithoutACoordinatorHasNoNumber) {
-  v1::Job job = FinishedJob();
-  job.set_job(0);
+TEST(FrontTableTest, WhatUnsealsIsWhatTheProgramHasForIt) {
   v1::Front front;
-  EXPECT_EQ(FrontText(job, front), "job \"small\" (FINISHED) has no result yet\n");
   AddResult(front, 1, 4096, 0.5);
-  const std::string text = FrontText(job, front);
-  EXPECT_THAT(text, HasSubstr("job \"small\": 1 result"));
-  EXPECT_THAT(text, HasSubstr("sealed until `--unseal`"));
+  EXPECT_THAT(FrontText(FinishedJob(), front, "--unseal"), HasSubstr("sealed until `--unseal`"));
 }
 
 }  // namespace

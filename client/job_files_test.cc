@@ -12,24 +12,27 @@
 #include "base/files.h"
 #include "client/example_job.h"
 #include "reluscape/v1/views.pb.h"
+#include "search/job.h"
 #include "search/network/accounting.h"
 #include "search/network/names.h"
-#include "search/wire/job.h"
 #include "search/vocabulary/json.h"
+#include "search/vocabulary/messages.h"
 
 namespace reluscape {
 namespace {
 
 // Expects that `text` is a valid job file whose networks can be built.
-JobSpec ExpectValid(const std::string& text) {
+v1::JobSpec ExpectValid(const std::string& text) {
   v1::JobSpec message;
   FieldErrors errors;
   JsonToMessage(text, message, errors);
-  const JobSpec spec = JobSpecFromProto(message, errors);
+  const auto checked = Checked<v1::JobSpec>::From(message, "", errors);
   EXPECT_TRUE(errors.empty()) << errors.ToStatus() << "\n" << text;
-  for (const std::string& name : spec.candidates.networks) {
+  if (!checked) return {};
+  const v1::JobSpec& spec = **checked;
+  for (const std::string& name : spec.candidates().networks()) {
     const absl::StatusOr<Architecture> architecture =
-        ParseArchitecture(name, spec.data.side, spec.data.classes);
+        ParseArchitecture(name, spec.data().side(), spec.data().classes());
     EXPECT_TRUE(architecture.ok()) << architecture.status();
     if (!architecture.ok()) {
       continue;
@@ -41,7 +44,7 @@ JobSpec ExpectValid(const std::string& text) {
     }
     const absl::StatusOr<NetworkCounts> counts = CountNetwork(*network);
     EXPECT_TRUE(counts.ok()) << counts.status();
-    for (const int64_t budget : spec.budgets.relus) {
+    for (const int64_t budget : spec.budgets().relus()) {
       EXPECT_LT(budget, counts->relus) << name;
     }
   }
@@ -49,29 +52,29 @@ JobSpec ExpectValid(const std::string& text) {
 }
 
 TEST(ExampleJobTest, IsValidAsItIs) {
-  const JobSpec spec = ExpectValid(ExampleJobText());
-  EXPECT_EQ(spec.data.set, "synthetic");
-  EXPECT_GE(spec.candidates.networks.size(), 2);
-  EXPECT_THAT(spec.budgets.fractions, ::testing::Contains(0.05));
+  const v1::JobSpec spec = ExpectValid(ExampleJobText());
+  EXPECT_EQ(spec.data().set(), "synthetic");
+  EXPECT_GE(spec.candidates().networks().size(), 2);
+  EXPECT_THAT(spec.budgets().fractions(), ::testing::Contains(0.05));
 }
 
 TEST(ExampleJobTest, TakesAnotherDataSet) {
   const absl::StatusOr<std::string> text = ExampleJob("cifar10", /*classes=*/0, /*side=*/0);
   ASSERT_TRUE(text.ok()) << text.status();
-  const JobSpec spec = ExpectValid(*text);
-  EXPECT_EQ(spec.data.set, "cifar10");
-  const JobSpec example = ExpectValid(ExampleJobText());
-  EXPECT_EQ(spec.stages, example.stages);
-  EXPECT_EQ(spec.candidates, example.candidates);
-  EXPECT_EQ(spec.budgets, example.budgets);
+  const v1::JobSpec spec = ExpectValid(*text);
+  EXPECT_EQ(spec.data().set(), "cifar10");
+  const v1::JobSpec example = ExpectValid(ExampleJobText());
+  EXPECT_EQ(spec.stages(), example.stages());
+  EXPECT_EQ(spec.candidates(), example.candidates());
+  EXPECT_EQ(spec.budgets(), example.budgets());
 }
 
 TEST(ExampleJobTest, TakesClassesAndSideOfAnUnknownDataSet) {
   const absl::StatusOr<std::string> text = ExampleJob("mine", /*classes=*/7, /*side=*/48);
   ASSERT_TRUE(text.ok()) << text.status();
-  const JobSpec spec = ExpectValid(*text);
-  EXPECT_EQ(spec.data.classes, 7);
-  EXPECT_EQ(spec.data.side, 48);
+  const v1::JobSpec spec = ExpectValid(*text);
+  EXPECT_EQ(spec.data().classes(), 7);
+  EXPECT_EQ(spec.data().side(), 48);
 }
 
 // Every block ```json of the reference that is a whole job.
@@ -101,7 +104,7 @@ TEST(DocumentedJobsTest, AreValid) {
     ASSERT_EQ(entry.path().extension(), ".json");
     const absl::StatusOr<std::string> text = ReadFile(entry.path(), /*limit_bytes=*/1 << 20);
     ASSERT_TRUE(text.ok()) << text.status();
-    EXPECT_EQ(ExpectValid(*text).data.set, "cifar10");
+    EXPECT_EQ(ExpectValid(*text).data().set(), "cifar10");
     ++jobs;
   }
   EXPECT_GT(jobs, 0);

@@ -1,19 +1,26 @@
 #pragma once
 
+// What v1::Artifact, a file in the artifact folder, is named by its SHA-256:
+// <folder>/<first 2 digits>/<digest>.safetensors
+
 #include <cstdint>
 #include <string>
+#include <utility>
+
+#include "reluscape/v1/report.pb.h"
+#include "search/vocabulary/messages.h"
 
 namespace reluscape {
 
-// A file in the artifact folder, named by its SHA-256: <folder>/<first 2
-// digits>/<digest>.safetensors
-struct ArtifactRef {
-  std::string sha256;
-  int64_t bytes = 0;
+// Whether it names a file.
+inline bool IsSet(const v1::Artifact& artifact) { return !artifact.sha256().empty(); }
 
-  explicit operator bool() const { return !sha256.empty(); }
-  friend bool operator==(const ArtifactRef&, const ArtifactRef&) = default;
-};
+inline v1::Artifact MakeArtifact(std::string sha256, int64_t bytes) {
+  v1::Artifact artifact;
+  artifact.set_sha256(std::move(sha256));
+  artifact.set_bytes(bytes);
+  return artifact;
+}
 
 // The largest file that a user may bring: half a billion float32 numbers, more than ten times what
 // a wide ResNet has. Workers hold files whole in memory.

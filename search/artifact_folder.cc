@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 #include <system_error>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -73,19 +74,20 @@ absl::StatusOr<std::string> ArtifactFolder::CreateOrReadId() const {
   return ReadId();
 }
 
-std::filesystem::path ArtifactFolder::PathOf(const ArtifactRef& artifact) const {
+std::filesystem::path ArtifactFolder::PathOf(const v1::Artifact& artifact) const {
   // A name from outside that is no digest must never become a path.
-  if (!IsSha256Hex(artifact.sha256)) return root_ / "no-such-artifact";
-  return root_ / artifact.sha256.substr(0, 2) / (artifact.sha256 + ".safetensors");
+  if (!IsSha256Hex(artifact.sha256())) return root_ / "no-such-artifact";
+  return root_ / artifact.sha256().substr(0, 2) / (artifact.sha256() + ".safetensors");
 }
 
-absl::StatusOr<ArtifactRef> ArtifactFolder::Put(std::string_view content) const {
-  const ArtifactRef artifact{Sha256Hex(content), static_cast<int64_t>(content.size())};
+absl::StatusOr<v1::Artifact> ArtifactFolder::Put(std::string_view content) const {
+  const v1::Artifact artifact =
+      MakeArtifact(Sha256Hex(content), static_cast<int64_t>(content.size()));
   const std::filesystem::path path = PathOf(artifact);
   if (Has(artifact)) {
     // Equal name and size could still be a file that a full disk or a crash of the machine spoiled.
     absl::StatusOr<std::string> digest = Sha256OfFile(path);
-    if (digest.ok() && *digest == artifact.sha256) return artifact;
+    if (digest.ok() && *digest == artifact.sha256()) return artifact;
   }
   std::error_code error;
   // Not the folder itself: where that is away, as a file system that is not mounted, what is
@@ -99,34 +101,34 @@ absl::StatusOr<ArtifactRef> ArtifactFolder::Put(std::string_view content) const 
   return artifact;
 }
 
-absl::StatusOr<std::string> ArtifactFolder::Get(const ArtifactRef& artifact) const {
+absl::StatusOr<std::string> ArtifactFolder::Get(const v1::Artifact& artifact) const {
   const std::filesystem::path path = PathOf(artifact);
-  if (!IsSha256Hex(artifact.sha256)) {
+  if (!IsSha256Hex(artifact.sha256())) {
     return absl::NotFoundError(
-        absl::StrCat("artifact \"", artifact.sha256, "\" is not named by a SHA-256"));
+        absl::StrCat("artifact \"", artifact.sha256(), "\" is not named by a SHA-256"));
   }
   std::error_code error;
   const uintmax_t size = std::filesystem::file_size(path, error);
   if (error) {
     return absl::NotFoundError(absl::StrCat("artifact ", path.string(), ": ", error.message()));
   }
-  if (artifact.bytes < 0 || size != static_cast<uintmax_t>(artifact.bytes)) {
+  if (artifact.bytes() < 0 || size != static_cast<uintmax_t>(artifact.bytes())) {
     return absl::DataLossError(absl::StrCat("artifact ", path.string(), " has ", size,
-                                            " bytes instead of ", artifact.bytes));
+                                            " bytes instead of ", artifact.bytes()));
   }
-  ASSIGN_OR_RETURN(std::string content, ReadFile(path, artifact.bytes));
-  if (const std::string digest = Sha256Hex(content); digest != artifact.sha256) {
+  ASSIGN_OR_RETURN(std::string content, ReadFile(path, artifact.bytes()));
+  if (const std::string digest = Sha256Hex(content); digest != artifact.sha256()) {
     return absl::DataLossError(absl::StrCat("artifact ", path.string(),
                                             " is damaged: its content has the SHA-256 ", digest));
   }
   return content;
 }
 
-bool ArtifactFolder::Has(const ArtifactRef& artifact) const {
-  if (!IsSha256Hex(artifact.sha256) || artifact.bytes < 0) return false;
+bool ArtifactFolder::Has(const v1::Artifact& artifact) const {
+  if (!IsSha256Hex(artifact.sha256()) || artifact.bytes() < 0) return false;
   std::error_code error;
   const uintmax_t size = std::filesystem::file_size(PathOf(artifact), error);
-  return !error && size == static_cast<uintmax_t>(artifact.bytes);
+  return !error && size == static_cast<uintmax_t>(artifact.bytes());
 }
 
 absl::Status ArtifactFolder::Probe(int64_t bytes) const {
@@ -150,8 +152,22 @@ absl::Status ArtifactFolder::Probe(int64_t bytes) const {
   return absl::OkStatus();
 }
 
-void ArtifactFolder::Remove(const ArtifactRef& artifact) const {
-  if (!IsSha256Hex(artifact.sha256)) return;
+void ArtifactFolder::RemoveAllBut(const std::set<std::string>& kept) const {
+  std::vector<std::filesystem::path> strays;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator entry(root_, error), end;
+       !error && entry != end; entry.increment(error)) {
+    const std::filesystem::path& file = entry->path();
+    const std::string name = file.filename().string();
+    if (entry.depth() != 1 || !IsSha256Hex(name.substr(0, name.find('.')))) continue;
+    const bool whole = file.extension() == ".safetensors";
+    if (!whole || !kept.contains(file.stem().string())) strays.push_back(file);
+  }
+  for (const std::filesystem::path& file : strays) std::filesystem::remove(file, error);
+}
+
+void ArtifactFolder::Remove(const v1::Artifact& artifact) const {
+  if (!IsSha256Hex(artifact.sha256())) return;
   std::error_code ignored;  // a file that is already gone, or cannot go, harms nobody
   std::filesystem::remove(PathOf(artifact), ignored);
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -26,17 +27,20 @@ class ArtifactFolder {
 
   // Stores `content` under its hash, durable when this returns (written beside, flushed, renamed).
   // An error where the folder itself is not there; it is not made.
-  absl::StatusOr<ArtifactRef> Put(std::string_view content) const;
+  absl::StatusOr<v1::Artifact> Put(std::string_view content) const;
   // The bytes of `artifact`. NOT_FOUND where it is missing; DATA_LOSS where size or hash differ.
-  absl::StatusOr<std::string> Get(const ArtifactRef& artifact) const;
+  absl::StatusOr<std::string> Get(const v1::Artifact& artifact) const;
   // Whether a file of that name and size is there (its content is not read).
-  bool Has(const ArtifactRef& artifact) const;
+  bool Has(const v1::Artifact& artifact) const;
   // Whether the folder can be used: the marker can be read, and a file of that many bytes written,
   // flushed, read and removed. The error is that of the first step that fails and names the path.
   absl::Status Probe(int64_t bytes) const;
+  // Removes artifacts whose hash is not in `kept`, and parts of files that were being written. Only
+  // where nobody else writes to the folder. What cannot be removed stays.
+  void RemoveAllBut(const std::set<std::string>& kept) const;
   // Removes the file if it is there.
-  void Remove(const ArtifactRef& artifact) const;
-  std::filesystem::path PathOf(const ArtifactRef& artifact) const;
+  void Remove(const v1::Artifact& artifact) const;
+  std::filesystem::path PathOf(const v1::Artifact& artifact) const;
 
  private:
   std::filesystem::path root_;

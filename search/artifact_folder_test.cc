@@ -11,7 +11,7 @@
 #include <iterator>
 
 #include "base/sha256.h"
-#include "search/views.h"
+#include "search/states.h"
 
 namespace reluscape {
 namespace {
@@ -56,12 +56,12 @@ TEST_F(ArtifactFolderTest, PutThenGet) {
   const std::string content("weights\0and masks", 17);
   const auto artifact = folder.Put(content);
   ASSERT_TRUE(artifact.ok()) << artifact.status();
-  EXPECT_EQ(artifact->sha256, Sha256Hex(content));
-  EXPECT_EQ(artifact->bytes, 17);
+  EXPECT_EQ(artifact->sha256(), Sha256Hex(content));
+  EXPECT_EQ(artifact->bytes(), 17);
   EXPECT_TRUE(folder.Has(*artifact));
   EXPECT_EQ(*folder.Get(*artifact), content);
   EXPECT_EQ(folder.PathOf(*artifact),
-            root_ / artifact->sha256.substr(0, 2) / (artifact->sha256 + ".safetensors"));
+            root_ / artifact->sha256().substr(0, 2) / (artifact->sha256() + ".safetensors"));
   EXPECT_EQ(*folder.Put(content), *artifact);
 
   folder.Remove(*artifact);
@@ -72,7 +72,7 @@ TEST_F(ArtifactFolderTest, PutThenGet) {
 
 TEST_F(ArtifactFolderTest, DamageIsFoundAndHealedByTheNextPut) {
   const ArtifactFolder folder(root_);
-  const ArtifactRef artifact = *folder.Put("0123456789");
+  const v1::Artifact artifact = *folder.Put("0123456789");
   std::ofstream(folder.PathOf(artifact)) << "0123456780";
   EXPECT_TRUE(folder.Has(artifact));
   EXPECT_EQ(folder.Get(artifact).status().code(), absl::StatusCode::kDataLoss);
@@ -117,12 +117,28 @@ TEST_F(ArtifactFolderTest, AProbeFindsAFullDisk) {
   EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 1);
 }
 
+TEST_F(ArtifactFolderTest, StraysAreRemovedAndNothingElse) {
+  const ArtifactFolder folder(root_);
+  ASSERT_TRUE(folder.CreateOrReadId().ok());
+  const v1::Artifact kept = *folder.Put("kept");
+  const v1::Artifact stray = *folder.Put("stray");
+  const fs::path part = folder.PathOf(kept).string() + ".part-AbCdEf";
+  const fs::path foreign = folder.PathOf(kept).parent_path() / "notes.txt";
+  for (const fs::path& path : {part, foreign}) std::ofstream(path) << "x";
+  folder.RemoveAllBut({kept.sha256()});
+  EXPECT_TRUE(folder.Has(kept));
+  EXPECT_FALSE(folder.Has(stray));
+  EXPECT_FALSE(fs::exists(part));
+  EXPECT_TRUE(fs::exists(foreign));
+  EXPECT_TRUE(folder.ReadId().ok());
+}
+
 TEST_F(ArtifactFolderTest, NamesThatAreNoDigestNeverBecomePaths) {
   const ArtifactFolder folder(root_ / "artifacts");
   ASSERT_TRUE(folder.CreateOrReadId().ok());
   std::ofstream(root_ / "secret.safetensors") << "secret";
   for (const std::string name : {"../secret", "", "ab", "..", "/etc/passwd"}) {
-    const ArtifactRef artifact{name, 6};
+    const v1::Artifact artifact = MakeArtifact(name, 6);
     EXPECT_FALSE(folder.Has(artifact)) << name;
     EXPECT_EQ(folder.Get(artifact).status().code(), absl::StatusCode::kNotFound) << name;
     folder.Remove(artifact);

@@ -16,16 +16,16 @@
 namespace reluscape {
 
 absl::StatusOr<ArtifactUpload> ArtifactUpload::Begin(const ArtifactFolder& folder,
-                                                     const ArtifactRef& announced) {
+                                                     const v1::Artifact& announced) {
   // Only a digest ever becomes part of a path.
-  if (!IsSha256Hex(announced.sha256)) {
-    return absl::InvalidArgumentError(absl::StrCat("sha256: found ", announced.sha256.size(),
+  if (!IsSha256Hex(announced.sha256())) {
+    return absl::InvalidArgumentError(absl::StrCat("sha256: found ", announced.sha256().size(),
                                                    " characters; allowed: 64 lower-case "
                                                    "hexadecimal digits"));
   }
-  if (announced.bytes < 1 || announced.bytes > kMaxBroughtBytes) {
+  if (announced.bytes() < 1 || announced.bytes() > kMaxBroughtBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat("bytes: found ", announced.bytes, "; allowed: 1 to ", kMaxBroughtBytes));
+        absl::StrCat("bytes: found ", announced.bytes(), "; allowed: 1 to ", kMaxBroughtBytes));
   }
   const std::filesystem::path path = folder.PathOf(announced);
   std::error_code error;
@@ -43,7 +43,7 @@ absl::StatusOr<ArtifactUpload> ArtifactUpload::Begin(const ArtifactFolder& folde
   return upload;
 }
 
-ArtifactUpload::ArtifactUpload(ArtifactRef announced, std::filesystem::path path,
+ArtifactUpload::ArtifactUpload(v1::Artifact announced, std::filesystem::path path,
                                std::filesystem::path temporary, int file)
     : announced_(std::move(announced)),
       path_(std::move(path)),
@@ -72,9 +72,9 @@ absl::Status ArtifactUpload::Failure(const char* action) const {
 }
 
 absl::Status ArtifactUpload::Append(std::string_view piece) {
-  if (static_cast<int64_t>(piece.size()) > announced_.bytes - received_) {
-    return absl::DataLossError(absl::StrCat("artifact ", announced_.sha256,
-                                            ": more came than the announced ", announced_.bytes,
+  if (static_cast<int64_t>(piece.size()) > announced_.bytes() - received_) {
+    return absl::DataLossError(absl::StrCat("artifact ", announced_.sha256(),
+                                            ": more came than the announced ", announced_.bytes(),
                                             " bytes"));
   }
   hash_->Update(piece);
@@ -92,10 +92,10 @@ absl::Status ArtifactUpload::Append(std::string_view piece) {
 
 absl::Status ArtifactUpload::Commit() {
   const std::string digest = hash_->HexDigest();
-  if (received_ != announced_.bytes || digest != announced_.sha256) {
+  if (received_ != announced_.bytes() || digest != announced_.sha256()) {
     return absl::DataLossError(absl::StrCat("what came has ", received_, " bytes and the SHA-256 ",
-                                            digest, " instead of ", announced_.bytes, " bytes and ",
-                                            announced_.sha256));
+                                            digest, " instead of ", announced_.bytes(),
+                                            " bytes and ", announced_.sha256()));
   }
   if (::fchmod(file_, 0644) != 0) return Failure("set the mode of");
   if (::fsync(file_) != 0) return Failure("flush");

@@ -21,7 +21,7 @@ class ArtifactUpload {
   // `announced` is what will come; `folder` must outlive the upload. INVALID_ARGUMENT: no SHA-256,
   // or a size out of 1 to kMaxBroughtBytes; RESOURCE_EXHAUSTED or INTERNAL: nothing can be written.
   static absl::StatusOr<ArtifactUpload> Begin(const ArtifactFolder& folder,
-                                              const ArtifactRef& announced);
+                                              const v1::Artifact& announced);
   ArtifactUpload(ArtifactUpload&& other) noexcept;
   ArtifactUpload(const ArtifactUpload&) = delete;
   ArtifactUpload& operator=(const ArtifactUpload&) = delete;
@@ -35,11 +35,11 @@ class ArtifactUpload {
   absl::Status Commit();
 
  private:
-  ArtifactUpload(ArtifactRef announced, std::filesystem::path path, std::filesystem::path temporary,
-                 int file);
+  ArtifactUpload(v1::Artifact announced, std::filesystem::path path,
+                 std::filesystem::path temporary, int file);
   absl::Status Failure(const char* action) const;
 
-  ArtifactRef announced_;
+  v1::Artifact announced_;
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   int file_ = -1;

@@ -30,7 +30,8 @@ class ArtifactUploadTest : public ::testing::Test {
   }
 
   const std::string content_ = "some tensors";
-  const ArtifactRef announced_{Sha256Hex(content_), static_cast<int64_t>(content_.size())};
+  const v1::Artifact announced_ =
+      MakeArtifact(Sha256Hex(content_), static_cast<int64_t>(content_.size()));
   const std::filesystem::path path_;
   const ArtifactFolder folder_;
 };
@@ -64,9 +65,10 @@ TEST_F(ArtifactUploadTest, AnotherContentIsRefusedAndLeavesNothing) {
 }
 
 TEST_F(ArtifactUploadTest, NamesAndSizesOutOfRangeAreRefusedBeforeAnythingIsMade) {
-  for (const ArtifactRef& announced :
-       {ArtifactRef{"../../etc/passwd", 5}, ArtifactRef{"", 5}, ArtifactRef{announced_.sha256, 0},
-        ArtifactRef{announced_.sha256, -1}, ArtifactRef{announced_.sha256, kMaxBroughtBytes + 1}}) {
+  for (const v1::Artifact& announced :
+       {MakeArtifact("../../etc/passwd", 5), MakeArtifact("", 5),
+        MakeArtifact(announced_.sha256(), 0), MakeArtifact(announced_.sha256(), -1),
+        MakeArtifact(announced_.sha256(), kMaxBroughtBytes + 1)}) {
     EXPECT_EQ(ArtifactUpload::Begin(folder_, announced).status().code(),
               absl::StatusCode::kInvalidArgument);
   }

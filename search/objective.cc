@@ -85,6 +85,18 @@ std::string CostLimitText(const CostLimit& limit) {
   return absl::StrCat(limit.metric, " <= ", std::string(digits.data(), end.ptr));
 }
 
+std::vector<CostLimit> CostLimitsOf(const v1::LimitsSpec& limits) {
+  std::vector<CostLimit> parsed;
+  for (const std::string& text : limits.costs()) {
+    // In canonical form the value is a number, and the name need not be one of this program.
+    const size_t sign = text.find("<=");
+    if (sign == std::string::npos) continue;
+    CostLimit limit{.metric = Stripped(text.substr(0, sign))};
+    if (absl::SimpleAtod(text.substr(sign + 2), &limit.at_most)) parsed.push_back(limit);
+  }
+  return parsed;
+}
+
 std::vector<CostMetric> NamedMetrics(const std::vector<std::string>& objectives,
                                      const std::vector<CostLimit>& limits,
                                      const MetricCatalog& metrics) {

@@ -12,10 +12,18 @@
 #include <vector>
 
 #include "base/field_errors.h"
+#include "reluscape/v1/job.pb.h"
 #include "search/cost/metric.h"
-#include "search/job.h"
 
 namespace reluscape {
+
+// A hard limit on what private inference may cost: Results above it are never on the Front.
+struct CostLimit {
+  std::string metric;  // canonical (search/cost/metric.h), or "latency.<model>"
+  double at_most = 0;  // finite, at least 0
+
+  friend bool operator==(const CostLimit&, const CostLimit&) = default;
+};
 
 // The canonical form of an objective, or std::nullopt and an error at `field` that says what is
 // allowed.
@@ -28,6 +36,9 @@ std::optional<CostLimit> ParseCostLimit(const std::string& text, const MetricCat
 
 // "cheetah.online_s@wan <= 2": ParseCostLimit reads it back as the same limit.
 std::string CostLimitText(const CostLimit& limit);
+
+// The limits of a Job that has been checked.
+std::vector<CostLimit> CostLimitsOf(const v1::LimitsSpec& limits);
 
 // The cost metrics among a Job's objectives and limits, each once, in that order.
 std::vector<CostMetric> NamedMetrics(const std::vector<std::string>& objectives,

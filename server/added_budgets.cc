@@ -16,9 +16,9 @@ namespace reluscape {
 namespace {
 
 // Whether the method goes from Budget to Budget, so that it cannot go back to a larger one.
-bool Descends(LinearizeMethod method) {
-  return method == LinearizeMethod::kSnl || method == LinearizeMethod::kAutorep ||
-         method == LinearizeMethod::kSenet;
+bool Descends(v1::LinearizeSpec::Method method) {
+  return method == v1::LinearizeSpec::SNL || method == v1::LinearizeSpec::AUTOREP ||
+         method == v1::LinearizeSpec::SENET;
 }
 
 // What one Candidate gets.
@@ -40,7 +40,7 @@ std::string Named(const CandidateRow& candidate) {
   return absl::StrCat(candidate.name, " (candidate ", candidate.id.value, ")");
 }
 
-void CheckBelow(const Addition& addition, LinearizeMethod method, FieldErrors& errors) {
+void CheckBelow(const Addition& addition, v1::LinearizeSpec::Method method, FieldErrors& errors) {
   const std::vector<int64_t>& known = addition.candidate.budgets;
   if (!Descends(method) || known.empty()) return;
   const int64_t smallest = *std::min_element(known.begin(), known.end());
@@ -123,16 +123,17 @@ absl::StatusOr<AddedBudgets> AddBudgets(const JobPlan& plan, JobRow job, Transac
     ASSIGN_OR_RETURN(Addition addition, AdditionFor(std::move(candidate), found->second->budgets,
                                                     transaction, outcome.notes));
     if (addition.budgets.empty()) continue;
-    CheckBelow(addition, job.stages.linearize.method, errors);
+    CheckBelow(addition, job.spec.stages().linearize().method(), errors);
     outcome.added += static_cast<int64_t>(addition.budgets.size());
     additions.push_back(std::move(addition));
   }
   if (!errors.empty()) return errors.ToStatus();
   if (additions.empty()) return outcome;
   for (Addition& addition : additions) {
-    RETURN_IF_ERROR(Apply(std::move(addition), job.seed, transaction, book));
+    RETURN_IF_ERROR(
+        Apply(std::move(addition), static_cast<uint64_t>(job.spec.seed()), transaction, book));
   }
-  job.spec_json = plan.job.spec_json;
+  job.spec = plan.job.spec;
   job.state = JobState::kRunning;
   job.finished_at.reset();
   RETURN_IF_ERROR(transaction.UpdateJob(job));

@@ -22,9 +22,9 @@ class ArtifactLooks {
   // OK where the file is there and is what its name says. NOT_FOUND: it is missing; DATA_LOSS: its
   // size or content is another; UNAVAILABLE: it cannot be read at present. Messages name the path.
   // Reads the file unless it is known: slow for large ones, so call it before a lock is taken.
-  absl::Status Look(const ArtifactRef& artifact) EXCLUDES(mutex_);
+  absl::Status Look(const v1::Artifact& artifact) EXCLUDES(mutex_);
   // The next look reads the file again.
-  void Forget(const ArtifactRef& artifact) EXCLUDES(mutex_);
+  void Forget(const v1::Artifact& artifact) EXCLUDES(mutex_);
 
  private:
   // What changes where a file is written again.

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "search/vocabulary/messages.h"
 #include "server/job_planner.h"
 #include "server/lease_policy.h"
 #include "server/order_sources.h"
@@ -37,39 +39,37 @@ constexpr int kMostLookedAt = 16;
 // And how long such a Task waits before it is looked at again.
 constexpr Milliseconds kLongestFileWait{5'000};
 
-bool HasReportOf(const SyncRequest& request, const TaskRow& task) {
-  return std::any_of(request.reports.begin(), request.reports.end(), [&](const TaskReport& r) {
-    return r.task == task.id && r.attempt == task.attempt;
-  });
+bool HasReportOf(const Checked<v1::SynchronizeRequest>& request, const TaskRow& task) {
+  return std::any_of(request->reports().begin(), request->reports().end(),
+                     [&](const v1::TaskReport& r) {
+                       return r.task() == task.id.value && r.attempt() == task.attempt;
+                     });
 }
 
 // Whether every file that the Job brings is there. Their content is checked by those who store and
 // those who read them.
-absl::Status CheckBrought(const JobSpec& spec, const ArtifactFolder& artifacts) {
-  for (size_t i = 0; i < spec.candidates.pretrained.size(); ++i) {
-    const PretrainedSpec& brought = spec.candidates.pretrained[i];
-    if (artifacts.Has(brought.artifact)) continue;
+absl::Status CheckBrought(const v1::JobSpec& spec, const ArtifactFolder& artifacts) {
+  for (int i = 0; i < spec.candidates().pretrained_size(); ++i) {
+    const v1::PretrainedSpec& brought = spec.candidates().pretrained(i);
+    if (artifacts.Has(MakeArtifact(brought.sha256(), brought.bytes()))) continue;
     return absl::FailedPreconditionError(
         absl::StrCat("candidates.pretrained[", i, "]: the coordinator has no artifact ",
-                     brought.artifact.sha256, " of ", brought.artifact.bytes, " bytes (",
-                     brought.file, "); reluscape submit stores it before it submits the job"));
+                     brought.sha256(), " of ", brought.bytes(), " bytes (", brought.file(),
+                     "); reluscape submit stores it before it submits the job"));
   }
   return absl::OkStatus();
 }
 
 // The files that `report` names.
-void LookAt(const TaskReport& report, ArtifactLooks& looks) {
-  std::vector<ArtifactRef> named = {report.checkpoint, report.weights};
-  for (const SnapshotReport& snapshot : report.snapshots) named.push_back(snapshot.artifact);
-  if (report.result) named.push_back(report.result->artifact);
-  if (report.failure) {
-    // A Worker has read it and found it wrong: it may have changed without looking so.
-    looks.Forget(report.failure->artifact);
-    named.push_back(report.failure->artifact);
-  }
-  for (const ArtifactRef& artifact : named) {
+void LookAt(const v1::TaskReport& report, ArtifactLooks& looks) {
+  std::vector<v1::Artifact> named = {report.checkpoint(), report.weights(),
+                                     report.result().artifact(), report.failure().artifact()};
+  for (const v1::Snapshot& snapshot : report.snapshots()) named.push_back(snapshot.artifact());
+  // A Worker has read it and found it wrong: it may have changed without looking so.
+  looks.Forget(report.failure().artifact());
+  for (const v1::Artifact& artifact : named) {
     // What comes of it is asked for again under the lock, where it costs no reading any more.
-    if (artifact) looks.Look(artifact).IgnoreError();
+    if (IsSet(artifact)) looks.Look(artifact).IgnoreError();
   }
 }
 
@@ -120,8 +120,32 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
       new Coordinator(options, store, artifacts, clock, std::move(folder_id)));
 }
 
-absl::StatusOr<JobPlan> Coordinator::Plan(const JobSpec& spec, const std::string& spec_json,
-                                          const std::string& recipe) {
+absl::Status Coordinator::DismissEarlierWorkers() {
+  const MutexLock hold(mutex_);
+  std::set<std::string> kept;
+  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    TaskBook book(transaction, clock_);
+    // Whenever they would end.
+    ASSIGN_OR_RETURN(std::vector<TaskRow> leased, transaction.ListExpiredTasks(Time::max()));
+    for (TaskRow& task : leased) {
+      RETURN_IF_ERROR(
+          book.HandBack(task, absl::StrCat("the process of worker ", task.worker, " has ended")));
+    }
+    ASSIGN_OR_RETURN(const std::vector<v1::Artifact> artifacts, transaction.ListArtifacts());
+    for (const v1::Artifact& artifact : artifacts) kept.insert(artifact.sha256());
+    return transaction.DismissWorkers();
+  });
+  RETURN_IF_ERROR(stored);
+  artifacts_.RemoveAllBut(kept);
+  return absl::OkStatus();
+}
+
+void Coordinator::WorkOn(JobId job) {
+  const MutexLock hold(mutex_);
+  only_ = job;
+}
+
+absl::StatusOr<JobPlan> Coordinator::Plan(const v1::JobSpec& spec) {
   OrderSources orders;
   if (AsksForMeasuredOrders(spec)) {
     RETURN_IF_ERROR(store_.Transact([&](Transaction& transaction) -> absl::Status {
@@ -129,15 +153,14 @@ absl::StatusOr<JobPlan> Coordinator::Plan(const JobSpec& spec, const std::string
       return absl::OkStatus();
     }));
   }
-  return PlanJob(spec, spec_json, recipe, orders, metrics_);
+  return PlanJob(spec, orders, metrics_);
 }
 
-absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std::string& spec_json,
-                                                  const std::string& recipe,
+absl::StatusOr<SubmitOutcome> Coordinator::Submit(const Checked<v1::JobSpec>& spec,
                                                   const std::string& request_id,
                                                   bool validate_only) {
   RETURN_IF_ERROR(CheckRequestId(request_id));
-  ASSIGN_OR_RETURN(JobPlan plan, Plan(spec, spec_json, recipe));
+  ASSIGN_OR_RETURN(JobPlan plan, Plan(*spec));
   SubmitOutcome outcome;
   outcome.preview = std::move(plan.preview);
   if (validate_only) return outcome;
@@ -152,7 +175,7 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
       }
     }
     // In here, where no file can be removed meanwhile.
-    RETURN_IF_ERROR(CheckBrought(spec, artifacts_));
+    RETURN_IF_ERROR(CheckBrought(*spec, artifacts_));
     const Time now = clock_.Now();
     TaskBook book(transaction, clock_);
     plan.job.request_id = request_id;
@@ -161,7 +184,7 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
     EventRow submitted;
     submitted.kind = "job.submitted";
     submitted.job = job;
-    submitted.detail = plan.job.name;
+    submitted.detail = plan.job.spec.name();
     RETURN_IF_ERROR(book.Record(std::move(submitted)));
     for (size_t i = 0; i < plan.candidates.size(); ++i) {
       CandidateRow& candidate = plan.candidates[i];
@@ -170,7 +193,7 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
         candidate.teacher = plan.candidates[static_cast<size_t>(teacher)].id;
       }
       ASSIGN_OR_RETURN(candidate.id, transaction.InsertCandidate(candidate));
-      for (TaskRow& task : PlanTasks(candidate, plan.job.seed)) {
+      for (TaskRow& task : PlanTasks(candidate, static_cast<uint64_t>(spec->seed()))) {
         ASSIGN_OR_RETURN(task.id, transaction.InsertTask(task));
         if (task.state == TaskState::kQueued) {
           RETURN_IF_ERROR(book.Record(task, "task.queued", TaskText(task)));
@@ -184,15 +207,33 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const JobSpec& spec, const std
   return outcome;
 }
 
-absl::StatusOr<AddedBudgets> Coordinator::AddBudgets(JobId id, const JobSpec& spec,
-                                                     const std::string& spec_json,
-                                                     const std::string& known_json) {
-  ASSIGN_OR_RETURN(const JobPlan plan, Plan(spec, spec_json, /*recipe=*/""));
+absl::StatusOr<AddedBudgets> Coordinator::AddBudgets(JobId id, const v1::BudgetsSpec& more) {
+  FieldErrors errors;
+  CheckMessage(more, "budgets", errors);  // before long lists are put together
+  if (!errors.empty()) return errors.ToStatus();
+  v1::JobSpec known;
+  RETURN_IF_ERROR(store_.Transact([&](Transaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(JobRow job, transaction.GetJob(id));
+    known = std::move(job.spec);
+    return absl::OkStatus();
+  }));
+  v1::JobSpec spec = known;
+  // An entry that stands there already is no second one.
+  const auto append = [](const auto& added, auto& list) {
+    for (const auto& one : added) {
+      if (std::find(list.begin(), list.end(), one) == list.end()) list.Add(one);
+    }
+  };
+  append(more.relus(), *spec.mutable_budgets()->mutable_relus());
+  append(more.fractions(), *spec.mutable_budgets()->mutable_fractions());
+  const auto checked = Checked<v1::JobSpec>::From(std::move(spec), "", errors);
+  if (!checked.has_value()) return errors.ToStatus();
+  ASSIGN_OR_RETURN(const JobPlan plan, Plan(**checked));
   const MutexLock hold(mutex_);
   AddedBudgets outcome;
   const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
     ASSIGN_OR_RETURN(JobRow job, transaction.GetJob(id));
-    if (job.spec_json != known_json) {
+    if (job.spec != known) {
       return absl::AbortedError(
           absl::StrCat("job ", id.value, " has just got other budgets; try again"));
     }
@@ -204,11 +245,11 @@ absl::StatusOr<AddedBudgets> Coordinator::AddBudgets(JobId id, const JobSpec& sp
   return outcome;
 }
 
-absl::Status Coordinator::NoteUpload(const ArtifactRef& artifact) {
+absl::Status Coordinator::NoteUpload(const v1::Artifact& artifact) {
   const MutexLock hold(mutex_);
   if (!artifacts_.Has(artifact)) {
     return absl::UnavailableError(
-        absl::StrCat("artifact ", artifact.sha256, " is gone again; send it once more"));
+        absl::StrCat("artifact ", artifact.sha256(), " is gone again; send it once more"));
   }
   return store_.Transact(
       [&](Transaction& transaction) { return transaction.PutUpload(artifact, clock_.Now()); });
@@ -241,49 +282,49 @@ absl::Status Coordinator::Unseal(JobId id) {
   });
 }
 
-absl::StatusOr<SyncResponse> Coordinator::Synchronize(const SyncRequest& request) {
-  RETURN_IF_ERROR(CheckWorker(request.worker));
-  if (request.artifact_folder_id != folder_id_) {
+absl::StatusOr<v1::SynchronizeResponse> Coordinator::Synchronize(
+    const Checked<v1::SynchronizeRequest>& request) {
+  if (request->artifact_folder_id() != folder_id_) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "worker ", request.worker.id, " uses the artifact folder with the id \"",
-        request.artifact_folder_id, "\" and the coordinator the one with the id \"", folder_id_,
+        "worker ", request->worker().id(), " uses the artifact folder with the id \"",
+        request->artifact_folder_id(), "\" and the coordinator the one with the id \"", folder_id_,
         "\": start the worker with the coordinator's folder (--artifact-dir), shared between the "
         "machines"));
   }
-  if (absl::Status numbers = CheckNumbers(request.worker); !numbers.ok()) {
-    RETURN_IF_ERROR(NoteRefused(request.worker, numbers));
+  if (absl::Status numbers = CheckNumbers(request->worker()); !numbers.ok()) {
+    RETURN_IF_ERROR(NoteRefused(request->worker(), numbers));
     return numbers;
   }
   const bool has_success =
-      std::any_of(request.reports.begin(), request.reports.end(),
-                  [](const TaskReport& r) { return r.state == ReportState::kSucceeded; });
-  for (const TaskReport& report : request.reports) LookAt(report, looks_);
-  SyncResponse response;
+      std::any_of(request->reports().begin(), request->reports().end(),
+                  [](const v1::TaskReport& r) { return r.state() == v1::TaskReport::SUCCEEDED; });
+  for (const v1::TaskReport& report : request->reports()) LookAt(report, looks_);
+  v1::SynchronizeResponse response;
   const MutexLock hold(mutex_);
   const absl::Status stored =
       store_.Transact([&](Transaction& transaction) NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
         TaskBook book(transaction, clock_);
-        ASSIGN_OR_RETURN(WorkerRow worker, Register(transaction, book, request.worker));
-        worker.connected = request.accepts_work;
-        if (!request.accepts_work) worker.heard = Time();  // its id is free at once
+        ASSIGN_OR_RETURN(WorkerRow worker, Register(transaction, book, request->worker()));
+        worker.connected = request->accepts_work();
+        if (!request->accepts_work()) worker.heard = Time();  // its id is free at once
         RETURN_IF_ERROR(transaction.PutWorker(worker));
         const int64_t failures = worker.failures_in_row;
         ReportIntake intake(transaction, book, looks_, missing_, lost_, clock_, options_.lease_time,
                             metrics_);
-        for (const TaskReport& report : request.reports) {
+        for (const v1::TaskReport& report : request->reports()) {
           RETURN_IF_ERROR(intake.Take(worker, report));
         }
         if (worker.failures_in_row != failures) RETURN_IF_ERROR(transaction.PutWorker(worker));
-        if (request.accepts_work) {
-          RETURN_IF_ERROR(HandOut(transaction, book, request.worker));
+        if (request->accepts_work()) {
+          RETURN_IF_ERROR(HandOut(transaction, book, request->worker()));
         } else {
           // A Lease that it does not report never reached it, and it will start nothing any more.
           ASSIGN_OR_RETURN(std::vector<TaskRow> leased,
-                           transaction.ListLeasedTasks(request.worker.id));
+                           transaction.ListLeasedTasks(request->worker().id()));
           for (TaskRow& task : leased) {
             if (HasReportOf(request, task)) continue;
-            RETURN_IF_ERROR(
-                book.HandBack(task, absl::StrCat("worker ", request.worker.id, " shuts down")));
+            RETURN_IF_ERROR(book.HandBack(
+                task, absl::StrCat("worker ", request->worker().id(), " shuts down")));
           }
         }
         ASSIGN_OR_RETURN(response, Answer(transaction, worker));
@@ -292,16 +333,16 @@ absl::StatusOr<SyncResponse> Coordinator::Synchronize(const SyncRequest& request
       });
   RETURN_IF_ERROR(stored);
   if (has_success) FaultPoint("coordinator.after_commit");
-  if (!request.reports.empty()) look_for_unused_ = true;
+  if (!request->reports().empty()) look_for_unused_ = true;
   return response;
 }
 
-absl::Status Coordinator::NoteRefused(const WorkerInfo& worker, const absl::Status& reason) {
+absl::Status Coordinator::NoteRefused(const v1::WorkerInfo& worker, const absl::Status& reason) {
   const MutexLock hold(mutex_);
   return store_.Transact([&](Transaction& transaction) -> absl::Status {
     TaskBook book(transaction, clock_);
     ASSIGN_OR_RETURN(WorkerRow row, Register(transaction, book, worker));
-    row.info.problem = std::string(reason.message());
+    row.info.set_problem(std::string(reason.message()));
     row.heard = Time();
     row.connected = false;
     return transaction.PutWorker(row);
@@ -309,8 +350,8 @@ absl::Status Coordinator::NoteRefused(const WorkerInfo& worker, const absl::Stat
 }
 
 absl::StatusOr<WorkerRow> Coordinator::Register(Transaction& transaction, TaskBook& book,
-                                                const WorkerInfo& worker) {
-  ASSIGN_OR_RETURN(const std::optional<WorkerRow> known, transaction.FindWorker(worker.id));
+                                                const v1::WorkerInfo& worker) {
+  ASSIGN_OR_RETURN(const std::optional<WorkerRow> known, transaction.FindWorker(worker.id()));
   const Time steady_now = clock_.Steady();
   WorkerRow row;
   row.info = worker;
@@ -318,64 +359,64 @@ absl::StatusOr<WorkerRow> Coordinator::Register(Transaction& transaction, TaskBo
   row.last_seen = clock_.Now();
   row.heard = steady_now;
   row.connected = true;
-  if (known.has_value() && known->info.incarnation != worker.incarnation) {
+  if (known.has_value() && known->info.incarnation() != worker.incarnation()) {
     ASSIGN_OR_RETURN(const bool is_old,
-                     transaction.KnowsIncarnation(worker.id, worker.incarnation));
+                     transaction.KnowsIncarnation(worker.id(), worker.incarnation()));
     if (is_old) {
       return absl::FailedPreconditionError(absl::StrCat(
-          "another process has taken over the worker id ", worker.id, " (process ", known->info.pid,
-          " on ", known->info.host, "): give every worker an id of its own"));
+          "another process has taken over the worker id ", worker.id(), " (process ",
+          known->info.pid(), " on ", known->info.host(), "): give every worker an id of its own"));
     }
     // Whoever says that it is that Worker started anew must not cost the real one its Task.
     if (steady_now - known->heard < kMissedCalls * options_.sync_interval) {
       return absl::UnavailableError(absl::StrCat(
-          "worker id ", worker.id, " is in use: process ", known->info.pid, " on ",
-          known->info.host, " was heard of less than ",
+          "worker id ", worker.id(), " is in use: process ", known->info.pid(), " on ",
+          known->info.host(), " was heard of less than ",
           SecondsText(kMissedCalls * options_.sync_interval),
           " ago; where that one has ended this one may take its place shortly, else give every "
           "worker an id of its own"));
     }
-    ASSIGN_OR_RETURN(std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker.id));
+    ASSIGN_OR_RETURN(std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker.id()));
     for (TaskRow& task : leased) {
       RETURN_IF_ERROR(book.LoseAttempt(task, TaskBook::Loss::kFailed,
-                                       absl::StrCat("worker ", worker.id, " was restarted")));
+                                       absl::StrCat("worker ", worker.id(), " was restarted")));
     }
   } else if (known.has_value()) {
     row.failures_in_row = known->failures_in_row;
     row.quarantine = known->quarantine;
     if (!row.quarantine.empty()) {
-      ASSIGN_OR_RETURN(const std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker.id));
+      ASSIGN_OR_RETURN(const std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker.id()));
       if (leased.empty()) {
-        return absl::AbortedError(absl::StrCat("worker ", worker.id, " is ", row.quarantine));
+        return absl::AbortedError(absl::StrCat("worker ", worker.id(), " is ", row.quarantine));
       }
     }
     if (known->connected) return row;
   }
   EventRow event;
   event.kind = "worker.connected";
-  event.worker = worker.id;
-  event.detail = absl::StrCat(worker.device, " on ", worker.host);
+  event.worker = worker.id();
+  event.detail = absl::StrCat(worker.device(), " on ", worker.host());
   RETURN_IF_ERROR(book.Record(std::move(event)));
   return row;
 }
 
 absl::Status Coordinator::HandOut(Transaction& transaction, TaskBook& book,
-                                  const WorkerInfo& worker) {
+                                  const v1::WorkerInfo& worker) {
   const Time steady_now = clock_.Steady();
-  ASSIGN_OR_RETURN(const std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker.id));
+  ASSIGN_OR_RETURN(const std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker.id()));
   auto held = static_cast<int64_t>(leased.size());
-  for (int looked_at = 0; held < worker.slots && looked_at < kMostLookedAt;) {
+  for (int looked_at = 0; held < worker.slots() && looked_at < kMostLookedAt;) {
     ASSIGN_OR_RETURN(std::optional<TaskRow> task,
-                     transaction.NextQueuedTask(worker.id, steady_now));
+                     transaction.NextQueuedTask(worker.id(), steady_now, only_));
     // While the folder cannot be reached nothing could be started from or stored.
     if (!task.has_value() || !lost_.FolderIsThere()) break;
-    ASSIGN_OR_RETURN(const TaskDescription needs, DescribeTask(transaction, *task));
+    ASSIGN_OR_RETURN(const v1::TaskDescription needs, DescribeTask(transaction, *task));
     std::string obstacle;
-    for (const ArtifactRef& input : InputsOf(needs)) {
+    for (const v1::Artifact& input : InputsOf(needs)) {
       if (obstacle.empty()) obstacle = lost_.WhyNot(input, steady_now);
     }
     if (obstacle.empty()) {
-      RETURN_IF_ERROR(book.Lease(*task, worker.id, steady_now + options_.lease_time));
+      RETURN_IF_ERROR(book.Lease(*task, worker.id(), steady_now + options_.lease_time));
       ++held;
       continue;
     }
@@ -388,32 +429,32 @@ absl::Status Coordinator::HandOut(Transaction& transaction, TaskBook& book,
   return absl::OkStatus();
 }
 
-absl::StatusOr<SyncResponse> Coordinator::Answer(Transaction& transaction,
-                                                 const WorkerRow& worker) {
-  SyncResponse response;
-  response.next_call = options_.sync_interval;
-  const std::string& id = worker.info.id;
+absl::StatusOr<v1::SynchronizeResponse> Coordinator::Answer(Transaction& transaction,
+                                                            const WorkerRow& worker) {
+  v1::SynchronizeResponse response;
+  response.set_next_call_ms(options_.sync_interval.count());
+  const std::string& id = worker.info.id();
   ASSIGN_OR_RETURN(const std::vector<TaskRow> leased, transaction.ListLeasedTasks(id));
   for (const TaskRow& task : leased) {
-    Lease lease;
-    ASSIGN_OR_RETURN(lease.description, DescribeTask(transaction, task));
+    v1::Lease& lease = *response.add_leases();
+    v1::TaskDescription& description = *lease.mutable_description();
+    ASSIGN_OR_RETURN(description, DescribeTask(transaction, task));
     // What the Worker has opened is by which it gets Tasks: a copy that changes until it is read
     // again is told from it.
-    for (const DataState& state : worker.info.data) {
-      if (!lease.description.data_hash.empty()) break;
-      DataSpec data = lease.description.data;
-      data.hash.clear();
-      if (state.request == DataRequest{data, lease.description.split_seed}) {
-        lease.description.data_hash = state.data_hash;
-      }
+    const v1::DataRequest needed = DataRequestOf(description);
+    for (const v1::DataState& state : worker.info.data()) {
+      if (!description.data_hash().empty()) break;
+      if (state.request() == needed) description.set_data_hash(state.data_hash());
     }
-    ASSIGN_OR_RETURN(lease.epochs_received, transaction.EpochsStored(task.id));
-    lease.time_left =
-        std::max(Milliseconds(0), task.lease_until.value_or(Time()) - clock_.Steady());
-    response.leases.push_back(std::move(lease));
+    ASSIGN_OR_RETURN(const int64_t received, transaction.EpochsStored(task.id));
+    lease.set_epochs_received(received);
+    const Milliseconds left = task.lease_until.value_or(Time()) - clock_.Steady();
+    lease.set_time_left_ms(std::max<int64_t>(0, left.count()));
   }
-  if (worker.connected && response.leases.empty()) {
-    ASSIGN_OR_RETURN(response.open, transaction.ListWantedData(id, kMostOpenRequests));
+  if (worker.connected && response.leases().empty()) {
+    ASSIGN_OR_RETURN(const std::vector<v1::DataRequest> wanted,
+                     transaction.ListWantedData(id, kMostOpenRequests, only_));
+    SetList(response.mutable_open(), wanted);
   }
   return response;
 }
@@ -472,12 +513,12 @@ absl::StatusOr<JobId> Coordinator::JobOf(const RetryScope& scope) {
 }
 
 absl::StatusOr<int64_t> Coordinator::Retry(const RetryScope& scope,
-                                           const std::optional<RaisedCap>& cap) {
+                                           std::optional<int64_t> max_epochs) {
   const MutexLock hold(mutex_);
   int64_t tasks = 0;
   const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
     TaskBook book(transaction, clock_);
-    ASSIGN_OR_RETURN(tasks, RetryTasks(scope, cap, transaction, book));
+    ASSIGN_OR_RETURN(tasks, RetryTasks(scope, max_epochs, transaction, book));
     return absl::OkStatus();
   });
   RETURN_IF_ERROR(stored);
@@ -499,9 +540,9 @@ absl::StatusOr<int64_t> Coordinator::ChooseData(JobId job, const std::string& da
 
 absl::Status Coordinator::RemoveUnusedArtifacts() {
   return store_.Transact([&](Transaction& transaction) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::vector<ArtifactRef> unused,
+    ASSIGN_OR_RETURN(const std::vector<v1::Artifact> unused,
                      transaction.ListUnusedArtifacts(clock_.Now() - kUploadTime));
-    for (const ArtifactRef& artifact : unused) {
+    for (const v1::Artifact& artifact : unused) {
       // The file first: after a crash in between, its row still asks for the removal.
       artifacts_.Remove(artifact);
       RETURN_IF_ERROR(transaction.ForgetArtifact(artifact));

@@ -18,7 +18,6 @@
 #include "search/cost/metric.h"
 #include "search/job.h"
 #include "search/sync.h"
-#include "search/views.h"
 #include "server/added_budgets.h"
 #include "server/artifact_looks.h"
 #include "server/data_choice.h"
@@ -41,7 +40,7 @@ struct CoordinatorOptions {
 
 struct SubmitOutcome {
   JobId job;  // 0 with validate_only
-  Preview preview;
+  v1::Preview preview;
 };
 
 class Coordinator {
@@ -55,42 +54,46 @@ class Coordinator {
                                                             const ArtifactFolder& artifacts,
                                                             const Clock& clock);
 
+  // For a process that has all Workers to itself: those that this store knows have ended with the
+  // processes before this one, and no other can call. What they had leased returns to the queue at
+  // once with no Attempt lost, their ids are free, and files that they stored and did not live to
+  // report are removed from the artifact folder. Before the first Synchronize.
+  absl::Status DismissEarlierWorkers();
+  // From now on Tasks of `job` alone are handed out; those of other Jobs stay as they are.
+  void WorkOn(JobId job);
+
   // Validates `spec` against its networks (every error at once, INVALID_ARGUMENT) and, unless
-  // `validate_only`, stores the Job with its Candidates and Tasks. `spec` has passed
-  // JobSpecFromProto. FAILED_PRECONDITION: a file that the Job brings is not in the artifact
-  // folder. A known non-empty `request_id` answers with the Job it made.
-  absl::StatusOr<SubmitOutcome> Submit(const JobSpec& spec, const std::string& spec_json,
-                                       const std::string& recipe, const std::string& request_id,
-                                       bool validate_only);
+  // `validate_only`, stores the Job with its Candidates and Tasks. FAILED_PRECONDITION: a file that
+  // the Job brings is not in the artifact folder. A known non-empty `request_id` answers with the
+  // Job it made.
+  absl::StatusOr<SubmitOutcome> Submit(const Checked<v1::JobSpec>& spec,
+                                       const std::string& request_id, bool validate_only);
 
   // Remembers an artifact that a user has stored in the folder; one that no Job names within a day
   // of the last call is removed. UNAVAILABLE where its file is not there.
-  absl::Status NoteUpload(const ArtifactRef& artifact);
+  absl::Status NoteUpload(const v1::Artifact& artifact);
 
-  // Gives a Job the Budgets that `spec`, with `spec_json`, has beyond its own. `known_json` is the
-  // text of the Job's own spec, from which it was made: ABORTED where that is not the Job's any
-  // more. Budgets that are there already change nothing. NOT_FOUND for an unknown Job; the errors
-  // of Submit and of AddBudgets (server/added_budgets.h).
-  absl::StatusOr<AddedBudgets> AddBudgets(JobId job, const JobSpec& spec,
-                                          const std::string& spec_json,
-                                          const std::string& known_json);
+  // Gives a Job `more` Budgets; those that it has already change nothing. NOT_FOUND for an unknown
+  // Job; ABORTED where another call has just changed the Job; the errors of Submit and of
+  // AddBudgets (server/added_budgets.h).
+  absl::StatusOr<AddedBudgets> AddBudgets(JobId job, const v1::BudgetsSpec& more);
 
   // The Job of what a retry names. NOT_FOUND for an unknown id.
   absl::StatusOr<JobId> JobOf(const RetryScope& scope);
   // See server/retry.h and server/data_choice.h.
-  absl::StatusOr<int64_t> Retry(const RetryScope& scope, const std::optional<RaisedCap>& cap);
+  absl::StatusOr<int64_t> Retry(const RetryScope& scope, std::optional<int64_t> max_epochs);
   absl::StatusOr<int64_t> ChooseData(JobId job, const std::string& data_hash);
 
   // NOT_FOUND for an unknown Job. A Job that has ended, or is unsealed already, stays as it is.
   absl::Status Cancel(JobId job);
   absl::Status Unseal(JobId job);
 
-  // See search/sync.h for the rules. FAILED_PRECONDITION for a foreign artifact folder, for another
-  // protocol or behaviour number and for a process whose Worker id a newer one has taken over.
-  // UNAVAILABLE: another process with that id was heard of a moment ago. ABORTED: this process is
-  // quarantined and holds no Lease any more. INVALID_ARGUMENT for a Worker without id, incarnation
-  // or slots.
-  absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request);
+  // See worker_service.proto for the rules. FAILED_PRECONDITION for a foreign artifact folder, for
+  // another protocol or behaviour number and for a process whose Worker id a newer one has taken
+  // over. UNAVAILABLE: another process with that id was heard of a moment ago. ABORTED: this
+  // process is quarantined and holds no Lease any more.
+  absl::StatusOr<v1::SynchronizeResponse> Synchronize(
+      const Checked<v1::SynchronizeRequest>& request);
 
   // Returns expired Leases to the queue or fails their Tasks, and looks after lost files. Call it
   // every tick_interval(), from when Workers can call on. Where the last call was more than half a
@@ -104,8 +107,7 @@ class Coordinator {
 
  private:
   // Outside of the lock: a large search space takes a while, and Workers should not wait for it.
-  absl::StatusOr<JobPlan> Plan(const JobSpec& spec, const std::string& spec_json,
-                               const std::string& recipe);
+  absl::StatusOr<JobPlan> Plan(const v1::JobSpec& spec);
 
   Coordinator(const CoordinatorOptions& options, Store& store, const ArtifactFolder& artifacts,
               const Clock& clock, std::string folder_id);
@@ -113,12 +115,13 @@ class Coordinator {
   // The parts of Synchronize, within its unit of work. Register returns the Worker's row, which the
   // caller stores.
   absl::StatusOr<WorkerRow> Register(Transaction& transaction, TaskBook& book,
-                                     const WorkerInfo& worker);
-  absl::Status HandOut(Transaction& transaction, TaskBook& book, const WorkerInfo& worker)
+                                     const v1::WorkerInfo& worker);
+  absl::Status HandOut(Transaction& transaction, TaskBook& book, const v1::WorkerInfo& worker)
       REQUIRES(mutex_);
-  absl::StatusOr<SyncResponse> Answer(Transaction& transaction, const WorkerRow& worker);
+  absl::StatusOr<v1::SynchronizeResponse> Answer(Transaction& transaction, const WorkerRow& worker)
+      REQUIRES(mutex_);
   // A Worker of another build, for listings.
-  absl::Status NoteRefused(const WorkerInfo& worker, const absl::Status& reason);
+  absl::Status NoteRefused(const v1::WorkerInfo& worker, const absl::Status& reason);
   // Removes files that no row refers to any more.
   absl::Status RemoveUnusedArtifacts();
 
@@ -133,6 +136,7 @@ class Coordinator {
   MissingFiles missing_ GUARDED_BY(mutex_);
   LostFiles lost_ GUARDED_BY(mutex_);
   std::optional<Time> last_tick_ GUARDED_BY(mutex_);  // steady
+  JobId only_ GUARDED_BY(mutex_);                     // whose Tasks are handed out; 0 = of all
   // Whether a checkpoint may have been replaced since the last look. True at first: a crash may
   // have come between a commit and the removal of its files.
   bool look_for_unused_ GUARDED_BY(mutex_) = true;

@@ -1,6 +1,7 @@
 #include "server/criticality_scores.h"
 
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,15 +31,20 @@ absl::Status ScoreStagesIfMeasured(Transaction& transaction, TaskBook& book, con
   std::vector<StageAccuracy> listed;
   for (auto& [number, stage] : stages) listed.push_back(std::move(stage));
   ASSIGN_OR_RETURN(const JobRow job, transaction.GetJob(ended.job));
-  CriticalityView scored;
-  ASSIGN_OR_RETURN(scored.stages, ScoreStages(listed, job.criticality));
-  RETURN_IF_ERROR(transaction.InsertCriticality(network, scored.stages));
+  ASSIGN_OR_RETURN(const std::vector<v1::StageCriticality> scored,
+                   ScoreStages(listed, job.spec.criticality()));
+  RETURN_IF_ERROR(transaction.InsertCriticality(network, scored));
+  std::map<int64_t, int64_t> order;  // stages by their ranks
+  for (const v1::StageCriticality& stage : scored) order[stage.rank()] = stage.stage();
   ASSIGN_OR_RETURN(const CandidateRow full, transaction.GetCandidate(network));
   EventRow event;
   event.kind = "criticality";
   event.job = ended.job;
   event.candidate = network;
-  event.detail = absl::StrCat(full.name, ": order ", absl::StrJoin(scored.Order(), ","));
+  event.detail = absl::StrCat(full.name, ": order ",
+                              absl::StrJoin(order, ",", [](std::string* text, const auto& ranked) {
+                                absl::StrAppend(text, ranked.second);
+                              }));
   return book.Record(std::move(event));
 }
 

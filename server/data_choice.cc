@@ -15,13 +15,13 @@ constexpr size_t kFewestDigits = 8;
 // The one copy that is meant.
 absl::StatusOr<std::string> FindCopy(JobId job, const std::string& start,
                                      Transaction& transaction) {
-  ASSIGN_OR_RETURN(const std::vector<DataCopy> copies, transaction.ListDataCopies(job));
+  ASSIGN_OR_RETURN(const std::vector<v1::DataCopy> copies, transaction.ListDataCopies(job));
   std::vector<std::string> all;
   std::vector<std::string> meant;
-  for (const DataCopy& copy : copies) {
-    all.push_back(copy.data_hash);
-    if (start.size() >= kFewestDigits && copy.data_hash.starts_with(start)) {
-      meant.push_back(copy.data_hash);
+  for (const v1::DataCopy& copy : copies) {
+    all.push_back(copy.data_hash());
+    if (start.size() >= kFewestDigits && copy.data_hash().starts_with(start)) {
+      meant.push_back(copy.data_hash());
     }
   }
   if (meant.size() == 1) return meant[0];
@@ -36,10 +36,11 @@ absl::StatusOr<bool> RanOnAnother(const CandidateRow& candidate, const std::vect
                                   const std::string& data_hash, Transaction& transaction) {
   if (!candidate.data_hash.empty()) return candidate.data_hash != data_hash;
   for (const TaskRow& task : tasks) {
-    const absl::StatusOr<Measurement> measured = transaction.GetMeasurement(task.id, task.attempt);
+    const absl::StatusOr<v1::Measurement> measured =
+        transaction.GetMeasurement(task.id, task.attempt);
     if (absl::IsNotFound(measured.status())) continue;
     if (!measured.ok()) return measured.status();
-    if (measured->data_hash != data_hash) return true;
+    if (measured->data_hash() != data_hash) return true;
   }
   return false;
 }
@@ -52,9 +53,9 @@ absl::StatusOr<int64_t> ChooseData(JobId id, const std::string& data_hash, Trans
   if (job.state == JobState::kCancelled) {
     return absl::FailedPreconditionError(absl::StrCat("job ", id.value, " was cancelled"));
   }
-  if (!job.data.hash.empty()) {
+  if (!job.spec.data().hash().empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat("job ", id.value, " states the data hash ", job.data.hash,
+        absl::StrCat("job ", id.value, " states the data hash ", job.spec.data().hash(),
                      " in its file and goes by that; submit another job for another copy"));
   }
   ASSIGN_OR_RETURN(const std::string chosen, FindCopy(id, data_hash, transaction));

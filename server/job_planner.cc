@@ -3,36 +3,31 @@
 #include "base/status_macros.h"
 #include "search/strategy/checked_proposal.h"
 #include "search/strategy/seeds.h"
+#include "search/vocabulary/check.h"
+#include "search/vocabulary/recipe.h"
 
 namespace reluscape {
 
 std::string ShortRecipe(const std::string& recipe) { return recipe.substr(0, 12); }
 
-absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_json,
-                                const std::string& recipe, const OrderSources& orders,
+absl::StatusOr<JobPlan> PlanJob(const v1::JobSpec& spec, const OrderSources& orders,
                                 const MetricCatalog& metrics) {
   ASSIGN_OR_RETURN(const Proposal proposal,
                    CheckedProposal(spec, orders.measured, orders.errors, metrics));
 
   JobPlan plan;
-  plan.job.name = spec.name;
-  plan.job.recipe = recipe;
-  plan.job.data = spec.data;
-  plan.job.stages = spec.stages;
-  plan.job.objectives = spec.objectives;
-  plan.job.cost_limits = spec.limits.costs;
-  plan.job.max_attempts = spec.limits.max_attempts;
-  plan.job.seed = spec.seed;
-  plan.job.split_seed = SplitSeed(spec.seed);
-  plan.job.spec_json = spec_json;
-  plan.job.kind = spec.kind;
-  plan.job.criticality = spec.criticality;
+  plan.job.recipe = RecipeHash(spec.stages());
+  plan.job.spec = spec;
+  plan.job.split_seed = SplitSeed(static_cast<uint64_t>(spec.seed()));
 
-  const int64_t replicates = spec.candidates.replicates;
-  Preview& preview = plan.preview;
-  preview.recipe = ShortRecipe(recipe);
-  preview.notes = orders.notes;
-  preview.notes.insert(preview.notes.end(), proposal.notes.begin(), proposal.notes.end());
+  const int64_t replicates = spec.candidates().replicates();
+  v1::Preview& preview = plan.preview;
+  preview.set_recipe(ShortRecipe(plan.job.recipe));
+  for (const std::vector<std::string>& notes :
+       {NotesOf(spec.stages(), Filled<v1::StagesSpec>(), "stages"), orders.notes, proposal.notes}) {
+    preview.mutable_notes()->Add(notes.begin(), notes.end());
+  }
+  google::protobuf::Map<std::string, int64_t>& tasks = *preview.mutable_tasks();
   for (const ProposedNetwork& network : proposal.networks) {
     CandidateRow candidate;
     candidate.name = network.name;
@@ -49,25 +44,24 @@ absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_jso
     candidate.pretrained_file = network.pretrained_file;
     candidate.pretrained = network.pretrained;
 
-    PreviewNetwork shown;
-    shown.name = candidate.name;
-    shown.network = candidate.network;
-    shown.replicates = replicates;
-    shown.relus = candidate.relus;
-    shown.relus_with_stem = candidate.relus_with_stem;
-    shown.macs = candidate.macs;
-    shown.parameters = candidate.parameters;
-    shown.budgets = candidate.budgets;
-    shown.role = candidate.role;
-    shown.origin = candidate.origin;
-    preview.networks.push_back(std::move(shown));
+    v1::Preview::Network& shown = *preview.add_networks();
+    shown.set_name(candidate.name);
+    shown.set_network(candidate.network);
+    shown.set_replicates(replicates);
+    shown.set_relus(candidate.relus);
+    shown.set_relus_with_stem(candidate.relus_with_stem);
+    shown.set_macs(candidate.macs);
+    shown.set_parameters(candidate.parameters);
+    shown.mutable_budgets()->Add(candidate.budgets.begin(), candidate.budgets.end());
+    shown.set_role(CandidateRoleName(candidate.role));
+    shown.set_origin(candidate.origin);
 
-    preview.candidates += replicates;
-    preview.tasks[StageName(Stage::kPretrain)] += replicates;
+    preview.set_candidates(preview.candidates() + replicates);
+    tasks[StageName(Stage::kPretrain)] += replicates;
     if (network.role == CandidateRole::kSearch) {
       const auto budgets = static_cast<int64_t>(network.budgets.size());
-      preview.tasks[StageName(Stage::kLinearize)] += replicates;
-      preview.tasks[StageName(Stage::kFineTune)] += replicates * budgets;
+      tasks[StageName(Stage::kLinearize)] += replicates;
+      tasks[StageName(Stage::kFineTune)] += replicates * budgets;
     }
     for (int64_t replicate = 0; replicate < replicates; ++replicate) {
       candidate.replicate = replicate;

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "reluscape/v1/views.pb.h"
 #include "search/cost/metric.h"
 #include "search/job.h"
-#include "search/views.h"
 #include "server/order_sources.h"
 #include "storage/store.h"
 
@@ -19,13 +19,12 @@ struct JobPlan {
   JobRow job;                            // without id and times
   std::vector<CandidateRow> candidates;  // without ids, teachers before those that learn from them
   std::vector<int64_t> teachers;         // of each candidate: a place in `candidates`, -1 = none
-  Preview preview;
+  v1::Preview preview;
 };
 
 // INVALID_ARGUMENT with one line per wrong field. Writes nothing. `orders`: what the order_from_job
 // of `spec` come to. `metrics`: what objectives and limits may name.
-absl::StatusOr<JobPlan> PlanJob(const JobSpec& spec, const std::string& spec_json,
-                                const std::string& recipe, const OrderSources& orders = {},
+absl::StatusOr<JobPlan> PlanJob(const v1::JobSpec& spec, const OrderSources& orders = {},
                                 const MetricCatalog& metrics = BuiltInMetrics());
 
 // The Preview's form of a recipe hash: its first 12 hexadecimal digits.

@@ -17,17 +17,17 @@ bool LostFiles::FolderIsThere() const {
   return id.ok() && *id == folder_id_;
 }
 
-void LostFiles::Note(const ArtifactRef& artifact, const absl::Status& look, Time steady_now) {
+void LostFiles::Note(const v1::Artifact& artifact, const absl::Status& look, Time steady_now) {
   if (lost_.size() >= kMostNoted) return;
   const auto [place, is_new] = lost_.try_emplace(
-      artifact.sha256,
+      artifact.sha256(),
       Lost{artifact, steady_now, absl::IsNotFound(look), std::string(look.message())});
   if (is_new) LogWarning("needed and not usable: ", place->second.found);
 }
 
-std::string LostFiles::WhyNot(const ArtifactRef& artifact, Time steady_now) {
-  if (!artifact) return "";
-  if (const auto known = lost_.find(artifact.sha256); known != lost_.end()) {
+std::string LostFiles::WhyNot(const v1::Artifact& artifact, Time steady_now) {
+  if (!IsSet(artifact)) return "";
+  if (const auto known = lost_.find(artifact.sha256()); known != lost_.end()) {
     return known->second.found;
   }
   if (folder_.Has(artifact)) return "";

@@ -29,10 +29,10 @@ class LostFiles {
   bool FolderIsThere() const;
 
   // `look` is what was found instead of a sound file.
-  void Note(const ArtifactRef& artifact, const absl::Status& look, Time steady_now);
+  void Note(const v1::Artifact& artifact, const absl::Status& look, Time steady_now);
   // Why a Task cannot start from `artifact`, which is noted where it is not there; empty = it can.
   // Looks at name and size alone.
-  std::string WhyNot(const ArtifactRef& artifact, Time steady_now);
+  std::string WhyNot(const v1::Artifact& artifact, Time steady_now);
 
   // Looks again. Files that have come back are forgotten; what has been away for `patience` is made
   // again, or, where it is a checkpoint, done without.
@@ -41,7 +41,7 @@ class LostFiles {
 
  private:
   struct Lost {
-    ArtifactRef artifact;
+    v1::Artifact artifact;
     Time since;
     bool is_missing = false;
     std::string found;

@@ -19,7 +19,7 @@ struct OrderSources {
   std::vector<std::string> notes;  // what a user should know, one sentence each
 };
 
-bool AsksForMeasuredOrders(const JobSpec& spec);
+bool AsksForMeasuredOrders(const v1::JobSpec& spec);
 
 // Looks for each Job that an order_from_job names. It must be there, of kind kCriticality, FINISHED
 // and on the same data set: name, classes, side. Where it asked for the very same images (numbers
@@ -27,6 +27,6 @@ bool AsksForMeasuredOrders(const JobSpec& spec);
 // the files have changed since, and it is refused; where it asked for other images of the set, a
 // note says so. Of several networks order_from_network chooses one, by its name or canonical text.
 // An error is one of the store.
-absl::StatusOr<OrderSources> FindOrderSources(const JobSpec& spec, Transaction& transaction);
+absl::StatusOr<OrderSources> FindOrderSources(const v1::JobSpec& spec, Transaction& transaction);
 
 }  // namespace reluscape

@@ -12,6 +12,7 @@
 #include "search/cost/cost_model.h"
 #include "search/network/names.h"
 #include "search/objective.h"
+#include "search/vocabulary/messages.h"
 
 namespace reluscape {
 namespace {
@@ -38,7 +39,8 @@ bool HasAllVersions(const std::map<std::string, std::string>& versions) {
 }  // namespace
 
 absl::StatusOr<ResultPricer::PriceSet*> ResultPricer::PriceSetOf(const JobRow& job) {
-  const std::vector<CostMetric> named = NamedMetrics(job.objectives, job.cost_limits, metrics_);
+  const std::vector<CostMetric> named =
+      NamedMetrics(ListOf(job.spec.objectives()), CostLimitsOf(job.spec.limits()), metrics_);
   std::string key;
   for (const CostMetric& metric : named) absl::StrAppend(&key, metric.Text(), "\n");
   const auto [place, added] = sets_.try_emplace(key);
@@ -86,15 +88,13 @@ absl::StatusOr<MetricPricer*> ResultPricer::PricerOf(const PriceSet& set,
 }
 
 absl::StatusOr<std::vector<CostRow>> ResultPricer::Costs(PriceSet& set, const std::string& network,
-                                                         int64_t relus,
-                                                         const std::vector<LayerRelus>& layers) {
+                                                         const v1::ResultReport& report) {
   ASSIGN_OR_RETURN(MetricPricer* const pricer, PricerOf(set, network));
   std::vector<KeptLayer> kept;
-  kept.reserve(layers.size());
-  for (const LayerRelus& layer : layers) {
-    kept.push_back({layer.layer, layer.kept, layer.polynomials});
+  for (const v1::LayerRelus& layer : report.layers()) {
+    kept.push_back({layer.layer(), layer.kept(), layer.polynomials()});
   }
-  ASSIGN_OR_RETURN(const PricedNetwork priced, pricer->Keep(kept, relus));
+  ASSIGN_OR_RETURN(const PricedNetwork priced, pricer->Keep(kept, report.relus()));
   const std::vector<MetricPrice> prices = pricer->Price(priced);
   std::vector<CostRow> rows;
   rows.reserve(prices.size());
@@ -114,16 +114,15 @@ CostRow ResultPricer::RowOf(PricedMetric& metric, const MetricPrice& price) {
 }
 
 absl::Status ResultPricer::Price(Transaction& transaction, const JobRow& job, ResultId result,
-                                 const std::string& network, int64_t relus,
-                                 const std::vector<LayerRelus>& layers) {
+                                 const std::string& network, const v1::ResultReport& report) {
   // Where it cannot be built the Result stands, without numbers that nobody can compute.
   if (const absl::StatusOr<const Network*> built = NetworkOf(network); built.ok()) {
-    for (const LatencyRow& row : Latencies(**built, relus)) {
+    for (const LatencyRow& row : Latencies(**built, report.relus())) {
       RETURN_IF_ERROR(transaction.PutLatency(result, row));
     }
   }
   ASSIGN_OR_RETURN(PriceSet* const set, PriceSetOf(job));
-  absl::StatusOr<std::vector<CostRow>> costs = Costs(*set, network, relus, layers);
+  absl::StatusOr<std::vector<CostRow>> costs = Costs(*set, network, report);
   if (!costs.ok()) {
     const auto reason = std::string(costs.status().message());
     if (reason != last_reason_) LogError("result ", result.value, " has no costs: ", reason);
@@ -149,9 +148,8 @@ absl::StatusOr<int64_t> ResultPricer::PriceStale(Transaction& transaction) {
     }
     ASSIGN_OR_RETURN(const PriceSet* const set, PriceSetOf(job->second));
     if (result.price_set == set->hash && HasAllVersions(result.versions)) continue;
-    ASSIGN_OR_RETURN(const std::vector<LayerRelus> layers, transaction.ListResultLayers(result.id));
-    RETURN_IF_ERROR(
-        Price(transaction, job->second, result.id, result.network, result.relus, layers));
+    ASSIGN_OR_RETURN(const v1::ResultReport report, transaction.GetReport(result.id));
+    RETURN_IF_ERROR(Price(transaction, job->second, result.id, result.network, report));
     ++changed;
   }
   return changed;

@@ -29,8 +29,7 @@ class ResultPricer {
   // Prices a Result by the ReLUs that its layers kept and stores that. A network or layer that
   // cannot be priced gives costs without value that say why; an error is one of the store.
   absl::Status Price(Transaction& transaction, const JobRow& job, ResultId result,
-                     const std::string& network, int64_t relus,
-                     const std::vector<LayerRelus>& layers);
+                     const std::string& network, const v1::ResultReport& report);
 
   // Prices every stored Result again whose costs or latencies are missing or of another version of
   // their model, of another profile or of another list of metrics. Returns how many there were.
@@ -53,7 +52,7 @@ class ResultPricer {
 
   absl::StatusOr<PriceSet*> PriceSetOf(const JobRow& job);
   absl::StatusOr<std::vector<CostRow>> Costs(PriceSet& set, const std::string& network,
-                                             int64_t relus, const std::vector<LayerRelus>& layers);
+                                             const v1::ResultReport& report);
   absl::StatusOr<const Network*> NetworkOf(const std::string& text);
   absl::StatusOr<MetricPricer*> PricerOf(const PriceSet& set, const std::string& network);
 

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "search/cost/metric_test_util.h"
+#include "search/vocabulary/messages.h"
 #include "server/coordinator_test_util.h"
 
 namespace reluscape {
@@ -15,6 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
+// Protocols with simple numbers, under the name of a built-in one: a Job can name no other.
 class PricingTest : public CoordinatorTest {
  protected:
   // A coordinator whose only protocols are these.
@@ -23,7 +25,7 @@ class PricingTest : public CoordinatorTest {
     Restart();
   }
   // Results of kLargeBudget and kSmallBudget, by ReLUs.
-  std::vector<ResultView> Results(JobId job) { return reader_->GetFront(job).value().results; }
+  std::vector<v1::Result> Results(JobId job) { return ListOf(reader_->GetFront(job)->results()); }
   int64_t PriceStale(const MetricCatalog& catalog) {
     ResultPricer pricer(catalog);
     int64_t changed = -1;
@@ -34,112 +36,118 @@ class PricingTest : public CoordinatorTest {
     EXPECT_TRUE(status.ok()) << status;
     return changed;
   }
-  static JobSpec JobWith(const std::vector<std::string>& objectives) {
-    JobSpec spec = SmallJob();
-    spec.objectives = objectives;
+  static v1::JobSpec JobWith(const std::vector<std::string>& objectives) {
+    v1::JobSpec spec = SmallJob();
+    SetList(spec.mutable_objectives(), objectives);
     return spec;
   }
 };
 
 TEST_F(PricingTest, ResultsArePricedByTheReLUsThatTheirLayersKept) {
   // The fixture's Workers leave all ReLUs in one layer: one second for it, a millisecond per ReLU.
-  const FakeProtocol toy({.seconds_per_layer = 1});
+  const FakeProtocol toy({.name = "cheetah", .seconds_per_layer = 1});
   const MetricCatalog catalog({&toy});
   RestartWith(catalog);
   const JobId job = Submit();
   Finish("a");
-  const std::vector<ResultView> results = Results(job);
+  const std::vector<v1::Result> results = Results(job);
   ASSERT_THAT(results, SizeIs(2));
   const double round_trips = RoundTripSeconds(*ParseLink("wan"), 2);
-  EXPECT_DOUBLE_EQ(results[0].costs.at("toy.online_s@wan").value,
+  EXPECT_DOUBLE_EQ(results[0].costs().at("cheetah.online_s@wan").value(),
                    1 + 0.001 * kSmallBudget + round_trips);
-  EXPECT_EQ(results[0].costs.at("toy.online_up_bytes@lan").value, 8 * kSmallBudget);
-  EXPECT_EQ(results[1].costs.at("toy.online_up_bytes@lan").value, 8 * kLargeBudget);
-  EXPECT_FALSE(results[0].latency.empty());
+  EXPECT_EQ(results[0].costs().at("cheetah.online_up_bytes@lan").value(), 8 * kSmallBudget);
+  EXPECT_EQ(results[1].costs().at("cheetah.online_up_bytes@lan").value(), 8 * kLargeBudget);
+  EXPECT_FALSE(results[0].latency().empty());
 }
 
 TEST_F(PricingTest, OtherVersionOfAModelPricesOldResultsAgain) {
-  const FakeProtocol first({});
+  const FakeProtocol first({.name = "cheetah"});
   const MetricCatalog old_catalog({&first});
   RestartWith(old_catalog);
-  const JobId job = Submit(JobWith({"toy.online_s@loopback"}));
+  const JobId job = Submit(JobWith({"cheetah.online_s@loopback"}));
   Finish("a");
-  EXPECT_DOUBLE_EQ(Results(job)[0].costs.at("toy.online_s@loopback").value, 0.001 * kSmallBudget);
+  EXPECT_DOUBLE_EQ(Results(job)[0].costs().at("cheetah.online_s@loopback").value(),
+                   0.001 * kSmallBudget);
   EXPECT_EQ(PriceStale(old_catalog), 0) << "nothing has changed";
 
-  const FakeProtocol second({.version = "2", .seconds_per_relu = 0.002});
+  const FakeProtocol second({.name = "cheetah", .version = "2", .seconds_per_relu = 0.002});
   const MetricCatalog new_catalog({&second});
   RestartWith(new_catalog);
-  EXPECT_DOUBLE_EQ(Results(job)[0].costs.at("toy.online_s@loopback").value, 0.002 * kSmallBudget);
+  EXPECT_DOUBLE_EQ(Results(job)[0].costs().at("cheetah.online_s@loopback").value(),
+                   0.002 * kSmallBudget);
   EXPECT_EQ(PriceStale(new_catalog), 0);
 }
 
 TEST_F(PricingTest, NewProtocolsAndNamedMetricsArePricedAndOldOnesVanish) {
-  const FakeProtocol toy({});
+  const FakeProtocol toy({.name = "cheetah"});
   const MetricCatalog one({&toy});
   RestartWith(one);
-  const JobId job = Submit(JobWith({"toy.online.ot_s@mobile"}));
+  const JobId job = Submit(JobWith({"cheetah.online.ot_s@mobile"}));
   Finish("a");
-  EXPECT_TRUE(Results(job)[0].costs.contains("toy.online.ot_s@mobile"));
+  EXPECT_TRUE(Results(job)[0].costs().contains("cheetah.online.ot_s@mobile"));
   const FakeProtocol other({.name = "other"});
   const MetricCatalog both({&toy, &other});
   EXPECT_EQ(PriceStale(both), 2);
-  EXPECT_TRUE(Results(job)[0].costs.contains("other.online_s@lan"));
-  EXPECT_TRUE(Results(job)[0].costs.contains("toy.online.ot_s@mobile"));
+  EXPECT_TRUE(Results(job)[0].costs().contains("other.online_s@lan"));
+  EXPECT_TRUE(Results(job)[0].costs().contains("cheetah.online.ot_s@mobile"));
   const MetricCatalog others({&other});
   EXPECT_EQ(PriceStale(others), 2);
-  EXPECT_FALSE(Results(job)[0].costs.contains("toy.online_s@lan"));
-  EXPECT_EQ(Results(job)[0].off_front, "no value of the objective toy.online.ot_s@mobile");
+  EXPECT_FALSE(Results(job)[0].costs().contains("cheetah.online_s@lan"));
+  EXPECT_EQ(Results(job)[0].off_front(), "no value of the objective cheetah.online.ot_s@mobile");
 }
 
 TEST_F(PricingTest, LimitOfTheJobKeepsResultsOffTheFront) {
-  const FakeProtocol spread({.seconds_per_layer = 1});
+  const FakeProtocol spread({.name = "cheetah", .seconds_per_layer = 1});
   const MetricCatalog catalog({&spread});
   RestartWith(catalog);
-  JobSpec spec = SmallJob();
+  v1::JobSpec spec = SmallJob();
   // One layer takes 1 s and the ReLUs: 2 s and 4 s.
-  spec.limits.costs = {{"toy.online_s@loopback", 3}};
-  EXPECT_THAT(
-      std::string(coordinator_->Submit(spec, "{}", Sha256Hex("r"), "", true).status().message()),
-      HasSubstr("limits.costs[0]: found resnet18@4 at budget 3000"));
-  const FakeProtocol cheap({.version = "0", .seconds_per_relu = 0.0001});
+  spec.mutable_limits()->add_costs("cheetah.online_s@loopback <= 3");
+  EXPECT_THAT(std::string(coordinator_->Submit(CheckedJob(spec), "", true).status().message()),
+              HasSubstr("limits.costs[0]: found resnet18@4 at budget 3000"));
+  const FakeProtocol cheap({.name = "cheetah", .version = "0", .seconds_per_relu = 0.0001});
   const MetricCatalog cheap_catalog({&cheap});
   RestartWith(cheap_catalog);
   const JobId job = Submit(spec);
   Finish("a");
-  EXPECT_TRUE(Results(job)[1].on_front || Results(job)[0].on_front);
+  EXPECT_TRUE(Results(job)[1].on_front() || Results(job)[0].on_front());
   RestartWith(catalog);  // the model was too optimistic
-  EXPECT_THAT(Results(job)[1].off_front, HasSubstr("above the limit toy.online_s@loopback <= 3"));
-  EXPECT_TRUE(Results(job)[0].on_front);
+  EXPECT_THAT(Results(job)[1].off_front(),
+              HasSubstr("above the limit cheetah.online_s@loopback <= 3"));
+  EXPECT_TRUE(Results(job)[0].on_front());
 }
 
 TEST_F(PricingTest, ResultWhoseLayersDoNotFitHasNoCostsAndSaysWhy) {
-  const FakeProtocol toy({});
+  const FakeProtocol toy({.name = "cheetah"});
   const MetricCatalog catalog({&toy});
   RestartWith(catalog);
   const JobId job = Submit();
-  const std::vector<Lease> pretrain = Sync("a");
-  std::vector<Lease> leases = Sync("a", {Done(pretrain.at(0))});
+  const std::vector<v1::Lease> pretrain = Sync("a");
+  std::vector<v1::Lease> leases = Sync("a", {Done(pretrain.at(0))});
   leases = Sync("a", {Done(leases.at(0))});
   // As a version that named layers otherwise would have left it.
-  const TaskDescription& task = leases.at(0).description;
+  const v1::TaskDescription& task = leases.at(0).description();
   ResultRow row;
   row.job = job;
-  row.candidate = task.candidate;
-  row.task = task.task;
-  row.attempt = task.attempt;
+  row.candidate = CandidateId{task.candidate()};
+  row.task = TaskId{task.task()};
+  row.attempt = task.attempt();
   row.worker = "a";
-  row.data_hash = "data";
-  row.split_hash = "split";
+  row.data_hash = kDataHash;
+  row.split_hash = kSplitHash;
   row.created_at = clock_.Now();
-  row.report = *Done(leases.at(0)).result;
-  row.report.layers = {{"nowhere", row.report.relus, row.report.relus}};
+  row.report = Done(leases.at(0)).result();
+  row.report.clear_layers();
+  v1::LayerRelus& layer = *row.report.add_layers();
+  layer.set_layer("nowhere");
+  layer.set_units(row.report.relus());
+  layer.set_kept(row.report.relus());
   ASSERT_TRUE(store_->Transact([&](Transaction& t) { return t.InsertResult(row).status(); }).ok());
   EXPECT_EQ(PriceStale(catalog), 1);
-  const std::vector<ResultView> results = Results(job);
+  const std::vector<v1::Result> results = Results(job);
   ASSERT_THAT(results, SizeIs(1));
-  EXPECT_THAT(results[0].costs, IsEmpty());
-  EXPECT_FALSE(results[0].latency.empty());
+  EXPECT_TRUE(results[0].costs().empty());
+  EXPECT_FALSE(results[0].latency().empty());
   EXPECT_EQ(PriceStale(catalog), 0) << "what cannot be priced is not tried again at every start";
 }
 
@@ -150,7 +158,7 @@ TEST_F(PricingTest, ManyResultsArePricedQuickly) {
   constexpr int64_t kBudgets = 100;
   constexpr double kMostSeconds = kCandidates * kBudgets * 1e-3 * 4;
   const JobId job = Submit();
-  const std::string network = reader_->GetJob(job)->candidates.at(0).network;
+  const std::string network = reader_->GetJob(job)->candidates(0).network();
   const absl::Status stored = store_->Transact([&](Transaction& t) -> absl::Status {
     for (int c = 0; c < kCandidates; ++c) {
       CandidateRow candidate;
@@ -170,9 +178,13 @@ TEST_F(PricingTest, ManyResultsArePricedQuickly) {
         result.job = job;
         result.candidate = candidate.id;
         result.task = t.InsertTask(task).value();
-        result.report.budget = result.report.relus = budget;
-        result.report.layers = {{"stage1.block1.relu1", 4096, budget}};
-        result.report.artifact = {Sha256Hex("a"), 10};
+        result.report.set_budget(budget);
+        result.report.set_relus(budget);
+        v1::LayerRelus& layer = *result.report.add_layers();
+        layer.set_layer("stage1.block1.relu1");
+        layer.set_units(4096);
+        layer.set_kept(budget);
+        *result.report.mutable_artifact() = MakeArtifact(Sha256Hex("a"), 10);
         if (const auto id = t.InsertResult(result); !id.ok()) return id.status();
       }
     }

@@ -1,21 +1,16 @@
 #include "server/report_checks.h"
 
+#include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
 #include "base/status_macros.h"
 #include "search/network/names.h"
-#include "search/report_checks.h"
 
 namespace reluscape {
 namespace {
-
-constexpr size_t kMaxIdLength = 200;   // of a Worker's id and incarnation
-constexpr size_t kMaxDataSets = 1000;  // of one Worker
-constexpr int64_t kMaxSlots = 1000;    // of one Worker
 
 // How far apart the accuracy and the one that the classes give may be: two passes over the images
 // need not agree to the last one on a GPU.
@@ -23,49 +18,65 @@ constexpr double kAccuracySlack = 0.01;
 
 absl::Status Wrong(const std::string& message) { return absl::InvalidArgumentError(message); }
 
+// Polynomials come with the range of their inputs.
+absl::Status CheckPolynomials(const v1::LayerRelus& layer) {
+  const bool expected = layer.polynomials() > 0;
+  if (layer.has_input_min() != expected || layer.has_input_max() != expected) {
+    return Wrong(absl::StrCat(
+        "reported a result with ", layer.polynomials(), " polynomials in layer ", layer.layer(),
+        expected ? " without the range of their inputs" : " and a range of their inputs"));
+  }
+  if (layer.input_min() > layer.input_max()) {
+    return Wrong(absl::StrCat("reported a result whose polynomials in layer ", layer.layer(),
+                              " have inputs from ", layer.input_min(), " to ", layer.input_max()));
+  }
+  return absl::OkStatus();
+}
+
 // The layers of a Result are the ReLU layers of its network.
-absl::Status CheckLayers(const ResultReport& result, const CandidateRow& candidate) {
+absl::Status CheckLayers(const v1::ResultReport& result, const CandidateRow& candidate) {
   ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(candidate.network));
   ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
-  size_t at = 0;
+  int at = 0;
   for (const Op& op : network.ops) {
     if (op.kind != OpKind::kRelu) continue;
     const int64_t units = op.relu_channels * op.output.height * op.output.width;
     const std::string path = absl::StrCat("result.layers[", at, "]");
-    if (at == result.layers.size()) {
+    if (at == result.layers_size()) {
       return Wrong(
           absl::StrCat(path, ": found nothing; allowed: ", op.name, " with ", units, " units"));
     }
-    const LayerRelus& layer = result.layers[at++];
-    if (layer.layer == op.name && layer.units == units) continue;
-    return Wrong(absl::StrCat(path, ": found ", layer.layer, " with ", layer.units,
+    const v1::LayerRelus& layer = result.layers(at++);
+    if (layer.layer() == op.name && layer.units() == units) continue;
+    return Wrong(absl::StrCat(path, ": found ", layer.layer(), " with ", layer.units(),
                               " units; allowed: ", op.name, " with ", units));
   }
-  if (at == result.layers.size()) return absl::OkStatus();
-  return Wrong(absl::StrCat("result.layers: found ", result.layers.size(), "; allowed: the ", at,
+  if (at == result.layers_size()) return absl::OkStatus();
+  return Wrong(absl::StrCat("result.layers: found ", result.layers_size(), "; allowed: the ", at,
                             " ReLU layers of the network"));
 }
 
 // The classes of a Result give its accuracy.
-absl::Status CheckClasses(const ResultReport& result, const JobRow& job,
-                          const Measurement& measurement) {
-  if (std::ssize(result.classes) != job.data.classes) {
-    return Wrong(absl::StrCat("result.classes: found ", result.classes.size(),
-                              "; allowed: one for each of the ", job.data.classes, " classes"));
+absl::Status CheckClasses(const v1::ResultReport& result, const JobRow& job,
+                          const v1::Measurement& measurement) {
+  if (result.classes_size() != job.spec.data().classes()) {
+    return Wrong(absl::StrCat("result.classes: found ", result.classes_size(),
+                              "; allowed: one for each of the ", job.spec.data().classes(),
+                              " classes"));
   }
   int64_t images = 0;
   int64_t correct = 0;
-  for (const ClassAccuracy& one : result.classes) {
-    images += one.images;
-    correct += one.correct;
+  for (const v1::ClassAccuracy& one : result.classes()) {
+    images += one.images();
+    correct += one.correct();
   }
-  if (images != measurement.validation_images || images == 0) {
+  if (images != measurement.validation_images() || images == 0) {
     return Wrong(absl::StrCat("result.classes: found ", images, " images in all; allowed: the ",
-                              measurement.validation_images, " validation images"));
+                              measurement.validation_images(), " validation images"));
   }
   const double accuracy = static_cast<double>(correct) / static_cast<double>(images);
-  if (std::abs(accuracy - result.accuracy_validation) > kAccuracySlack) {
-    return Wrong(absl::StrCat("result.accuracy_validation: found ", result.accuracy_validation,
+  if (std::abs(accuracy - result.accuracy_validation()) > kAccuracySlack) {
+    return Wrong(absl::StrCat("result.accuracy_validation: found ", result.accuracy_validation(),
                               "; allowed: about ", accuracy, ", as its classes have it"));
   }
   return absl::OkStatus();
@@ -73,92 +84,88 @@ absl::Status CheckClasses(const ResultReport& result, const JobRow& job,
 
 }  // namespace
 
-absl::Status CheckWorker(const WorkerInfo& worker) {
-  if (worker.id.empty() || worker.id.size() > kMaxIdLength) {
-    return Wrong(absl::StrCat("worker.id: found ", worker.id.size(), " characters; allowed: 1 to ",
-                              kMaxIdLength));
-  }
-  if (worker.incarnation.empty() || worker.incarnation.size() > kMaxIdLength) {
-    return Wrong(absl::StrCat("worker.incarnation: found ", worker.incarnation.size(),
-                              " characters; allowed: 1 to ", kMaxIdLength));
-  }
-  if (worker.slots < 1 || worker.slots > kMaxSlots) {
-    return Wrong(absl::StrCat("worker.slots: found ", worker.slots, "; allowed: 1 to ", kMaxSlots));
-  }
-  if (worker.data.size() > kMostDataStates) {
-    return Wrong(absl::StrCat("worker.data: found ", worker.data.size(), "; allowed: at most ",
-                              kMostDataStates));
-  }
-  if (worker.data_sets.size() > kMaxDataSets) {
-    return Wrong(absl::StrCat("worker.data_sets: found ", worker.data_sets.size(),
-                              "; allowed: at most ", kMaxDataSets));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckNumbers(const WorkerInfo& worker) {
+absl::Status CheckNumbers(const v1::WorkerInfo& worker) {
   const auto differs = [&](const char* what, int64_t theirs, int64_t ours) {
     return absl::FailedPreconditionError(
-        absl::StrCat("worker ", worker.id, " (build ", worker.build_commit, ") has the ", what,
+        absl::StrCat("worker ", worker.id(), " (build ", worker.build_commit(), ") has the ", what,
                      " number ", theirs, " and the coordinator (build ", BuildCommit(), ") has ",
                      ours, ": run the same version on both"));
   };
-  if (worker.protocol != kProtocolNumber) {
-    return differs("protocol", worker.protocol, kProtocolNumber);
+  if (worker.protocol() != kProtocolNumber) {
+    return differs("protocol", worker.protocol(), kProtocolNumber);
   }
-  if (worker.behaviour != kBehaviourNumber) {
-    return differs("behaviour", worker.behaviour, kBehaviourNumber);
+  if (worker.behaviour() != kBehaviourNumber) {
+    return differs("behaviour", worker.behaviour(), kBehaviourNumber);
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckMeasurement(const Measurement& m, const CandidateRow& candidate,
+absl::Status CheckMeasurement(const v1::Measurement& m, const CandidateRow& candidate,
                               const JobRow& job) {
-  if (m.data_hash.empty() || m.split_hash.empty()) {
+  if (m.data_hash().empty() || m.split_hash().empty()) {
     return Wrong("measurement: found no hashes of data and split; allowed: both");
   }
-  const std::string& decided = job.data.hash.empty() ? job.chosen_data_hash : job.data.hash;
+  const std::string& decided =
+      job.spec.data().hash().empty() ? job.chosen_data_hash : job.spec.data().hash();
   const std::string& expected = decided.empty() ? candidate.data_hash : decided;
-  if (!expected.empty() && m.data_hash != expected) {
-    return Wrong(absl::StrCat("its copy of data set ", job.data.set, " has the data hash ",
-                              m.data_hash, "; the job goes by ", expected,
+  if (!expected.empty() && m.data_hash() != expected) {
+    return Wrong(absl::StrCat("its copy of data set ", job.spec.data().set(), " has the data hash ",
+                              m.data_hash(), "; the job goes by ", expected,
                               "; give all workers the same files"));
   }
-  if (!candidate.split_hash.empty() && m.split_hash != candidate.split_hash) {
-    return Wrong(absl::StrCat("it holds out other validation images of data set ", job.data.set,
-                              " than the pretrain did: split hash ", m.split_hash, " instead of ",
-                              candidate.split_hash, "; run the same version on all workers"));
+  if (!candidate.split_hash.empty() && m.split_hash() != candidate.split_hash) {
+    return Wrong(absl::StrCat("it holds out other validation images of data set ",
+                              job.spec.data().set(), " than the pretrain did: split hash ",
+                              m.split_hash(), " instead of ", candidate.split_hash,
+                              "; run the same version on all workers"));
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckEpoch(const EpochReport& epoch, const CandidateRow& candidate) {
-  RETURN_IF_ERROR(CheckEpochReport(epoch));
-  if (epoch.relus > candidate.relus) {
-    return Wrong(absl::StrCat("epoch ", epoch.epoch, ": relus: found ", epoch.relus,
-                              "; allowed: at most the network's, ", candidate.relus));
-  }
-  if (epoch.seconds < 0) {
-    return Wrong(absl::StrCat("epoch ", epoch.epoch, ": seconds: found ", epoch.seconds,
-                              "; allowed: 0 or more"));
-  }
-  return absl::OkStatus();
+absl::Status CheckEpoch(const v1::Epoch& epoch, const CandidateRow& candidate) {
+  if (epoch.relus() <= candidate.relus) return absl::OkStatus();
+  return Wrong(absl::StrCat("epoch ", epoch.epoch(), ": relus: found ", epoch.relus(),
+                            "; allowed: at most the network's, ", candidate.relus));
 }
 
-absl::Status CheckSnapshot(const SnapshotReport& snapshot, const CandidateRow& candidate) {
-  return CheckSnapshotReport(snapshot, candidate.budgets, candidate.relus);
+absl::Status CheckSnapshot(const v1::Snapshot& s, const CandidateRow& candidate) {
+  const std::vector<int64_t>& budgets = candidate.budgets;
+  if (std::find(budgets.begin(), budgets.end(), s.budget()) == budgets.end()) {
+    return Wrong(absl::StrCat("reported a snapshot for budget ", s.budget(),
+                              ", which the candidate does not have"));
+  }
+  if (s.relus() <= candidate.relus) return absl::OkStatus();
+  return Wrong(absl::StrCat("reported a snapshot for budget ", s.budget(), " with ", s.relus(),
+                            " ReLUs; allowed: ", s.budget(), " to ", candidate.relus));
 }
 
-absl::Status CheckResult(const ResultReport& result, const TaskRow& task,
+absl::Status CheckResult(const v1::ResultReport& result, const TaskRow& task,
                          const CandidateRow& candidate, const JobRow& job,
-                         const Measurement& measurement) {
+                         const v1::Measurement& measurement) {
   const bool whole = candidate.role == CandidateRole::kWhole;
   const int64_t budget = whole ? candidate.relus : task.budget;
-  RETURN_IF_ERROR(CheckResultReport(result, budget, candidate.relus, whole));
-  // Masks per channel can only come near a Budget; the others meet it.
-  if (job.stages.linearize.mask_shape == MaskShape::kPixel && result.relus != budget) {
+  if (result.budget() != budget) {
     return Wrong(
-        absl::StrCat("result.relus: found ", result.relus, "; allowed: the budget, ", budget));
+        absl::StrCat("reported a result for budget ", result.budget(), " instead of ", budget));
+  }
+  if (result.relus() < (whole ? budget : 0) || result.relus() > budget) {
+    return Wrong(absl::StrCat("reported a result with ", result.relus(),
+                              " ReLUs; allowed: ", whole ? "" : "0 to ", budget));
+  }
+  // Masks per channel can only come near a Budget; the others meet it.
+  if (job.spec.stages().linearize().mask_shape() == v1::LinearizeSpec::PIXEL &&
+      result.relus() != budget) {
+    return Wrong(
+        absl::StrCat("result.relus: found ", result.relus(), "; allowed: the budget, ", budget));
+  }
+  int64_t kept = 0;
+  for (const v1::LayerRelus& layer : result.layers()) {
+    RETURN_IF_ERROR(CheckPolynomials(layer));
+    kept += layer.kept();
+  }
+  if (!result.layers().empty() && kept != result.relus()) {
+    return Wrong(
+        absl::StrCat("reported a result of ", result.relus(), " ReLUs whose layers keep ", kept));
   }
   RETURN_IF_ERROR(CheckLayers(result, candidate));
   return CheckClasses(result, job, measurement);

@@ -1,7 +1,9 @@
 #pragma once
 
-// Whether what a Worker reports can be true. A report that cannot is refused and costs its Worker
-// an Attempt. Pure functions; INVALID_ARGUMENT says which field, what was found, what is allowed.
+// Whether what a Worker reports can be true of the Task that it reports of; what can be told from
+// the report alone has been checked (search/sync.h). A report that cannot is refused and costs its
+// Worker an Attempt. Pure functions; INVALID_ARGUMENT says which field, what was found, what is
+// allowed.
 
 #include "absl/status/status.h"
 #include "search/sync.h"
@@ -9,24 +11,22 @@
 
 namespace reluscape {
 
-absl::Status CheckWorker(const WorkerInfo& worker);
-
-absl::Status CheckEpoch(const EpochReport& epoch, const CandidateRow& candidate);
+absl::Status CheckEpoch(const v1::Epoch& epoch, const CandidateRow& candidate);
 
 // Why a Worker of another build is refused, naming both; OK for one of this build's numbers.
-absl::Status CheckNumbers(const WorkerInfo& worker);
+absl::Status CheckNumbers(const v1::WorkerInfo& worker);
 
 // Against what the Candidate's pretrain found (empty before) and the Job's data hash (empty where
 // it goes by what Workers find). An error is no lie of the Worker: its copy of the data differs.
-absl::Status CheckMeasurement(const Measurement& measurement, const CandidateRow& candidate,
+absl::Status CheckMeasurement(const v1::Measurement& measurement, const CandidateRow& candidate,
                               const JobRow& job);
 
-absl::Status CheckSnapshot(const SnapshotReport& snapshot, const CandidateRow& candidate);
+absl::Status CheckSnapshot(const v1::Snapshot& snapshot, const CandidateRow& candidate);
 
 // `task` is the fine-tune, or the pretrain of a Candidate of role kWhole; `measurement` is that of
 // the Attempt.
-absl::Status CheckResult(const ResultReport& result, const TaskRow& task,
+absl::Status CheckResult(const v1::ResultReport& result, const TaskRow& task,
                          const CandidateRow& candidate, const JobRow& job,
-                         const Measurement& measurement);
+                         const v1::Measurement& measurement);
 
 }  // namespace reluscape

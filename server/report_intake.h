@@ -1,6 +1,7 @@
 #pragma once
 
-// Takes one Worker's reports into the store, within one unit of work. The rules: search/sync.h.
+// Takes one Worker's reports into the store, within one unit of work. The rules:
+// worker_service.proto.
 
 #include <map>
 #include <utility>
@@ -33,28 +34,30 @@ class ReportIntake {
   // Renews the Lease and stores what is new. A report that is not of `worker`'s current Lease is
   // ignored, unless that expired and the Task still waits: then it is the Worker's again. An error
   // is one of the store.
-  absl::Status Take(WorkerRow& worker, const TaskReport& report);
+  absl::Status Take(WorkerRow& worker, const v1::TaskReport& report);
 
  private:
   // Whether the Lease is this Worker's, or has just become it again.
-  absl::StatusOr<bool> Holds(const std::string& worker, TaskRow& task, const TaskReport& report);
+  absl::StatusOr<bool> Holds(const std::string& worker, TaskRow& task,
+                             const v1::TaskReport& report);
   // Each takes a part of the report. They return false where the Lease has ended over it: a part
   // that cannot be true.
-  absl::StatusOr<bool> TakeMeasurement(TaskRow& task, const TaskReport& report);
-  absl::StatusOr<bool> TakeEpochs(TaskRow& task, const TaskReport& report);
-  absl::StatusOr<bool> TakeSnapshots(TaskRow& task, const TaskReport& report);
-  absl::Status TakeCheckpoint(TaskRow& task, const TaskReport& report, int64_t epochs_stored);
+  absl::StatusOr<bool> TakeMeasurement(TaskRow& task, const v1::TaskReport& report);
+  absl::StatusOr<bool> TakeEpochs(TaskRow& task, const v1::TaskReport& report);
+  absl::StatusOr<bool> TakeSnapshots(TaskRow& task, const v1::TaskReport& report);
+  absl::Status TakeCheckpoint(TaskRow& task, const v1::TaskReport& report, int64_t epochs_stored);
 
-  absl::Status TakeSuccess(TaskRow& task, const TaskReport& report);
-  absl::Status TakePretrained(TaskRow& task, const TaskReport& report, const Measurement& m);
-  absl::Status TakeDescent(TaskRow& task, const TaskReport& report);
-  absl::Status TakeResult(TaskRow& task, const TaskReport& report, const Measurement& m);
-  absl::Status TakeFailure(WorkerRow& worker, TaskRow& task, const TaskReport& report);
+  absl::Status TakeSuccess(TaskRow& task, const v1::TaskReport& report);
+  absl::Status TakePretrained(TaskRow& task, const v1::TaskReport& report,
+                              const v1::Measurement& m);
+  absl::Status TakeDescent(TaskRow& task, const v1::TaskReport& report);
+  absl::Status TakeResult(TaskRow& task, const v1::TaskReport& report, const v1::Measurement& m);
+  absl::Status TakeFailure(WorkerRow& worker, TaskRow& task, const v1::TaskReport& report);
   // What the Worker says that it cannot do, through no fault of the Task.
-  absl::Status TakeInability(WorkerRow& worker, TaskRow& task, const Failure& failure);
+  absl::Status TakeInability(WorkerRow& worker, TaskRow& task, const v1::Failure& failure);
   // An artifact that can be read and does not hold what it should. `of_input`: the Task starts from
   // it.
-  absl::Status TakeUseless(TaskRow& task, const Failure& failure, bool of_input);
+  absl::Status TakeUseless(TaskRow& task, const v1::Failure& failure, bool of_input);
   // Hands the Task back, at no cost where the Worker will not be given the like at once.
   absl::Status TakeBack(const WorkerRow& worker, TaskRow& task, const std::string& reason);
 
@@ -68,7 +71,7 @@ class ReportIntake {
   // Whether the file of a success is there and sound. Where it is missing the Task stays leased, so
   // that the Worker sends its report again, for the time of a Lease; then, and where it is damaged,
   // the Attempt is lost.
-  absl::StatusOr<bool> IsThere(TaskRow& task, const char* field, const ArtifactRef& artifact);
+  absl::StatusOr<bool> IsThere(TaskRow& task, const char* field, const v1::Artifact& artifact);
 
   Transaction& transaction_;
   TaskBook& book_;

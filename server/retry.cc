@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "search/vocabulary/check.h"
 
 namespace reluscape {
 namespace {
@@ -52,7 +53,7 @@ absl::StatusOr<std::vector<TaskRow>> FailedNeeds(const TaskRow& task, Transactio
                    transaction.ListSnapshots(task.candidate));
   const bool has_snapshot =
       std::any_of(snapshots.begin(), snapshots.end(),
-                  [&](const SnapshotRow& one) { return one.report.budget == task.budget; });
+                  [&](const SnapshotRow& one) { return one.report.budget() == task.budget; });
   std::vector<CandidateId> owners = {task.candidate};
   if (candidate.teacher) owners.push_back(candidate.teacher);
   for (const CandidateId owner : owners) {
@@ -86,19 +87,17 @@ absl::StatusOr<std::vector<TaskRow>> CancelledBy(const TaskRow& failed, Transact
   return cancelled;
 }
 
-absl::Status RaiseCap(const RaisedCap& cap, JobRow& job) {
-  if (job.spec_json != cap.known_json) {
-    return absl::AbortedError(
-        absl::StrCat("job ", job.id.value, " has just been changed; try again"));
+absl::Status RaiseCap(int64_t max_epochs, JobRow& job) {
+  v1::LinearizeSpec& linearize = *job.spec.mutable_stages()->mutable_linearize();
+  if (max_epochs < linearize.max_epochs()) {
+    return absl::InvalidArgumentError(absl::StrCat("max_epochs: found ", max_epochs,
+                                                   "; allowed: at least the job's own, ",
+                                                   linearize.max_epochs()));
   }
-  int64_t& known = job.stages.linearize.max_epochs;
-  if (cap.max_epochs < known) {
-    return absl::InvalidArgumentError(absl::StrCat("max_epochs: found ", cap.max_epochs,
-                                                   "; allowed: at least the job's own, ", known));
-  }
-  known = cap.max_epochs;
-  job.spec_json = cap.spec_json;
-  return absl::OkStatus();
+  linearize.set_max_epochs(max_epochs);
+  FieldErrors errors;
+  CheckMessage(job.spec.stages(), "stages", errors);
+  return errors.ToStatus();
 }
 
 }  // namespace
@@ -116,7 +115,7 @@ absl::StatusOr<JobId> JobOf(const RetryScope& scope, Transaction& transaction) {
   return row.id;
 }
 
-absl::StatusOr<int64_t> RetryTasks(const RetryScope& scope, const std::optional<RaisedCap>& cap,
+absl::StatusOr<int64_t> RetryTasks(const RetryScope& scope, std::optional<int64_t> max_epochs,
                                    Transaction& transaction, TaskBook& book) {
   ASSIGN_OR_RETURN(const JobId id, JobOf(scope, transaction));
   ASSIGN_OR_RETURN(JobRow job, transaction.GetJob(id));
@@ -124,12 +123,12 @@ absl::StatusOr<int64_t> RetryTasks(const RetryScope& scope, const std::optional<
     return absl::FailedPreconditionError(
         absl::StrCat("job ", id.value, " was cancelled; submit it again to run it"));
   }
+  if (max_epochs.has_value()) RETURN_IF_ERROR(RaiseCap(*max_epochs, job));
   ASSIGN_OR_RETURN(std::vector<TaskRow> failed, FailedTasks(scope, id, transaction));
   if (failed.empty()) {
     return absl::FailedPreconditionError(
         absl::StrCat("nothing of ", ScopeText(scope), " has failed: there is nothing to retry"));
   }
-  if (cap.has_value()) RETURN_IF_ERROR(RaiseCap(*cap, job));
   job.state = JobState::kRunning;
   job.finished_at.reset();
   RETURN_IF_ERROR(transaction.UpdateJob(job));

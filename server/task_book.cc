@@ -38,7 +38,8 @@ absl::Status TaskBook::Record(const TaskRow& task, const std::string& kind,
 absl::Status TaskBook::Lease(TaskRow& task, const std::string& worker, Time until) {
   RETURN_IF_ERROR(LeaseTo(task, worker, now_, until));
   // This Attempt goes on behind the checkpoint; what an earlier one did beyond it is lost.
-  RETURN_IF_ERROR(transaction_.DropEpochs(task.id, task.checkpoint ? task.checkpoint_epochs : 0));
+  RETURN_IF_ERROR(
+      transaction_.DropEpochs(task.id, IsSet(task.checkpoint) ? task.checkpoint_epochs : 0));
   RETURN_IF_ERROR(transaction_.UpdateTask(task));
   return Record(task, "task.leased", absl::StrCat(TaskText(task), ", attempt ", task.attempt));
 }
@@ -68,7 +69,8 @@ absl::Status TaskBook::LoseAttempt(TaskRow& task, Loss loss, const std::string& 
   task.attempts_lost = static_cast<int64_t>(lost.size());
   RETURN_IF_ERROR(Record(task, expired ? "lease.expired" : "task.retried",
                          absl::StrCat(TaskText(task), ", attempt ", task.attempt, ": ", reason)));
-  RETURN_IF_ERROR(reluscape::LoseAttempt(task, job.max_attempts, reason, now_, steady_now_));
+  RETURN_IF_ERROR(
+      reluscape::LoseAttempt(task, job.spec.limits().max_attempts(), reason, now_, steady_now_));
   RETURN_IF_ERROR(transaction_.UpdateTask(task));
   if (task.state == TaskState::kFailed) return AfterFailure(task);
   return Record(task, "task.queued", TaskText(task));
@@ -134,7 +136,7 @@ absl::StatusOr<Inputs> TaskBook::InputsOf(CandidateId id) {
   }
   ASSIGN_OR_RETURN(inputs.pretrained, pretrained(id));
   ASSIGN_OR_RETURN(const std::vector<SnapshotRow> snapshots, transaction_.ListSnapshots(id));
-  for (const SnapshotRow& snapshot : snapshots) inputs.budgets.insert(snapshot.report.budget);
+  for (const SnapshotRow& snapshot : snapshots) inputs.budgets.insert(snapshot.report.budget());
   return inputs;
 }
 
@@ -220,7 +222,7 @@ absl::Status TaskBook::Succeed(TaskRow& task) {
   return FinishJobIfDone(task.job);
 }
 
-absl::Status TaskBook::AcceptSnapshot(const TaskRow& task, const SnapshotReport& snapshot) {
+absl::Status TaskBook::AcceptSnapshot(const TaskRow& task, const v1::Snapshot& snapshot) {
   SnapshotRow row;
   row.candidate = task.candidate;
   row.task = task.id;
@@ -229,8 +231,8 @@ absl::Status TaskBook::AcceptSnapshot(const TaskRow& task, const SnapshotReport&
   row.created_at = now_;
   RETURN_IF_ERROR(transaction_.InsertSnapshot(row));
   RETURN_IF_ERROR(Record(task, "snapshot",
-                         absl::StrCat("budget ", snapshot.budget, ": ", snapshot.relus,
-                                      " ReLUs in epoch ", snapshot.epoch)));
+                         absl::StrCat("budget ", snapshot.budget(), ": ", snapshot.relus(),
+                                      " ReLUs in epoch ", snapshot.epoch())));
   return Settle(task.candidate);
 }
 

@@ -43,7 +43,7 @@ class TaskBook {
   // Queues those BLOCKED Tasks of the Candidate that have what they need.
   absl::Status Settle(CandidateId candidate);
   // Stores the Snapshot of the descent `task` and queues the fine-tune of its Budget.
-  absl::Status AcceptSnapshot(const TaskRow& task, const SnapshotReport& snapshot);
+  absl::Status AcceptSnapshot(const TaskRow& task, const v1::Snapshot& snapshot);
   // Cancels all live Tasks. The Job is RUNNING.
   absl::Status CancelJob(JobRow& job);
 

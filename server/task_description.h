@@ -11,9 +11,9 @@
 namespace reluscape {
 
 // Everything that a Worker needs to work on `task`.
-absl::StatusOr<TaskDescription> DescribeTask(Transaction& transaction, const TaskRow& task);
+absl::StatusOr<v1::TaskDescription> DescribeTask(Transaction& transaction, const TaskRow& task);
 
 // The files that it starts from.
-std::vector<ArtifactRef> InputsOf(const TaskDescription& task);
+std::vector<v1::Artifact> InputsOf(const v1::TaskDescription& task);
 
 }  // namespace reluscape

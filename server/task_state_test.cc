@@ -75,14 +75,14 @@ TEST(TaskStateTest, InvalidTransitionIsAnErrorAndChangesNothing) {
 }
 
 TEST(TaskStateTest, ALinearizeThatRunsAgainGoesOnAtItsLastCheckpoint) {
-  const ArtifactRef checkpoint{"sha", 5};
+  const v1::Artifact checkpoint = MakeArtifact("sha", 5);
   for (const Stage stage : {Stage::kPretrain, Stage::kLinearize, Stage::kFineTune}) {
     TaskRow task = TaskIn(TaskState::kLeased);
     task.stage = stage;
     task.checkpoint = checkpoint;
     ASSERT_TRUE(Succeed(task, kNow).ok());
     ASSERT_TRUE(Block(task).ok());
-    EXPECT_EQ(task.checkpoint, stage == Stage::kLinearize ? checkpoint : ArtifactRef());
+    EXPECT_EQ(task.checkpoint, stage == Stage::kLinearize ? checkpoint : v1::Artifact());
     EXPECT_EQ(task.finished_at, std::nullopt);
   }
 }
@@ -94,30 +94,30 @@ TEST(TaskStateTest, LeaseSetsAndEndClears) {
   EXPECT_EQ(task.attempt, 1);
   EXPECT_EQ(task.lease_until, kUntil);
   EXPECT_EQ(task.started_at, kNow);
-  task.checkpoint = {"abc", 1};
+  task.checkpoint = MakeArtifact("abc", 1);
   ASSERT_TRUE(Requeue(task, "why").ok());
   EXPECT_EQ(task.lease_until, std::nullopt);
   EXPECT_EQ(task.message, "why");
-  EXPECT_TRUE(task.checkpoint);
+  EXPECT_TRUE(IsSet(task.checkpoint));
   ASSERT_TRUE(LeaseTo(task, "b", kUntil, kUntil).ok());
   EXPECT_EQ(task.attempt, 2);
   EXPECT_EQ(task.started_at, kNow) << "the first lease";
   ASSERT_TRUE(Succeed(task, kUntil).ok());
   EXPECT_EQ(task.finished_at, kUntil);
   EXPECT_EQ(task.lease_until, std::nullopt);
-  EXPECT_FALSE(task.checkpoint);
+  EXPECT_FALSE(IsSet(task.checkpoint));
 }
 
 TEST(TaskStateTest, AFailureKeepsTheCheckpointAndACancellationDoesNot) {
   TaskRow failed = TaskIn(TaskState::kLeased);
-  failed.checkpoint = {"abc", 1};
+  failed.checkpoint = MakeArtifact("abc", 1);
   failed.checkpoint_epochs = 4;
   TaskRow cancelled = failed;
   ASSERT_TRUE(Fail(failed, kNow, "why").ok());
-  EXPECT_EQ(failed.checkpoint, (ArtifactRef{"abc", 1}));
+  EXPECT_EQ(failed.checkpoint, (MakeArtifact("abc", 1)));
   EXPECT_EQ(failed.checkpoint_epochs, 4);
   ASSERT_TRUE(CancelTask(cancelled, kNow, "why").ok());
-  EXPECT_FALSE(cancelled.checkpoint);
+  EXPECT_FALSE(IsSet(cancelled.checkpoint));
   EXPECT_EQ(cancelled.checkpoint_epochs, 0);
 }
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "search/job.h"
-#include "search/views.h"
+#include "reluscape/v1/views.pb.h"
+#include "search/objective.h"
 #include "storage/sqlite_db.h"
 
 namespace reluscape {
@@ -17,6 +17,6 @@ namespace reluscape {
 std::vector<CostLimit> ReadCostLimits(SqliteDb& db, JobId job);
 
 // Costs of the Results of a Job, by Result and metric; those without a value are left out.
-std::map<ResultId, std::map<std::string, CostView>> ReadCosts(SqliteDb& db, JobId job);
+std::map<ResultId, google::protobuf::Map<std::string, v1::Cost>> ReadCosts(SqliteDb& db, JobId job);
 
 }  // namespace reluscape

@@ -4,54 +4,62 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "storage/sqlite_transaction.h"
 
 namespace reluscape {
 
-CriticalitySettings ReadCriticalitySettings(Query& row) {
-  CriticalitySettings settings;
-  settings.exponent = row.Real();
+v1::CriticalitySpec ReadCriticalitySettings(Query& row) {
+  v1::CriticalitySpec settings;
+  settings.set_exponent(row.Real());
   const std::string baseline = row.Text();
-  for (const CriticalityBaseline known :
-       {CriticalityBaseline::kMinimum, CriticalityBaseline::kNone}) {
-    if (baseline != CriticalityBaselineName(known)) continue;
-    settings.baseline = known;
-    return settings;
+  v1::CriticalitySpec::Baseline known{};
+  if (!v1::CriticalitySpec::Baseline_Parse(absl::AsciiStrToUpper(baseline), &known)) {
+    throw SQLite::Exception("unknown criticality baseline " + baseline, SQLITE_CORRUPT);
   }
-  throw SQLite::Exception("unknown criticality baseline " + baseline, SQLITE_CORRUPT);
+  settings.set_baseline(known);
+  return settings;
 }
 
-std::vector<CriticalityView> ReadCriticality(SqliteDb& db, JobId job) {
-  std::vector<CriticalityView> networks;
+std::vector<v1::Criticality> ReadCriticality(SqliteDb& db, JobId job) {
+  std::vector<v1::Criticality> networks;
   Query row(db,
-            "SELECT c.candidate_id, c.name, c.network, c.network_hash, j.criticality_exponent,"
-            " j.criticality_baseline, k.stage, k.relus, k.accuracy, k.accuracy_lowest,"
+            "SELECT c.candidate_id, c.name, c.network, c.network_hash, j.spec ->> "
+            "'$.criticality.exponent',"
+            " j.spec ->> '$.criticality.baseline', k.stage, k.relus, k.accuracy, k.accuracy_lowest,"
             " k.accuracy_highest, k.replicates, k.score, k.rank FROM candidates c"
             " JOIN criticality k ON k.candidate_id = c.candidate_id"
             " JOIN jobs j ON j.job_id = c.job_id"
             " WHERE c.job_id = ? ORDER BY c.candidate_id, k.stage",
             job);
   while (row.Step()) {
-    CriticalityView network;
-    network.candidate = row.IdOf<CandidateId>();
-    network.name = row.Text();
-    network.network = row.Text();
-    network.network_hash = row.Text();
-    network.settings = ReadCriticalitySettings(row);
-    StageCriticality stage;
-    stage.stage = row.Int();
-    stage.relus = row.Int();
-    stage.accuracy = row.Real();
-    stage.accuracy_lowest = row.Real();
-    stage.accuracy_highest = row.Real();
-    stage.replicates = row.Int();
-    stage.score = row.Real();
-    stage.rank = row.Int();
-    if (networks.empty() || networks.back().candidate != network.candidate) {
+    v1::Criticality network;
+    network.set_candidate(row.Int());
+    network.set_name(row.Text());
+    network.set_network(row.Text());
+    network.set_network_hash(row.Text());
+    network.set_exponent(row.Real());
+    network.set_baseline(row.Text());
+    if (networks.empty() || networks.back().candidate() != network.candidate()) {
       networks.push_back(std::move(network));
     }
-    networks.back().stages.push_back(stage);
+    v1::StageCriticality& stage = *networks.back().add_stages();
+    stage.set_stage(row.Int());
+    stage.set_relus(row.Int());
+    stage.set_accuracy(row.Real());
+    stage.set_accuracy_lowest(row.Real());
+    stage.set_accuracy_highest(row.Real());
+    stage.set_replicates(row.Int());
+    stage.set_score(row.Real());
+    stage.set_rank(row.Int());
+  }
+  for (v1::Criticality& network : networks) {
+    network.mutable_order()->Resize(network.stages_size(), 0);
+    for (const v1::StageCriticality& stage : network.stages()) {
+      if (stage.rank() > network.stages_size()) continue;
+      network.set_order(static_cast<int>(stage.rank()) - 1, stage.stage());
+    }
   }
   return networks;
 }
@@ -66,7 +74,7 @@ absl::StatusOr<std::vector<CandidateId>> SqliteTransaction::ListStudents(Candida
   });
 }
 
-absl::StatusOr<std::string> SqliteTransaction::FindDataHash(const DataSpec& data,
+absl::StatusOr<std::string> SqliteTransaction::FindDataHash(const v1::DataSpec& data,
                                                             uint64_t split_seed) {
   return Guard(db_, [&]() -> absl::StatusOr<std::string> {
     Query row(db_,
@@ -74,8 +82,8 @@ absl::StatusOr<std::string> SqliteTransaction::FindDataHash(const DataSpec& data
               " WHERE c.data_hash IS NOT NULL AND j.data_set = ? AND j.classes = ? AND j.side = ?"
               " AND j.train_images = ? AND j.validation_images = ? AND j.test_images = ?"
               " AND j.split_seed = ? ORDER BY c.candidate_id DESC LIMIT 1",
-              data.set, data.classes, data.side, data.train_images, data.validation_images,
-              data.test_images, split_seed);
+              data.set(), data.classes(), data.side(), data.train_images(),
+              data.validation_images(), data.test_images(), split_seed);
     return row.Step() ? row.Text() : std::string();
   });
 }
@@ -110,22 +118,22 @@ absl::StatusOr<std::vector<StageMeasurement>> SqliteTransaction::ListStageMeasur
 }
 
 absl::Status SqliteTransaction::InsertCriticality(CandidateId candidate,
-                                                  const std::vector<StageCriticality>& stages) {
+                                                  const std::vector<v1::StageCriticality>& stages) {
   return Guard(db_, [&]() -> absl::Status {
-    for (const StageCriticality& s : stages) {
+    for (const v1::StageCriticality& s : stages) {
       Query(db_,
             "INSERT INTO criticality (candidate_id, stage, relus, accuracy, accuracy_lowest,"
             " accuracy_highest, replicates, score, rank) VALUES (?,?,?,?,?,?,?,?,?)",
-            candidate, s.stage, s.relus, s.accuracy, s.accuracy_lowest, s.accuracy_highest,
-            s.replicates, s.score, s.rank)
+            candidate, s.stage(), s.relus(), s.accuracy(), s.accuracy_lowest(),
+            s.accuracy_highest(), s.replicates(), s.score(), s.rank())
           .Run();
     }
     return absl::OkStatus();
   });
 }
 
-absl::StatusOr<std::vector<CriticalityView>> SqliteTransaction::ListCriticality(JobId job) {
-  return Guard(db_, [&]() -> absl::StatusOr<std::vector<CriticalityView>> {
+absl::StatusOr<std::vector<v1::Criticality>> SqliteTransaction::ListCriticality(JobId job) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<v1::Criticality>> {
     return ReadCriticality(db_, job);
   });
 }

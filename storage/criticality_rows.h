@@ -5,16 +5,16 @@
 
 #include <vector>
 
+#include "reluscape/v1/views.pb.h"
 #include "search/job.h"
-#include "search/views.h"
 #include "storage/sqlite_db.h"
 
 namespace reluscape {
 
 // The next two columns of `row`: exponent and baseline.
-CriticalitySettings ReadCriticalitySettings(Query& row);
+v1::CriticalitySpec ReadCriticalitySettings(Query& row);
 
 // Of the networks of `job` that have scores, by Candidate.
-std::vector<CriticalityView> ReadCriticality(SqliteDb& db, JobId job);
+std::vector<v1::Criticality> ReadCriticality(SqliteDb& db, JobId job);
 
 }  // namespace reluscape

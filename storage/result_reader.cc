@@ -1,10 +1,15 @@
 #include "storage/result_reader.h"
 
+#include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "search/objective.h"
 #include "search/result_front.h"
+#include "search/vocabulary/messages.h"
 #include "storage/cost_rows.h"
 #include "storage/criticality_rows.h"
 #include "storage/sqlite_db.h"
@@ -13,53 +18,68 @@
 namespace reluscape {
 namespace {
 
-constexpr size_t kShownRecipeDigits = 12;  // as in the views of the schema
-constexpr int64_t kMaxEvents = 10'000;     // of one answer
-constexpr size_t kMaxObstacles = 20;       // of one Job: a user reads no more
+constexpr int64_t kMaxEvents = 10'000;  // of one answer
+constexpr int kMaxObstacles = 20;       // of one Job: a user reads no more
 
-EpochReport ReadEpoch(Query& row) {
-  EpochReport e;
-  e.epoch = row.Int();
-  e.loss = row.Real();
-  e.train_accuracy = row.Real();
-  e.validation_accuracy = row.Real();
-  e.learning_rate = row.Real();
-  e.lambda = row.OptionalReal();
-  e.relus = row.Int();
-  e.seconds = row.Real();
-  return e;
+void ReadEpoch(Query& row, v1::Epoch& epoch) {
+  epoch.set_epoch(row.Int());
+  epoch.set_loss(row.Real());
+  epoch.set_train_accuracy(row.Real());
+  epoch.set_validation_accuracy(row.Real());
+  epoch.set_learning_rate(row.Real());
+  if (const auto lambda = row.OptionalReal()) epoch.set_lambda(*lambda);
+  epoch.set_relus(row.Int());
+  epoch.set_seconds(row.Real());
 }
 
 #define EPOCH_COLUMNS                                                                    \
   "p.epoch, p.loss, p.train_accuracy, p.validation_accuracy, p.learning_rate, p.lambda," \
   " p.relus, p.seconds"
 
+#define SELECT_CURVES                                                                  \
+  "SELECT t.task_id, t.stage, nullif(t.budget, 0), p.attempt, p.at_ms, " EPOCH_COLUMNS \
+  " FROM tasks t JOIN stage_progress p USING (task_id) "
+
+std::vector<v1::CurvePoint> ReadCurves(Query& row) {
+  std::vector<v1::CurvePoint> curves;
+  while (row.Step()) {
+    v1::CurvePoint& point = curves.emplace_back();
+    point.set_task(row.Int());
+    point.set_stage(row.Text());
+    if (const auto budget = row.OptionalInt()) point.set_budget(*budget);
+    point.set_attempt(row.Int());
+    point.set_at_ms(row.Int());
+    ReadEpoch(row, *point.mutable_epoch());
+  }
+  return curves;
+}
+
 class SqliteResultReader final : public ResultReader {
  public:
   explicit SqliteResultReader(std::unique_ptr<SqliteDb> db) : db_(std::move(db)) {}
 
-  absl::StatusOr<std::vector<JobView>> ListJobs() override {
-    return Consistently([&]() -> absl::StatusOr<std::vector<JobView>> {
+  absl::StatusOr<v1::JobList> ListJobs() override {
+    return Consistently([&]() -> absl::StatusOr<v1::JobList> {
       std::vector<JobId> ids;
       {
         Query row(*db_, "SELECT job_id FROM jobs ORDER BY job_id DESC");
         while (row.Step()) ids.push_back(row.IdOf<JobId>());
       }
-      std::vector<JobView> jobs;
+      v1::JobList list;
       for (const JobId id : ids) {
-        ASSIGN_OR_RETURN(JobView job, ReadJob(id));
-        job.spec_json.clear();  // a listing of many Jobs leaves what is long to GetJob
-        job.obstacles.clear();
-        jobs.push_back(std::move(job));
+        v1::JobDetail detail;
+        RETURN_IF_ERROR(ReadJob(id, detail));
+        detail.mutable_job()->clear_obstacles();  // what is long is for GetJob
+        *list.add_jobs() = std::move(*detail.mutable_job());
       }
-      return jobs;
+      return list;
     });
   }
 
-  absl::StatusOr<JobDetailView> GetJob(JobId job) override {
-    return Consistently([&]() -> absl::StatusOr<JobDetailView> {
-      JobDetailView detail;
-      ASSIGN_OR_RETURN(detail.job, ReadJob(job));
+  absl::StatusOr<v1::JobDetail> GetJob(JobId job) override {
+    return Consistently([&]() -> absl::StatusOr<v1::JobDetail> {
+      v1::JobDetail detail;
+      RETURN_IF_ERROR(ReadJob(job, detail));
       std::vector<CandidateId> ids;
       {
         Query row(*db_,
@@ -67,97 +87,108 @@ class SqliteResultReader final : public ResultReader {
                   job);
         while (row.Step()) ids.push_back(row.IdOf<CandidateId>());
       }
-      for (const CandidateId id : ids) {
-        ASSIGN_OR_RETURN(CandidateView candidate, ReadCandidate(id));
-        detail.candidates.push_back(std::move(candidate));
+      for (const CandidateId id : ids) RETURN_IF_ERROR(ReadCandidate(id, *detail.add_candidates()));
+      for (v1::Criticality& network : ReadCriticality(*db_, job)) {
+        *detail.add_criticality() = std::move(network);
       }
-      detail.criticality = ReadCriticality(*db_, job);
       return detail;
     });
   }
 
-  absl::StatusOr<FrontView> GetFront(JobId job) override {
-    return Consistently([&]() -> absl::StatusOr<FrontView> {
-      FrontView front;
-      ASSIGN_OR_RETURN(const JobView view, ReadJob(job));
-      front.job = job;
-      front.objectives = view.objectives;
-      front.cost_limits = view.cost_limits;
-      front.results = ReadResults(view);
-      return front;
+  absl::StatusOr<v1::Front> GetFront(JobId job) override {
+    return Consistently([&] { return ReadFront(job); });
+  }
+
+  absl::StatusOr<std::vector<v1::CurvePoint>> ListCurves(JobId job) override {
+    return Consistently([&]() -> absl::StatusOr<std::vector<v1::CurvePoint>> {
+      v1::JobDetail known;
+      RETURN_IF_ERROR(ReadJob(job, known));
+      Query row(*db_, SELECT_CURVES "WHERE t.job_id = ? ORDER BY t.task_id, p.epoch", job);
+      return ReadCurves(row);
     });
   }
 
-  absl::StatusOr<CandidateDetailView> GetCandidate(CandidateId candidate) override {
-    return Consistently([&]() -> absl::StatusOr<CandidateDetailView> {
-      CandidateDetailView detail;
-      ASSIGN_OR_RETURN(detail.candidate, ReadCandidate(candidate));
-      {
-        Query row(*db_,
-                  "SELECT t.task_id, t.stage, t.budget, p.attempt, p.at_ms, " EPOCH_COLUMNS
-                  " FROM tasks t JOIN stage_progress p ON p.task_id = t.task_id"
-                  " WHERE t.candidate_id = ? ORDER BY t.task_id, p.epoch",
-                  candidate);
-        while (row.Step()) {
-          CurvePoint point;
-          point.task = row.IdOf<TaskId>();
-          point.stage = row.StageOf();
-          point.budget = row.Int();
-          point.attempt = row.Int();
-          point.at = row.At();
-          point.report = ReadEpoch(row);
-          detail.curves.push_back(point);
-        }
-      }
+  absl::StatusOr<v1::CandidateDetail> GetCandidate(CandidateId candidate) override {
+    return Consistently([&]() -> absl::StatusOr<v1::CandidateDetail> {
+      v1::CandidateDetail detail;
+      RETURN_IF_ERROR(ReadCandidate(candidate, *detail.mutable_candidate()));
+      Query row(*db_, SELECT_CURVES "WHERE t.candidate_id = ? ORDER BY t.task_id, p.epoch",
+                candidate);
+      SetList(detail.mutable_curves(), ReadCurves(row));
       // on_front is against all Results of the Job, so that a page says the same as the Front.
-      ASSIGN_OR_RETURN(const JobView job, ReadJob(detail.candidate.job));
-      for (ResultView& result : ReadResults(job)) {
-        if (result.candidate == candidate) detail.results.push_back(std::move(result));
+      ASSIGN_OR_RETURN(v1::Front front, ReadFront(JobId{detail.candidate().job()}));
+      for (v1::Result& result : *front.mutable_results()) {
+        if (result.candidate() == candidate.value) *detail.add_results() = std::move(result);
       }
       return detail;
     });
   }
 
-  absl::StatusOr<std::vector<WorkerView>> ListWorkers() override {
-    return Consistently([&]() -> absl::StatusOr<std::vector<WorkerView>> {
-      std::vector<WorkerView> workers;
+  absl::StatusOr<v1::WorkerList> ListWorkers() override {
+    return Consistently([&]() -> absl::StatusOr<v1::WorkerList> {
+      v1::WorkerList list;
       {
-        Query row(*db_, "SELECT " WORKER_INFO_COLUMNS
-                        ", last_seen_ms, connected, quarantine"
-                        " FROM workers ORDER BY worker");
+        // Why the coordinator keeps it out, rather than what it says of itself.
+        Query row(*db_,
+                  "SELECT worker, host, pid, device, torch_version, build_commit, last_seen_ms,"
+                  " connected, protocol, behaviour, coalesce(nullif(quarantine, ''), problem),"
+                  " quarantine <> '' FROM workers ORDER BY worker");
         while (row.Step()) {
-          WorkerView w;
-          w.info = ReadWorkerInfo(row);
-          w.last_seen = row.At();
-          w.connected = row.Int() != 0;
-          w.quarantine = row.Text();
-          workers.push_back(std::move(w));
+          v1::Worker& worker = *list.add_workers();
+          worker.set_worker(row.Text());
+          worker.set_host(row.Text());
+          worker.set_pid(row.Int());
+          worker.set_device(row.Text());
+          worker.set_torch_version(row.Text());
+          worker.set_build_commit(row.Text());
+          worker.set_last_seen_ms(row.Int());
+          worker.set_connected(row.Int() != 0);
+          worker.set_protocol(row.Int());
+          worker.set_behaviour(row.Int());
+          worker.set_problem(row.Text());
+          worker.set_quarantined(row.Int() != 0);
         }
       }
-      for (WorkerView& w : workers) {
+      for (v1::Worker& worker : *list.mutable_workers()) {
         Query sets(*db_, "SELECT data_set FROM worker_data_sets WHERE worker = ? ORDER BY data_set",
-                   w.info.id);
-        while (sets.Step()) w.info.data_sets.push_back(sets.Text());
-        w.info.data = ReadDataStates(*db_, w.info.id);
+                   worker.worker());
+        while (sets.Step()) worker.add_data_sets(sets.Text());
         Query tasks(*db_,
                     "SELECT task_id FROM tasks WHERE state = 'LEASED' AND worker = ?"
                     " ORDER BY task_id",
-                    w.info.id);
-        while (tasks.Step()) w.tasks.push_back(tasks.IdOf<TaskId>());
+                    worker.worker());
+        while (tasks.Step()) worker.add_tasks(tasks.Int());
+        Query row(*db_,
+                  "SELECT data_set, train_images, validation_images, test_images, split_seed,"
+                  " data_hash, problem FROM worker_data WHERE worker = ?"
+                  " ORDER BY data_set, split_seed",
+                  worker.worker());
+        while (row.Step()) {
+          v1::WorkerData& data = *worker.add_data();
+          data.set_data_set(row.Text());
+          data.set_train_images(row.Int());
+          data.set_validation_images(row.Int());
+          data.set_test_images(row.Int());
+          data.set_split_seed(row.Int());
+          data.set_data_hash(row.Text());
+          data.set_problem(row.Text());
+        }
       }
-      return workers;
+      return list;
     });
   }
 
-  absl::StatusOr<std::vector<EventView>> ListEvents(JobId job, int64_t after,
-                                                    int64_t limit) override {
+  absl::StatusOr<v1::EventList> ListEvents(JobId job, int64_t after, int64_t limit) override {
     if (limit < 1 || limit > kMaxEvents) {
       return absl::InvalidArgumentError(
           absl::StrCat("limit: found ", limit, "; allowed: 1 to ", kMaxEvents));
     }
-    return Consistently([&]() -> absl::StatusOr<std::vector<EventView>> {
-      if (job) RETURN_IF_ERROR(ReadJob(job).status());
-      std::vector<EventView> events;
+    return Consistently([&]() -> absl::StatusOr<v1::EventList> {
+      if (job) {
+        v1::JobDetail known;
+        RETURN_IF_ERROR(ReadJob(job, known));
+      }
+      v1::EventList list;
       Query row(*db_,
                 job ? "SELECT event_id, at_ms, kind, job_id, candidate_id, task_id,"
                       " result_id, worker, detail FROM events"
@@ -167,19 +198,18 @@ class SqliteResultReader final : public ResultReader {
                       " WHERE event_id > ?1 AND ?3 = 0 ORDER BY event_id LIMIT ?2",
                 after, limit, job);
       while (row.Step()) {
-        EventView e;
-        e.id = row.Int();
-        e.at = row.At();
-        e.kind = row.Text();
-        e.job = row.IdOf<JobId>();
-        e.candidate = row.IdOf<CandidateId>();
-        e.task = row.IdOf<TaskId>();
-        e.result = row.IdOf<ResultId>();
-        e.worker = row.Text();
-        e.detail = row.Text();
-        events.push_back(std::move(e));
+        v1::Event& event = *list.add_events();
+        event.set_event(row.Int());
+        event.set_at_ms(row.Int());
+        event.set_kind(row.Text());
+        event.set_job(row.Int());
+        event.set_candidate(row.Int());
+        event.set_task(row.Int());
+        event.set_result(row.Int());
+        event.set_worker(row.Text());
+        event.set_detail(row.Text());
       }
-      return events;
+      return list;
     });
   }
 
@@ -193,84 +223,82 @@ class SqliteResultReader final : public ResultReader {
     });
   }
 
-  absl::StatusOr<JobView> ReadJob(JobId id) {
-    JobView job;
+  // Job and spec of `detail`.
+  absl::Status ReadJob(JobId id, v1::JobDetail& detail) {
+    v1::Job& job = *detail.mutable_job();
     {
       Query row(*db_,
-                "SELECT job_id, name, state, created_at_ms, finished_at_ms, unsealed_at_ms,"
-                " data_set, recipe, spec_json,"
-                " (SELECT count(*) FROM candidates c WHERE c.job_id = j.job_id),"
-                " (SELECT count(*) FROM results r WHERE r.job_id = j.job_id), kind,"
-                " coalesce(data_hash_stated, data_hash_chosen)"
-                " FROM jobs j WHERE job_id = ?",
+                "SELECT v.job, v.name, v.state, v.created_at_ms, v.finished_at_ms,"
+                " v.unsealed_at_ms, v.data_set, v.recipe, v.candidates, v.results, v.kind,"
+                " coalesce(j.data_hash_stated, j.data_hash_chosen), j.spec"
+                " FROM jobs_v v JOIN jobs j ON j.job_id = v.job WHERE j.job_id = ?",
                 id);
       if (!row.Step()) return absl::NotFoundError(absl::StrCat("there is no job ", id.value));
-      job.id = row.IdOf<JobId>();
-      job.name = row.Text();
-      job.state = row.JobStateOf();
-      job.created_at = row.At();
-      job.finished_at = row.OptionalTime();
-      job.unsealed_at = row.OptionalTime();
-      job.data_set = row.Text();
-      job.recipe = row.Text().substr(0, kShownRecipeDigits);
-      job.spec_json = row.Text();
-      job.candidates = row.Int();
-      job.results = row.Int();
-      job.kind = row.JobKindOf();
-      job.data_hash = row.Text();
+      job.set_job(row.Int());
+      job.set_name(row.Text());
+      job.set_state(row.Text());
+      job.set_created_at_ms(row.Int());
+      if (const auto at = row.OptionalInt()) job.set_finished_at_ms(*at);
+      if (const auto at = row.OptionalInt()) job.set_unsealed_at_ms(*at);
+      job.set_data_set(row.Text());
+      job.set_recipe(row.Text());
+      job.set_candidates(row.Int());
+      job.set_results(row.Int());
+      job.set_kind(row.Text());
+      if (const std::string hash = row.Text(); !hash.empty()) job.set_data_hash(hash);
+      detail.set_spec_json(row.Text());
     }
     {
       Query row(*db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
                 id);
-      while (row.Step()) job.objectives.push_back(row.Text());
-      job.cost_limits = ReadCostLimits(*db_, id);
+      while (row.Step()) job.add_objectives(row.Text());
     }
     {
       Query row(*db_, "SELECT state, count(*) FROM tasks WHERE job_id = ? GROUP BY state", id);
       while (row.Step()) {
-        std::string state = row.Text();
-        job.tasks[std::move(state)] = row.Int();
+        int64_t& count = (*job.mutable_tasks())[row.Text()];
+        count = row.Int();
       }
     }
-    job.data_copies = ReadDataCopies(*db_, id);
-    if (job.state == JobState::kRunning && CountIn(job, TaskState::kQueued) > 0) {
-      job.obstacles = ReadObstacles(id);
-    }
-    job.message = MessageOf(job);
-    return job;
+    for (v1::DataCopy& copy : ReadDataCopies(*db_, id)) *job.add_data_copies() = std::move(copy);
+    if (IsRunning(job) && CountIn(job, TaskState::kQueued) > 0) ReadObstacles(job);
+    job.set_message(MessageOf(job));
+    return absl::OkStatus();
   }
 
-  static int64_t CountIn(const JobView& job, TaskState state) {
-    const auto found = job.tasks.find(TaskStateName(state));
-    return found == job.tasks.end() ? 0 : found->second;
+  static bool IsRunning(const v1::Job& job) {
+    return job.state() == JobStateName(JobState::kRunning);
   }
 
-  std::vector<std::string> ReadObstacles(JobId job) {
-    std::vector<std::string> obstacles;
+  static int64_t CountIn(const v1::Job& job, TaskState state) {
+    const auto found = job.tasks().find(TaskStateName(state));
+    return found == job.tasks().end() ? 0 : found->second;
+  }
+
+  void ReadObstacles(v1::Job& job) {
     int64_t left_out = 0;
     Query row(*db_,
               "SELECT p.worker, p.obstacle FROM placement_v p JOIN workers w USING (worker)"
               " WHERE p.job = ? AND p.obstacle <> '' AND w.connected = 1 ORDER BY p.worker",
-              job);
+              job.job());
     while (row.Step()) {
-      if (obstacles.size() == kMaxObstacles) {
+      if (job.obstacles_size() == kMaxObstacles) {
         ++left_out;
         continue;
       }
       const std::string worker = row.Text();
-      obstacles.push_back(absl::StrCat("worker ", worker, ": ", row.Text()));
+      job.add_obstacles(absl::StrCat("worker ", worker, ": ", row.Text()));
     }
-    if (left_out > 0) obstacles.push_back(absl::StrCat("and ", left_out, " workers more"));
-    return obstacles;
+    if (left_out > 0) job.add_obstacles(absl::StrCat("and ", left_out, " workers more"));
   }
 
   // What a user should know: what is waited for, or what failed first.
-  std::string MessageOf(const JobView& job) {
-    if (job.state == JobState::kRunning) {
-      if (job.data_hash.empty() && job.data_copies.size() > 1) {
-        return absl::StrCat("no task starts: there are ", job.data_copies.size(),
-                            " copies of data set ", job.data_set, " that differ; `reluscape data ",
-                            job.id.value,
+  std::string MessageOf(const v1::Job& job) {
+    if (IsRunning(job)) {
+      if (!job.has_data_hash() && job.data_copies_size() > 1) {
+        return absl::StrCat("no task starts: there are ", job.data_copies_size(),
+                            " copies of data set ", job.data_set(),
+                            " that differ; `reluscape data ", job.job(),
                             "` lists them, and with --use HASH says which one counts");
       }
       if (CountIn(job, TaskState::kQueued) > 0 && CountIn(job, TaskState::kLeased) == 0) {
@@ -282,7 +310,7 @@ class SqliteResultReader final : public ResultReader {
                 "SELECT t.task_id, t.stage, c.name, t.message FROM tasks t"
                 " JOIN candidates c ON c.candidate_id = t.candidate_id"
                 " WHERE t.job_id = ? AND t.state = 'FAILED' ORDER BY t.finished_at_ms LIMIT 1",
-                job.id);
+                job.job());
       if (!row.Step()) return "";
       const int64_t task = row.Int();
       const std::string stage = row.Text();
@@ -294,14 +322,14 @@ class SqliteResultReader final : public ResultReader {
   }
 
   // Why none of its QUEUED Tasks is worked on.
-  std::string WaitOf(const JobView& job) {
+  std::string WaitOf(const v1::Job& job) {
     int64_t connected = 0;
     int64_t able = 0;
     {
       Query row(*db_,
                 "SELECT count(*), coalesce(sum(p.obstacle = ''), 0) FROM placement_v p"
                 " JOIN workers w USING (worker) WHERE p.job = ? AND w.connected = 1",
-                job.id);
+                job.job());
       row.Step();
       connected = row.Int();
       able = row.Int();
@@ -310,14 +338,14 @@ class SqliteResultReader final : public ResultReader {
     if (able == 0) {
       return absl::StrCat("waiting: none of the ", connected,
                           connected == 1 ? " connected worker" : " connected workers",
-                          " can take its tasks; ", job.obstacles.empty() ? "" : job.obstacles[0]);
+                          " can take its tasks; ", job.obstacles().empty() ? "" : job.obstacles(0));
     }
     Query row(*db_,
               "SELECT t.task_id, t.stage, c.name, t.message FROM tasks t"
               " JOIN candidates c ON c.candidate_id = t.candidate_id"
               " WHERE t.job_id = ? AND t.state = 'QUEUED' AND t.message <> ''"
               " ORDER BY t.not_before_steady_ms, t.task_id LIMIT 1",
-              job.id);
+              job.job());
     if (!row.Step()) return "waiting for a free worker";
     const int64_t task = row.Int();
     const std::string stage = row.Text();
@@ -325,44 +353,43 @@ class SqliteResultReader final : public ResultReader {
     return absl::StrCat("waiting: ", stage, " of ", name, " (task ", task, "): ", row.Text());
   }
 
-  absl::StatusOr<CandidateView> ReadCandidate(CandidateId id) {
-    CandidateView c;
+  absl::Status ReadCandidate(CandidateId id, v1::Candidate& c) {
     {
       Query row(*db_,
-                "SELECT candidate_id, job_id, name, network, network_hash, replicate, relus,"
-                " relus_with_stem, macs, parameters, role, measured_stage, teacher_id, origin,"
-                " pretrained_file, pretrained_sha256,"
-                " (SELECT bytes FROM artifacts WHERE sha256 = pretrained_sha256)"
-                " FROM candidates WHERE candidate_id = ?",
+                "SELECT candidate, job, name, network, network_hash, replicate, relus,"
+                " relus_with_stem, macs, parameters, role, measured_stage, teacher, origin,"
+                " pretrained_file, pretrained_sha256 FROM candidates_v WHERE candidate = ?",
                 id);
       if (!row.Step()) {
         return absl::NotFoundError(absl::StrCat("there is no candidate ", id.value));
       }
-      c.id = row.IdOf<CandidateId>();
-      c.job = row.IdOf<JobId>();
-      c.name = row.Text();
-      c.network = row.Text();
-      c.network_hash = row.Text();
-      c.replicate = row.Int();
-      c.relus = row.Int();
-      c.relus_with_stem = row.Int();
-      c.macs = row.Int();
-      c.parameters = row.Int();
-      c.role = row.CandidateRoleOf();
-      c.measured_stage = row.Int();
-      c.teacher = row.IdOf<CandidateId>();
-      c.origin = row.Text();
-      c.pretrained_file = row.Text();
-      c.pretrained = row.Artifact();
+      c.set_candidate(row.Int());
+      c.set_job(row.Int());
+      c.set_name(row.Text());
+      c.set_network(row.Text());
+      c.set_network_hash(row.Text());
+      c.set_replicate(row.Int());
+      c.set_relus(row.Int());
+      c.set_relus_with_stem(row.Int());
+      c.set_macs(row.Int());
+      c.set_parameters(row.Int());
+      c.set_role(row.Text());
+      if (const auto stage = row.OptionalInt()) c.set_measured_stage(*stage);
+      if (const auto teacher = row.OptionalInt()) c.set_teacher(*teacher);
+      c.set_origin(row.Text());
+      if (!row.NextIsNull()) {
+        c.set_pretrained_file(row.Text());
+        c.set_pretrained_sha256(row.Text());
+      }
     }
     {
       Query row(*db_,
                 "SELECT budget FROM candidate_budgets WHERE candidate_id = ? ORDER BY budget DESC",
                 id);
-      while (row.Step()) c.budgets.push_back(row.Int());
+      while (row.Step()) c.add_budgets(row.Int());
     }
     Query row(*db_,
-              "SELECT t.task_id, t.stage, t.budget, t.state, t.attempt, t.worker,"
+              "SELECT t.task_id, t.stage, nullif(t.budget, 0), t.state, t.attempt, t.worker,"
               " t.epochs_planned, t.device_seconds, t.started_at_ms, t.finished_at_ms, "
               "t.message, " EPOCH_COLUMNS
               " FROM tasks t LEFT JOIN stage_progress p ON p.task_id = t.task_id"
@@ -370,139 +397,105 @@ class SqliteResultReader final : public ResultReader {
               " WHERE t.candidate_id = ? ORDER BY t.task_id",
               id);
     while (row.Step()) {
-      TaskView t;
-      t.id = row.IdOf<TaskId>();
-      t.candidate = id;
-      t.stage = row.StageOf();
-      t.budget = row.Int();
-      t.state = row.TaskStateOf();
-      t.attempt = row.Int();
-      t.worker = row.Text();
-      t.epochs_planned = row.Int();
-      t.device_seconds = row.Real();
-      t.started_at = row.OptionalTime();
-      t.finished_at = row.OptionalTime();
-      t.message = row.Text();
+      v1::Task& t = *c.add_tasks();
+      t.set_task(row.Int());
+      t.set_candidate(id.value);
+      t.set_stage(row.Text());
+      if (const auto budget = row.OptionalInt()) t.set_budget(*budget);
+      t.set_state(row.Text());
+      t.set_attempt(row.Int());
+      t.set_worker(row.Text());
+      t.set_epochs_planned(row.Int());
+      t.set_device_seconds(row.Real());
+      if (const auto at = row.OptionalInt()) t.set_started_at_ms(*at);
+      if (const auto at = row.OptionalInt()) t.set_finished_at_ms(*at);
+      t.set_message(row.Text());
       if (!row.NextIsNull()) {
-        t.last_epoch = ReadEpoch(row);
-        t.epochs_done = t.last_epoch->epoch + 1;
+        ReadEpoch(row, *t.mutable_last_epoch());
+        t.set_epochs_done(t.last_epoch().epoch() + 1);
       }
-      if (t.state == TaskState::kBlocked) {
-        t.message =
-            t.stage == Stage::kFineTune && c.tasks.at(0).state == TaskState::kSucceeded
-                ? "waits for its snapshot"
-            : t.stage == Stage::kPretrain
-                ? absl::StrCat("waits for the pretrain of its teacher, candidate ", c.teacher.value)
-                : "waits for pretrain";
-      }
-      c.tasks.push_back(std::move(t));
+      if (t.state() == TaskStateName(TaskState::kBlocked)) t.set_message(WaitOf(c, t));
     }
-    return c;
+    return absl::OkStatus();
   }
 
-  std::vector<ResultView> ReadResults(const JobView& job) {
-    std::vector<ResultView> results;
-    std::map<int64_t, size_t> place;
-    {
-      Query row(*db_,
-                "SELECT result, candidate, name, network, network_hash, budget, relus,"
-                " relus_with_stem, macs, parameters, accuracy_soft, accuracy_trimmed,"
-                " accuracy_validation, accuracy_test, seed_pretrain, seed_linearize,"
-                " seed_fine_tune, seed_split, recipe, build_commit, torch_version, device,"
-                " precision, threads, v.data_hash, v.split_hash, train_images, validation_images,"
-                " test_images, seconds_pretrain, seconds_linearize, seconds_fine_tune, worker,"
-                " attempt, created_at_ms, v.artifact_sha256, a.bytes, origin"
-                " FROM results_v v JOIN artifacts a ON a.sha256 = v.artifact_sha256"
-                " WHERE job = ? ORDER BY recipe, v.data_hash, v.split_hash, relus, result",
-                job.id);
-      while (row.Step()) {
-        ResultView r;
-        r.id = row.IdOf<ResultId>();
-        r.job = job.id;
-        r.candidate = row.IdOf<CandidateId>();
-        r.name = row.Text();
-        r.network = row.Text();
-        r.network_hash = row.Text();
-        r.budget = row.Int();
-        r.relus = row.Int();
-        r.relus_with_stem = row.Int();
-        r.macs = row.Int();
-        r.parameters = row.Int();
-        r.accuracy_soft = row.Real();
-        r.accuracy_trimmed = row.Real();
-        r.accuracy_validation = row.Real();
-        r.accuracy_test = row.OptionalReal();
-        r.seed_pretrain = row.Seed();
-        r.seed_linearize = row.OptionalSeed();
-        r.seed_fine_tune = row.OptionalSeed();
-        r.seed_split = row.Seed();
-        r.recipe = row.Text();
-        r.measurement.build_commit = row.Text();
-        r.measurement.torch_version = row.Text();
-        r.measurement.device = row.Text();
-        r.measurement.precision = row.Text();
-        r.measurement.threads = row.Int();
-        r.measurement.data_hash = row.Text();
-        r.measurement.split_hash = row.Text();
-        r.measurement.train_images = row.Int();
-        r.measurement.validation_images = row.Int();
-        r.measurement.test_images = row.Int();
-        r.seconds_pretrain = row.Real();
-        r.seconds_linearize = row.Real();
-        r.seconds_fine_tune = row.Real();
-        r.worker = row.Text();
-        r.attempt = row.Int();
-        r.created_at = row.At();
-        r.artifact = row.Artifact();
-        r.origin = row.Text();
-        place[r.id.value] = results.size();
-        results.push_back(std::move(r));
-      }
+  // What a BLOCKED Task waits for.
+  static std::string WaitOf(const v1::Candidate& candidate, const v1::Task& task) {
+    if (task.stage() == StageName(Stage::kPretrain)) {
+      return absl::StrCat("waits for the pretrain of its teacher, candidate ", candidate.teacher());
     }
+    const bool pretrained = candidate.tasks(0).state() == TaskStateName(TaskState::kSucceeded);
+    return pretrained && task.stage() == StageName(Stage::kFineTune) ? "waits for its snapshot"
+                                                                     : "waits for pretrain";
+  }
+
+  absl::StatusOr<v1::Front> ReadFront(JobId job) {
+    v1::JobDetail detail;
+    RETURN_IF_ERROR(ReadJob(job, detail));
+    v1::Front front;
+    front.set_job(job.value);
+    *front.mutable_objectives() = detail.job().objectives();
+    const std::vector<CostLimit> limits = ReadCostLimits(*db_, job);
+    for (const CostLimit& limit : limits) front.add_cost_limits(CostLimitText(limit));
+    std::map<int64_t, v1::Result*> results;  // they stay where they are as others are added
     {
       Query row(*db_,
-                "SELECT l.result_id, l.layer, l.units, l.kept, l.polynomials, l.input_min,"
-                " l.input_max FROM result_layers l JOIN results r ON r.result_id = l.result_id"
-                " WHERE r.job_id = ? ORDER BY l.result_id, l.position",
-                job.id);
+                "SELECT result, v.candidate, name, network, network_hash, r.report,"
+                " relus_with_stem, macs, parameters, accuracy_test, seed_pretrain, seed_linearize,"
+                " seed_fine_tune, seed_split, recipe, m.measurement, v.data_hash, v.split_hash,"
+                " v.seconds_pretrain,"
+                " v.seconds_linearize, v.seconds_fine_tune, v.worker, v.attempt, v.created_at_ms,"
+                " origin FROM results_v v JOIN results r ON r.result_id = v.result"
+                " LEFT JOIN measurements m ON m.task_id = r.task_id WHERE job = ?"
+                " ORDER BY recipe, v.data_hash, v.split_hash, v.relus, result",
+                job);
       while (row.Step()) {
-        ResultView& result = results[place.at(row.Int())];
-        LayerRelus layer = row.Layer();
-        result.polynomials += layer.polynomials;
-        result.layers.push_back(std::move(layer));
-      }
-    }
-    {
-      Query row(*db_,
-                "SELECT k.result_id, k.name, k.images, k.correct FROM result_classes k"
-                " JOIN results r ON r.result_id = k.result_id"
-                " WHERE r.job_id = ? ORDER BY k.result_id, k.class",
-                job.id);
-      while (row.Step()) {
-        ResultView& result = results[place.at(row.Int())];
-        ClassAccuracy one;
-        one.name = row.Text();
-        one.images = row.Int();
-        one.correct = row.Int();
-        result.classes.push_back(std::move(one));
+        v1::Result& r = *front.add_results();
+        r.set_job(job.value);
+        r.set_result(row.Int());
+        r.set_candidate(row.Int());
+        r.set_name(row.Text());
+        r.set_network(row.Text());
+        r.set_network_hash(row.Text());
+        row.Json(*r.mutable_report());
+        r.set_relus_with_stem(row.Int());
+        r.set_macs(row.Int());
+        r.set_parameters(row.Int());
+        if (const auto test = row.OptionalReal()) r.set_accuracy_test(*test);
+        r.mutable_seeds()->set_pretrain(row.Int());
+        if (const auto seed = row.OptionalInt()) r.mutable_seeds()->set_linearize(*seed);
+        if (const auto seed = row.OptionalInt()) r.mutable_seeds()->set_fine_tune(*seed);
+        r.mutable_seeds()->set_split(row.Int());
+        r.set_recipe(row.Text());
+        row.Json(*r.mutable_measurement());
+        r.mutable_measurement()->set_data_hash(row.Text());  // also where none is stored
+        r.mutable_measurement()->set_split_hash(row.Text());
+        r.mutable_seconds()->set_pretrain(row.Real());
+        r.mutable_seconds()->set_linearize(row.Real());
+        r.mutable_seconds()->set_fine_tune(row.Real());
+        r.set_worker(row.Text());
+        r.set_attempt(row.Int());
+        r.set_created_at_ms(row.Int());
+        r.set_origin(row.Text());
+        results[r.result()] = &r;
       }
     }
     {
       Query row(*db_,
                 "SELECT l.result_id, l.model, l.seconds FROM result_latencies l"
                 " JOIN results r ON r.result_id = l.result_id WHERE r.job_id = ?",
-                job.id);
+                job);
       while (row.Step()) {
-        ResultView& result = results[place.at(row.Int())];
-        std::string model = row.Text();
-        result.latency[std::move(model)] = row.Real();
+        auto& latency = *results.at(row.Int())->mutable_latency();
+        double& seconds = latency[row.Text()];
+        seconds = row.Real();
       }
     }
-    for (auto& [id, costs] : ReadCosts(*db_, job.id)) {
-      results[place.at(id.value)].costs = std::move(costs);
+    for (auto& [id, costs] : ReadCosts(*db_, job)) {
+      *results.at(id.value)->mutable_costs() = std::move(costs);
     }
-    MarkFront(job.objectives, job.cost_limits, results);
-    return results;
+    MarkFront(limits, front);
+    return front;
   }
 
   const std::unique_ptr<SqliteDb> db_;

@@ -1,16 +1,17 @@
 #pragma once
 
-// Reads what listings show, through a connection of its own that changes nothing. Used by the HTTP
-// gateway and by the coordinator's listing RPCs. One object per thread.
+// Reads what listings show, as the messages of views.proto, through a connection of its own that
+// changes nothing. Used by the HTTP gateway and by the coordinator's listing RPCs. One object per
+// thread.
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
-#include "search/views.h"
+#include "base/ids.h"
+#include "reluscape/v1/views.pb.h"
 
 namespace reluscape {
 
@@ -21,14 +22,15 @@ class ResultReader {
   virtual ~ResultReader() = default;
 
   // All return NOT_FOUND for an unknown id, naming it.
-  virtual absl::StatusOr<std::vector<JobView>> ListJobs() = 0;  // newest first
-  virtual absl::StatusOr<JobDetailView> GetJob(JobId job) = 0;
-  virtual absl::StatusOr<FrontView> GetFront(JobId job) = 0;
-  virtual absl::StatusOr<CandidateDetailView> GetCandidate(CandidateId candidate) = 0;
-  virtual absl::StatusOr<std::vector<WorkerView>> ListWorkers() = 0;
+  virtual absl::StatusOr<v1::JobList> ListJobs() = 0;  // newest first
+  virtual absl::StatusOr<v1::JobDetail> GetJob(JobId job) = 0;
+  virtual absl::StatusOr<v1::Front> GetFront(JobId job) = 0;
+  // The learning curves of a Job, by Task, then epoch.
+  virtual absl::StatusOr<std::vector<v1::CurvePoint>> ListCurves(JobId job) = 0;
+  virtual absl::StatusOr<v1::CandidateDetail> GetCandidate(CandidateId candidate) = 0;
+  virtual absl::StatusOr<v1::WorkerList> ListWorkers() = 0;
   // Events with an id above `after`, oldest first, of one Job or (job 0) of all.
-  virtual absl::StatusOr<std::vector<EventView>> ListEvents(JobId job, int64_t after,
-                                                            int64_t limit) = 0;
+  virtual absl::StatusOr<v1::EventList> ListEvents(JobId job, int64_t after, int64_t limit) = 0;
 };
 
 }  // namespace reluscape

@@ -8,8 +8,11 @@
 #include <limits>
 #include <set>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "search/pareto/front.h"
+#include "search/vocabulary/messages.h"
 #include "storage/store_test_util.h"
 #include "tests/fakes/fake_clock.h"
 
@@ -44,7 +47,7 @@ class ResultReaderTest : public ::testing::Test {
   std::unique_ptr<ResultReader> reader_;
 };
 
-TEST_F(ResultReaderTest, ResultsKeepTheAccuracyOfEveryClass) {
+TEST_F(ResultReaderTest, LayersAndClassesOfReportsAreRows) {
   Do([&](Transaction& t) {
     const TestTasks tasks = InsertTestTasks(t, t.InsertJob(TestJob()).value());
     ASSERT_TRUE(t.InsertResult(TestResult(tasks.fine_tunes[0], 500, 0.5)).ok());
@@ -55,21 +58,24 @@ TEST_F(ResultReaderTest, ResultsKeepTheAccuracyOfEveryClass) {
                              " FROM class_accuracies_v WHERE result = 1")
                    .getText(),
                "0 cat 1/4 0.25, 1 dog 0/0 none");
-  EXPECT_EQ(reader_->GetFront(JobId{1}).value().results.at(0).classes,
-            (std::vector<ClassAccuracy>{{"cat", 4, 1}, {"dog", 0, 0}}));
+  EXPECT_STREQ(db.execAndGet("SELECT group_concat(position || ' ' || layer || ' ' || kept || '/' ||"
+                             " units || ' ' || polynomials || ' ' || coalesce(input_max, 'none'),"
+                             " ', ') FROM result_layers_v WHERE result = 1")
+                   .getText(),
+               "0 conv1 500/600 0 none, 1 conv2 0/400 300 2.25");
 }
 
 TEST_F(ResultReaderTest, UnknownIdsAreNamed) {
   for (const absl::Status& status :
        {reader_->GetJob(JobId{7}).status(), reader_->GetFront(JobId{7}).status(),
-        reader_->ListEvents(JobId{7}, 0, 10).status(),
+        reader_->ListEvents(JobId{7}, 0, 10).status(), reader_->ListCurves(JobId{7}).status(),
         reader_->GetCandidate(CandidateId{7}).status()}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
     EXPECT_THAT(std::string(status.message()), HasSubstr("7"));
   }
-  EXPECT_THAT(reader_->ListJobs().value(), IsEmpty());
-  EXPECT_THAT(reader_->ListWorkers().value(), IsEmpty());
-  EXPECT_THAT(reader_->ListEvents(JobId{}, 0, 10).value(), IsEmpty());
+  EXPECT_THAT(reader_->ListJobs()->jobs(), IsEmpty());
+  EXPECT_THAT(reader_->ListWorkers()->workers(), IsEmpty());
+  EXPECT_THAT(reader_->ListEvents(JobId{}, 0, 10)->events(), IsEmpty());
   EXPECT_EQ(reader_->ListEvents(JobId{}, 0, 0).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
@@ -83,61 +89,98 @@ TEST_F(ResultReaderTest, MissingDatabaseIsNamed) {
 TEST_F(ResultReaderTest, ReadsWhileAUnitOfWorkIsOpen) {
   Do([&](Transaction& t) {
     EXPECT_TRUE(t.InsertJob(TestJob()).ok());
-    EXPECT_THAT(reader_->ListJobs().value(), IsEmpty()) << "not committed yet";
+    EXPECT_THAT(reader_->ListJobs()->jobs(), IsEmpty()) << "not committed yet";
   });
-  EXPECT_THAT(reader_->ListJobs().value(), SizeIs(1));
+  EXPECT_THAT(reader_->ListJobs()->jobs(), SizeIs(1));
 }
 
 TEST_F(ResultReaderTest, ResultShowsEverythingAndTheTestAccuracyOnlyUnsealed) {
   JobRow job = TestJob();
   CandidateId candidate;
+  ResultRow sent;
   Do([&](Transaction& t) {
     job.id = t.InsertJob(job).value();
     const TestTasks tasks = InsertTestTasks(t, job.id);
     candidate = tasks.candidate.id;
     ASSERT_TRUE(t.PutMeasurement(tasks.fine_tunes[0].id, 1, TestMeasurement()).ok());
-    const ResultId id = t.InsertResult(TestResult(tasks.fine_tunes[0], 450, 0.5)).value();
+    sent = TestResult(tasks.fine_tunes[0], 450, 0.5);
+    const ResultId id = t.InsertResult(sent).value();
+    EXPECT_EQ(t.GetReport(id).value(), sent.report);
     ASSERT_TRUE(t.PutLatency(id, {"m", "1", 2.0}).ok());
   });
-  const FrontView front = reader_->GetFront(job.id).value();
-  ASSERT_THAT(front.results, SizeIs(1));
-  const ResultView& r = front.results[0];
-  EXPECT_EQ(r.name, "net");
-  EXPECT_EQ(r.network, "text of net");
-  EXPECT_EQ(r.budget, 500);
-  EXPECT_EQ(r.relus, 450);
-  EXPECT_EQ(r.relus_with_stem, 650);  // the candidate's stem has 200
-  EXPECT_EQ(r.macs, 50'000);
-  EXPECT_EQ(r.parameters, 600);
-  EXPECT_EQ(r.accuracy_soft, 0.3);
-  EXPECT_EQ(r.accuracy_trimmed, 0.2);
-  EXPECT_EQ(r.accuracy_validation, 0.5);
-  EXPECT_EQ(r.accuracy_test, std::nullopt);
-  EXPECT_EQ(r.latency, (std::map<std::string, double>{{"m", 2.0}}));
-  EXPECT_TRUE(r.on_front);
-  EXPECT_EQ(r.seed_pretrain, 11u);
-  EXPECT_EQ(r.seed_split, 8u);
-  EXPECT_EQ(r.recipe, Sha256Hex("recipe").substr(0, 12));
-  EXPECT_EQ(r.measurement, TestMeasurement());
-  EXPECT_EQ(r.seconds_pretrain, 1);
-  EXPECT_EQ(r.seconds_linearize, 2);
-  EXPECT_EQ(r.seconds_fine_tune, 3);
-  EXPECT_EQ(r.worker, "a");
-  EXPECT_EQ(r.layers,
-            (std::vector<LayerRelus>{{"conv1", 600, 450}, {"conv2", 400, 0, 300, -1.5, 2.25}}));
-  EXPECT_EQ(r.polynomials, 300);
-  EXPECT_EQ(r.artifact.bytes, 10);
-  EXPECT_EQ(reader_->GetCandidate(candidate)->results.at(0).accuracy_test, std::nullopt);
+  const v1::Front front = reader_->GetFront(job.id).value();
+  ASSERT_THAT(front.results(), SizeIs(1));
+  const v1::Result& r = front.results(0);
+  EXPECT_EQ(r.name(), "net");
+  EXPECT_EQ(r.network(), "text of net");
+  EXPECT_EQ(r.report(), sent.report);
+  EXPECT_EQ(r.relus_with_stem(), 650);  // the candidate's stem has 200
+  EXPECT_EQ(r.macs(), 50'000);
+  EXPECT_EQ(r.parameters(), 600);
+  EXPECT_FALSE(r.has_accuracy_test());
+  EXPECT_EQ(r.latency().size(), 1u);
+  EXPECT_EQ(r.latency().at("m"), 2.0);
+  EXPECT_TRUE(r.on_front());
+  EXPECT_EQ(r.seeds().pretrain(), 11);
+  EXPECT_EQ(r.seeds().split(), 8);
+  EXPECT_EQ(r.recipe(), Sha256Hex("recipe").substr(0, 12));
+  EXPECT_EQ(r.measurement(), TestMeasurement());
+  EXPECT_EQ(r.seconds().pretrain(), 1);
+  EXPECT_EQ(r.seconds().linearize(), 2);
+  EXPECT_EQ(r.seconds().fine_tune(), 3);
+  EXPECT_EQ(r.worker(), "a");
+  EXPECT_FALSE(reader_->GetCandidate(candidate)->results(0).has_accuracy_test());
 
   SQLite::Database sql = OpenSql();
   EXPECT_TRUE(sql.execAndGet("SELECT accuracy_test FROM results_v").isNull());
   EXPECT_EQ(sql.execAndGet("SELECT polynomials FROM front_v").getInt(), 300);
+  EXPECT_EQ(sql.execAndGet("SELECT accuracy_soft FROM results_v").getDouble(), 0.3);
+  EXPECT_EQ(sql.execAndGet("SELECT accuracy_trimmed FROM results_v").getDouble(), 0.2);
+  EXPECT_EQ(sql.execAndGet("SELECT build_commit || threads FROM results_v").getString(), "abc2");
   EXPECT_TRUE(sql.execAndGet("SELECT accuracy_test FROM front_v").isNull());
   EXPECT_STREQ(sql.execAndGet("SELECT latency FROM front_v").getText(), R"({"m":2.0})");
   job.unsealed_at = TimeFromUnixMs(3000);
   Do([&](Transaction& t) { ASSERT_TRUE(t.UpdateJob(job).ok()); });
-  EXPECT_EQ(reader_->GetFront(job.id)->results.at(0).accuracy_test, 0.125);
+  EXPECT_EQ(reader_->GetFront(job.id)->results(0).accuracy_test(), 0.125);
   EXPECT_EQ(sql.execAndGet("SELECT accuracy_test FROM results_v").getDouble(), 0.125);
+}
+
+// 0.123456789 is in the sealed table and nowhere else before the Job is unsealed: no column of any
+// table or view, no document.
+TEST_F(ResultReaderTest, TheTestAccuracyStandsInOneSealedTable) {
+  JobRow job = TestJob();
+  Do([&](Transaction& t) {
+    job.id = t.InsertJob(job).value();
+    const TestTasks tasks = InsertTestTasks(t, job.id);
+    ASSERT_TRUE(t.PutMeasurement(tasks.fine_tunes[0].id, 1, TestMeasurement()).ok());
+    ResultRow result = TestResult(tasks.fine_tunes[0], 450, 0.5);
+    result.accuracy_test = 0.123456789;
+    ASSERT_TRUE(t.InsertResult(result).ok());
+  });
+  const auto where = [&] {
+    std::vector<std::string> places;
+    SQLite::Database sql = OpenSql();
+    SQLite::Statement table(sql,
+                            "SELECT s.name, c.name FROM sqlite_master s"
+                            " JOIN pragma_table_info(s.name) c WHERE s.type IN ('table', 'view')");
+    while (table.executeStep()) {
+      const std::string name = table.getColumn(0).getString();
+      const std::string column = table.getColumn(1).getString();
+      const std::string query = absl::StrCat("SELECT count(*) FROM \"", name, "\" WHERE \"", column,
+                                             "\" LIKE '%123456789%'");
+      if (sql.execAndGet(query).getInt() > 0) places.push_back(absl::StrCat(name, ".", column));
+    }
+    const std::string documents =
+        absl::StrCat(MessageToJson(reader_->GetFront(job.id).value()),
+                     MessageToJson(reader_->GetCandidate(CandidateId{1}).value()),
+                     MessageToJson(reader_->ListEvents(job.id, 0, 1000).value()));
+    if (absl::StrContains(documents, "123456789")) places.push_back("documents");
+    return places;
+  };
+  EXPECT_THAT(where(), ElementsAre("sealed_test_accuracy.accuracy_test"));
+  job.unsealed_at = TimeFromUnixMs(3000);
+  Do([&](Transaction& t) { ASSERT_TRUE(t.UpdateJob(job).ok()); });
+  EXPECT_THAT(where(), ::testing::Contains("documents"));
 }
 
 TEST_F(ResultReaderTest, CandidateShowsTasksAndCurves) {
@@ -147,25 +190,33 @@ TEST_F(ResultReaderTest, CandidateShowsTasksAndCurves) {
     job = t.InsertJob(TestJob()).value();
     const TestTasks tasks = InsertTestTasks(t, job);
     candidate = tasks.candidate.id;
-    std::vector<EpochReport> epochs(2);
-    epochs[1].epoch = 1;
-    epochs[1].validation_accuracy = 0.75;
-    epochs[1].lambda = 0.5;
+    std::vector<v1::Epoch> epochs(2);
+    epochs[1].set_epoch(1);
+    epochs[1].set_validation_accuracy(0.75);
+    epochs[1].set_lambda(0.5);
     ASSERT_TRUE(t.StoreEpochs(tasks.linearize.id, 3, TimeFromUnixMs(9), epochs).ok());
   });
-  const CandidateDetailView detail = reader_->GetCandidate(candidate).value();
-  EXPECT_THAT(detail.candidate.budgets, ElementsAre(500, 100));
-  ASSERT_THAT(detail.candidate.tasks, SizeIs(4));
-  EXPECT_EQ(detail.candidate.tasks[0].last_epoch, std::nullopt);
-  EXPECT_EQ(detail.candidate.tasks[1].epochs_done, 2);
-  EXPECT_EQ(detail.candidate.tasks[1].last_epoch->validation_accuracy, 0.75);
-  EXPECT_EQ(detail.candidate.tasks[3].budget, 100);
-  ASSERT_THAT(detail.curves, SizeIs(2));
-  EXPECT_EQ(detail.curves[1].stage, Stage::kLinearize);
-  EXPECT_EQ(detail.curves[1].attempt, 3);
-  EXPECT_EQ(detail.curves[0].report.lambda, std::nullopt);
-  EXPECT_EQ(detail.curves[1].report.lambda, 0.5);
-  EXPECT_THAT(reader_->GetJob(job)->candidates, SizeIs(1));
+  const v1::CandidateDetail detail = reader_->GetCandidate(candidate).value();
+  EXPECT_EQ(detail.candidate().role(), "search");
+  EXPECT_FALSE(detail.candidate().has_measured_stage());
+  EXPECT_FALSE(detail.candidate().has_teacher());
+  EXPECT_FALSE(detail.candidate().has_pretrained_file());
+  EXPECT_THAT(detail.candidate().budgets(), ElementsAre(500, 100));
+  const auto& tasks = detail.candidate().tasks();
+  ASSERT_THAT(tasks, SizeIs(4));
+  EXPECT_FALSE(tasks[0].has_budget());
+  EXPECT_FALSE(tasks[0].has_last_epoch());
+  EXPECT_EQ(tasks[1].epochs_done(), 2);
+  EXPECT_EQ(tasks[1].last_epoch().validation_accuracy(), 0.75);
+  EXPECT_EQ(tasks[3].budget(), 100);
+  ASSERT_THAT(detail.curves(), SizeIs(2));
+  EXPECT_EQ(detail.curves(1).stage(), "linearize");
+  EXPECT_FALSE(detail.curves(1).has_budget());
+  EXPECT_EQ(detail.curves(1).attempt(), 3);
+  EXPECT_EQ(detail.curves(1).at_ms(), 9);
+  EXPECT_FALSE(detail.curves(0).epoch().has_lambda());
+  EXPECT_EQ(detail.curves(1).epoch().lambda(), 0.5);
+  EXPECT_THAT(reader_->GetJob(job)->candidates(), SizeIs(1));
   SQLite::Database sql = OpenSql();
   EXPECT_EQ(sql.execAndGet("SELECT count(*) FROM learning_curves_v WHERE stage = 'linearize'"
                            " AND budget IS NULL")
@@ -176,26 +227,29 @@ TEST_F(ResultReaderTest, CandidateShowsTasksAndCurves) {
 TEST_F(ResultReaderTest, WorkersSayWhatIsWrongWithThem) {
   Do([&](Transaction& t) {
     WorkerRow worker;
-    worker.info.id = "w";
-    worker.info.incarnation = "1";
-    worker.info.data_sets = {"toy"};
-    worker.info.data = {Opened(TestJob())};
-    worker.info.problem = "its disk is full";
+    worker.info.set_id("w");
+    worker.info.set_incarnation("1");
+    SetList(worker.info.mutable_data_sets(), {"toy"});
+    SetList(worker.info.mutable_data(), {Opened(TestJob())});
+    worker.info.set_problem("its disk is full");
     worker.quarantine = "three in a row";
     worker.heard = TimeFromUnixMs(5);
     worker.connected = true;
     ASSERT_TRUE(t.PutWorker(worker).ok());
   });
-  const WorkerView read = reader_->ListWorkers()->at(0);
-  EXPECT_TRUE(read.connected);
-  EXPECT_THAT(read.info.data_sets, ElementsAre("toy"));
-  EXPECT_THAT(read.info.data, ElementsAre(Opened(TestJob())));
-  EXPECT_EQ(read.info.problem, "its disk is full");
-  EXPECT_EQ(read.quarantine, "three in a row");
+  const v1::Worker read = reader_->ListWorkers()->workers(0);
+  EXPECT_TRUE(read.connected());
+  EXPECT_THAT(read.data_sets(), ElementsAre("toy"));
+  ASSERT_THAT(read.data(), SizeIs(1));
+  EXPECT_EQ(read.data(0).data_set(), "toy");
+  EXPECT_EQ(read.data(0).split_seed(), 8);
+  EXPECT_EQ(read.data(0).data_hash(), "data");
+  EXPECT_EQ(read.problem(), "three in a row") << "rather than what it says of itself";
+  EXPECT_TRUE(read.quarantined());
   Do([&](Transaction& t) { ASSERT_TRUE(t.Disconnect(TimeFromUnixMs(4)).ok()); });
-  EXPECT_TRUE(reader_->ListWorkers()->at(0).connected);
+  EXPECT_TRUE(reader_->ListWorkers()->workers(0).connected());
   Do([&](Transaction& t) { ASSERT_TRUE(t.Disconnect(TimeFromUnixMs(5)).ok()); });
-  EXPECT_FALSE(reader_->ListWorkers()->at(0).connected);
+  EXPECT_FALSE(reader_->ListWorkers()->workers(0).connected());
 }
 
 TEST_F(ResultReaderTest, EventsComeInOrderFromWhereTheReaderStopped) {
@@ -210,13 +264,13 @@ TEST_F(ResultReaderTest, EventsComeInOrderFromWhereTheReaderStopped) {
       ASSERT_TRUE(t.AppendEvent(event).ok());
     }
   });
-  const std::vector<EventView> all = reader_->ListEvents(JobId{}, 0, 100).value();
-  ASSERT_THAT(all, SizeIs(3));
-  EXPECT_EQ(all[1].kind, "two");
-  EXPECT_FALSE(all[1].job);
-  EXPECT_THAT(reader_->ListEvents(JobId{}, all[1].id, 100).value(), SizeIs(1));
-  EXPECT_THAT(reader_->ListEvents(JobId{}, 0, 2).value(), SizeIs(2));
-  EXPECT_THAT(reader_->ListEvents(job, 0, 100).value(), SizeIs(2));
+  const v1::EventList all = reader_->ListEvents(JobId{}, 0, 100).value();
+  ASSERT_THAT(all.events(), SizeIs(3));
+  EXPECT_EQ(all.events(1).kind(), "two");
+  EXPECT_EQ(all.events(1).job(), 0);
+  EXPECT_THAT(reader_->ListEvents(JobId{}, all.events(1).event(), 100)->events(), SizeIs(1));
+  EXPECT_THAT(reader_->ListEvents(JobId{}, 0, 2)->events(), SizeIs(2));
+  EXPECT_THAT(reader_->ListEvents(job, 0, 100)->events(), SizeIs(2));
 }
 
 // front_v (SQL) and ResultReader (search/pareto) must say the same.
@@ -230,7 +284,8 @@ TEST_F(ResultReaderTest, FrontViewEqualsSearchPareto) {
   Do([&](Transaction& t) {
     for (int round = 0; round < 20; ++round) {
       JobRow job = TestJob();
-      job.objectives = objectives[static_cast<size_t>(round) % objectives.size()];
+      SetList(job.spec.mutable_objectives(),
+              objectives[static_cast<size_t>(round) % objectives.size()]);
       jobs.push_back(t.InsertJob(job).value());
       for (int n = 0; n < 12; ++n) {
         CandidateRow candidate = TestCandidate(jobs.back(), absl::StrCat("net", n));
@@ -264,9 +319,9 @@ TEST_F(ResultReaderTest, FrontViewEqualsSearchPareto) {
   size_t all = 0;
   for (const JobId job : jobs) {
     std::set<int64_t> expected;
-    const FrontView front = reader_->GetFront(job).value();
-    for (const ResultView& r : front.results) {
-      if (r.on_front) expected.insert(r.id.value);
+    const v1::Front front = reader_->GetFront(job).value();
+    for (const v1::Result& r : front.results()) {
+      if (r.on_front()) expected.insert(r.result());
     }
     std::set<int64_t> found;
     SQLite::Statement statement(sql, "SELECT result FROM front_v WHERE job = ?");
@@ -274,7 +329,7 @@ TEST_F(ResultReaderTest, FrontViewEqualsSearchPareto) {
     while (statement.executeStep()) found.insert(statement.getColumn(0).getInt64());
     EXPECT_EQ(found, expected) << "job " << job.value;
     on_front += expected.size();
-    all += front.results.size();
+    all += static_cast<size_t>(front.results_size());
   }
   EXPECT_GT(on_front, 50u);
   EXPECT_LT(on_front, all / 2);
@@ -291,9 +346,9 @@ TEST_F(ResultReaderTest, FrontIsPerData) {
     ASSERT_TRUE(t.InsertResult(good).ok());
     ASSERT_TRUE(t.InsertResult(dominated_elsewhere).ok());
   });
-  const FrontView front = reader_->GetFront(job).value();
-  EXPECT_THAT(front.results, SizeIs(2));
-  for (const ResultView& r : front.results) EXPECT_TRUE(r.on_front) << r.relus;
+  const v1::Front front = reader_->GetFront(job).value();
+  EXPECT_THAT(front.results(), SizeIs(2));
+  for (const v1::Result& r : front.results()) EXPECT_TRUE(r.on_front()) << r.report().relus();
 }
 
 TEST_F(ResultReaderTest, JobListingCounts) {
@@ -306,12 +361,18 @@ TEST_F(ResultReaderTest, JobListingCounts) {
     ASSERT_TRUE(t.UpdateTask(task).ok());
     ASSERT_TRUE(t.InsertJob(TestJob("second")).ok());
   });
-  const std::vector<JobView> jobs = reader_->ListJobs().value();
-  ASSERT_THAT(jobs, SizeIs(2));
-  EXPECT_EQ(jobs[0].name, "second");
-  EXPECT_EQ(jobs[1].candidates, 1);
-  EXPECT_EQ(jobs[1].tasks, (std::map<std::string, int64_t>{{"FAILED", 1}, {"QUEUED", 3}}));
-  EXPECT_EQ(jobs[1].message, "waiting: no worker is connected");
+  const v1::JobList list = reader_->ListJobs().value();
+  ASSERT_THAT(list.jobs(), SizeIs(2));
+  EXPECT_EQ(list.jobs(0).name(), "second");
+  EXPECT_EQ(list.jobs(0).kind(), "search");
+  EXPECT_FALSE(list.jobs(0).has_finished_at_ms());
+  EXPECT_FALSE(list.jobs(0).has_unsealed_at_ms());
+  EXPECT_FALSE(list.jobs(0).has_data_hash());
+  EXPECT_EQ(list.jobs(1).candidates(), 1);
+  EXPECT_EQ(list.jobs(1).tasks().size(), 2u);
+  EXPECT_EQ(list.jobs(1).tasks().at("FAILED"), 1);
+  EXPECT_EQ(list.jobs(1).tasks().at("QUEUED"), 3);
+  EXPECT_EQ(list.jobs(1).message(), "waiting: no worker is connected");
   SQLite::Database sql = OpenSql();
   EXPECT_EQ(sql.execAndGet("SELECT tasks_ended FROM jobs_v WHERE job = 1").getInt(), 1);
   EXPECT_STREQ(sql.execAndGet("SELECT objectives FROM jobs_v WHERE job = 1").getText(),

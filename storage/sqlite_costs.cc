@@ -18,8 +18,9 @@ std::vector<CostLimit> ReadCostLimits(SqliteDb& db, JobId job) {
   return limits;
 }
 
-std::map<ResultId, std::map<std::string, CostView>> ReadCosts(SqliteDb& db, JobId job) {
-  std::map<ResultId, std::map<std::string, CostView>> costs;
+std::map<ResultId, google::protobuf::Map<std::string, v1::Cost>> ReadCosts(SqliteDb& db,
+                                                                           JobId job) {
+  std::map<ResultId, google::protobuf::Map<std::string, v1::Cost>> costs;
   Query row(db,
             "SELECT c.result_id, m.metric, c.value, c.is_lower_bound FROM results r"
             " JOIN result_costs c ON c.result_id = r.result_id"
@@ -28,21 +29,11 @@ std::map<ResultId, std::map<std::string, CostView>> ReadCosts(SqliteDb& db, JobI
             job);
   while (row.Step()) {
     const auto result = row.IdOf<ResultId>();
-    std::string metric = row.Text();
-    CostView cost;
-    cost.value = row.Real();
-    cost.is_lower_bound = row.Int() != 0;
-    costs[result].emplace(std::move(metric), cost);
+    v1::Cost& cost = costs[result][row.Text()];
+    cost.set_value(row.Real());
+    cost.set_lower_bound(row.Int() != 0);
   }
   return costs;
-}
-
-void SqliteTransaction::InsertCostLimits(JobId job, const std::vector<CostLimit>& limits) {
-  for (size_t i = 0; i < limits.size(); ++i) {
-    Query(db_, "INSERT INTO job_cost_limits (job_id, position, metric, at_most) VALUES (?,?,?,?)",
-          job, static_cast<int64_t>(i), limits[i].metric, limits[i].at_most)
-        .Run();
-  }
 }
 
 const SqliteTransaction::CostIds& SqliteTransaction::CostIdsOf(
@@ -103,7 +94,7 @@ absl::StatusOr<std::vector<PricedResult>> SqliteTransaction::ListPricedResults()
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<PricedResult>> {
     std::vector<PricedResult> results;
     Query row(db_,
-              "SELECT r.result_id, c.network, r.relus, r.job_id,"
+              "SELECT r.result_id, c.network, r.job_id,"
               " coalesce((SELECT p.price_set FROM result_price_sets p"
               "   WHERE p.result_id = r.result_id), ''),"
               " l.model, l.model_version FROM results r"
@@ -113,11 +104,10 @@ absl::StatusOr<std::vector<PricedResult>> SqliteTransaction::ListPricedResults()
     while (row.Step()) {
       const auto id = row.IdOf<ResultId>();
       std::string network = row.Text();
-      const int64_t relus = row.Int();
       const auto job = row.IdOf<JobId>();
       std::string price_set = row.Text();
       if (results.empty() || results.back().id != id) {
-        results.push_back({id, std::move(network), relus, {}, job, std::move(price_set)});
+        results.push_back({id, std::move(network), {}, job, std::move(price_set)});
       }
       if (!row.NextIsNull()) {
         std::string model = row.Text();
@@ -125,18 +115,6 @@ absl::StatusOr<std::vector<PricedResult>> SqliteTransaction::ListPricedResults()
       }
     }
     return results;
-  });
-}
-
-absl::StatusOr<std::vector<LayerRelus>> SqliteTransaction::ListResultLayers(ResultId result) {
-  return Guard(db_, [&]() -> absl::StatusOr<std::vector<LayerRelus>> {
-    std::vector<LayerRelus> layers;
-    Query row(db_,
-              "SELECT layer, units, kept, polynomials, input_min, input_max FROM result_layers"
-              " WHERE result_id = ? ORDER BY position",
-              result);
-    while (row.Step()) layers.push_back(row.Layer());
-    return layers;
   });
 }
 

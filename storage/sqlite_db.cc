@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "base/field_errors.h"
 #include "storage/migrations.h"
 
 namespace reluscape {
@@ -132,6 +134,19 @@ SQLite::Statement& SqliteDb::Prepared(const char* sql) {
   return *statement;
 }
 
+void Query::Json(google::protobuf::Message& message) {
+  if (NextIsNull()) {
+    ++column_;
+    return;
+  }
+  FieldErrors errors;
+  JsonToMessage(Text(), message, errors);
+  if (errors.empty()) return;
+  throw SQLite::Exception(absl::StrCat("a stored ", message.GetDescriptor()->name(),
+                                       " cannot be read: ", errors.ToStatus().ToString()),
+                          SQLITE_CORRUPT);
+}
+
 Stage Query::StageOf() {
   const std::string name = Text();
   for (const Stage stage : {Stage::kPretrain, Stage::kLinearize, Stage::kFineTune}) {
@@ -149,18 +164,14 @@ TaskState Query::TaskStateOf() {
 
 JobState Query::JobStateOf() {
   const std::string name = Text();
-  for (const JobState state :
-       {JobState::kRunning, JobState::kFinished, JobState::kFailed, JobState::kCancelled}) {
-    if (name == JobStateName(state)) return state;
-  }
+  if (const auto state = ParseJobState(name)) return *state;
   throw SQLite::Exception("unknown job state " + name, SQLITE_CORRUPT);
 }
 
-JobKind Query::JobKindOf() {
+v1::JobSpec::Kind Query::JobKindOf() {
   const std::string name = Text();
-  for (const JobKind kind : {JobKind::kSearch, JobKind::kCriticality}) {
-    if (name == JobKindName(kind)) return kind;
-  }
+  v1::JobSpec::Kind kind{};
+  if (v1::JobSpec::Kind_Parse(absl::AsciiStrToUpper(name), &kind)) return kind;
   throw SQLite::Exception("unknown job kind " + name, SQLITE_CORRUPT);
 }
 

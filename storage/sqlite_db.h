@@ -4,6 +4,7 @@
 // SQLite::Exception, which storage/ turns into a Status at its edge (see Guard). Not thread-safe.
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <google/protobuf/message.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -18,8 +19,10 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "search/artifact.h"
+#include "search/job.h"
 #include "search/stage.h"
-#include "search/views.h"
+#include "search/states.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 
@@ -89,9 +92,9 @@ class Query {
   std::string Text() { return statement_.getColumn(column_++).getString(); }
   bool IsReal() { return statement_.getColumn(column_).isFloat(); }
   uint64_t Seed() { return static_cast<uint64_t>(Int()); }
-  std::optional<uint64_t> OptionalSeed() {
+  std::optional<int64_t> OptionalInt() {
     if (NextIsNull()) return ++column_, std::nullopt;
-    return Seed();
+    return Int();
   }
   Time At() { return TimeFromUnixMs(Int()); }
   std::optional<Time> OptionalTime() {
@@ -110,26 +113,17 @@ class Query {
   Stage StageOf();
   TaskState TaskStateOf();
   JobState JobStateOf();
-  JobKind JobKindOf();
+  v1::JobSpec::Kind JobKindOf();
   CandidateRole CandidateRoleOf();
   // Two columns.
-  ArtifactRef Artifact() {
-    ArtifactRef artifact;
-    artifact.sha256 = Text();
-    artifact.bytes = Int();
+  v1::Artifact Artifact() {
+    v1::Artifact artifact;
+    artifact.set_sha256(Text());
+    artifact.set_bytes(Int());
     return artifact;
   }
-  // Six columns: layer, units, kept, polynomials, input_min, input_max.
-  LayerRelus Layer() {
-    LayerRelus layer;
-    layer.layer = Text();
-    layer.units = Int();
-    layer.kept = Int();
-    layer.polynomials = Int();
-    layer.input_min = OptionalReal();
-    layer.input_max = OptionalReal();
-    return layer;
-  }
+  // Fills a message from its JSON text; NULL leaves it empty.
+  void Json(google::protobuf::Message& message);
 
  private:
   void Bind(int64_t value) { statement_.bind(++parameter_, value); }
@@ -147,6 +141,9 @@ class Query {
   void Bind(Stage stage) { Bind(StageName(stage)); }
   void Bind(TaskState state) { Bind(TaskStateName(state)); }
   void Bind(JobState state) { Bind(JobStateName(state)); }
+  void Bind(const google::protobuf::Message& message) {
+    Bind(MessageToShortJson(message, /*compact=*/true));
+  }
   template <typename T>
   void Bind(const std::optional<T>& value) {
     if (value.has_value()) {

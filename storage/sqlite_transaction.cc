@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "storage/cost_rows.h"
-#include "storage/criticality_rows.h"
-#include "storage/settings_rows.h"
+#include "search/job.h"
+#include "search/vocabulary/json.h"
 
 namespace reluscape {
 namespace {
@@ -58,98 +56,40 @@ absl::Status NoSuch(const char* what, IdType id) {
 
 absl::StatusOr<JobId> SqliteTransaction::InsertJob(const JobRow& job) {
   return Guard(db_, [&]() -> absl::StatusOr<JobId> {
-    std::optional<double> exponent;
-    std::optional<std::string> baseline;
-    if (job.kind == JobKind::kCriticality) {
-      exponent = job.criticality.exponent;
-      baseline = CriticalityBaselineName(job.criticality.baseline);
-    }
     Query(db_,
-          "INSERT INTO jobs (name, request_id, state, recipe, data_set, classes, side,"
-          " train_images, validation_images, test_images, max_attempts, seed, split_seed,"
-          " spec_json, created_at_ms, finished_at_ms, unsealed_at_ms, kind, criticality_exponent,"
-          " criticality_baseline, data_hash_stated, data_hash_chosen)"
-          " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-          job.name, OrNull(job.request_id), job.state, job.recipe, job.data.set, job.data.classes,
-          job.data.side, job.data.train_images, job.data.validation_images, job.data.test_images,
-          job.max_attempts, job.seed, job.split_seed, job.spec_json, job.created_at,
-          job.finished_at, job.unsealed_at, JobKindName(job.kind), exponent, baseline,
-          OrNull(job.data.hash), OrNull(job.chosen_data_hash))
+          "INSERT INTO jobs (request_id, state, recipe, split_seed, spec, created_at_ms,"
+          " finished_at_ms, unsealed_at_ms, data_hash_chosen) VALUES (?,?,?,?,?,?,?,?,?)",
+          OrNull(job.request_id), job.state, job.recipe, job.split_seed, MessageToJson(job.spec),
+          job.created_at, job.finished_at, job.unsealed_at, OrNull(job.chosen_data_hash))
         .Run();
-    const JobId id{db_.LastInsertId()};
-    for (const SettingRow& setting : SettingsToRows(job.stages)) {
-      std::visit(
-          [&](const auto& value) {
-            Query(db_, "INSERT INTO job_settings (job_id, name, value) VALUES (?,?,?)", id,
-                  setting.name, value)
-                .Run();
-          },
-          setting.value);
-    }
-    for (size_t i = 0; i < job.objectives.size(); ++i) {
-      Query(db_, "INSERT INTO job_objectives (job_id, position, objective) VALUES (?,?,?)", id,
-            static_cast<int64_t>(i), job.objectives[i])
-          .Run();
-    }
-    InsertCostLimits(id, job.cost_limits);
-    return id;
+    return JobId{db_.LastInsertId()};
   });
 }
 
 absl::StatusOr<JobRow> SqliteTransaction::GetJob(JobId id) {
   return Guard(db_, [&]() -> absl::StatusOr<JobRow> {
+    Query row(db_,
+              "SELECT job_id, request_id, state, recipe, split_seed, spec, created_at_ms,"
+              " finished_at_ms, unsealed_at_ms, data_hash_chosen FROM jobs WHERE job_id = ?",
+              id);
+    if (!row.Step()) return NoSuch("job", id);
     JobRow job;
-    {
-      Query row(db_,
-                "SELECT job_id, name, request_id, state, recipe, data_set, classes, side,"
-                " train_images, validation_images, test_images, max_attempts, seed, split_seed,"
-                " spec_json, created_at_ms, finished_at_ms, unsealed_at_ms, kind,"
-                " data_hash_stated, data_hash_chosen, criticality_exponent, criticality_baseline"
-                " FROM jobs WHERE job_id = ?",
-                id);
-      if (!row.Step()) return NoSuch("job", id);
-      job.id = row.IdOf<JobId>();
-      job.name = row.Text();
-      job.request_id = row.Text();
-      job.state = row.JobStateOf();
-      job.recipe = row.Text();
-      job.data.set = row.Text();
-      job.data.classes = row.Int();
-      job.data.side = row.Int();
-      job.data.train_images = row.Int();
-      job.data.validation_images = row.Int();
-      job.data.test_images = row.Int();
-      job.max_attempts = row.Int();
-      job.seed = row.Seed();
-      job.split_seed = row.Seed();
-      job.spec_json = row.Text();
-      job.created_at = row.At();
-      job.finished_at = row.OptionalTime();
-      job.unsealed_at = row.OptionalTime();
-      job.kind = row.JobKindOf();
-      job.data.hash = row.Text();
-      job.chosen_data_hash = row.Text();
-      if (job.kind == JobKind::kCriticality) job.criticality = ReadCriticalitySettings(row);
+    job.id = row.IdOf<JobId>();
+    job.request_id = row.Text();
+    job.state = row.JobStateOf();
+    job.recipe = row.Text();
+    job.split_seed = row.Seed();
+    FieldErrors errors;
+    JsonToMessage(row.Text(), job.spec, errors);
+    if (!errors.empty()) {
+      return absl::DataLossError(absl::StrCat(
+          "job ", id.value, ", column spec: ", std::string(errors.ToStatus().message())));
     }
-    Query objectives(db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
-                     id);
-    while (objectives.Step()) job.objectives.push_back(objectives.Text());
-    job.cost_limits = ReadCostLimits(db_, id);
-    std::vector<SettingRow> settings;
-    Query setting(db_, "SELECT name, typeof(value), value FROM job_settings WHERE job_id = ?", id);
-    while (setting.Step()) {
-      SettingRow row{setting.Text(), {}};
-      const std::string type = setting.Text();
-      if (type == "integer") {
-        row.value = setting.Int();
-      } else if (type == "real") {
-        row.value = setting.Real();
-      } else {
-        row.value = setting.Text();
-      }
-      settings.push_back(std::move(row));
-    }
-    ASSIGN_OR_RETURN(job.stages, SettingsFromRows(settings));
+    FillJobDefaults(job.spec);  // of settings that are newer than the row
+    job.created_at = row.At();
+    job.finished_at = row.OptionalTime();
+    job.unsealed_at = row.OptionalTime();
+    job.chosen_data_hash = row.Text();
     return job;
   });
 }
@@ -166,15 +106,12 @@ absl::StatusOr<std::optional<JobId>> SqliteTransaction::FindJobByRequest(
 absl::Status SqliteTransaction::UpdateJob(const JobRow& job) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_,
-          "UPDATE jobs SET state = ?, finished_at_ms = ?, unsealed_at_ms = ?, spec_json = ?,"
+          "UPDATE jobs SET state = ?, finished_at_ms = ?, unsealed_at_ms = ?, spec = ?,"
           " data_hash_chosen = ? WHERE job_id = ?",
-          job.state, job.finished_at, job.unsealed_at, job.spec_json, OrNull(job.chosen_data_hash),
-          job.id)
+          job.state, job.finished_at, job.unsealed_at, MessageToJson(job.spec),
+          OrNull(job.chosen_data_hash), job.id)
         .Run();
     if (db_.Changes() != 1) return NoSuch("job", job.id);
-    Query(db_, "UPDATE job_settings SET value = ? WHERE job_id = ? AND name = ?",
-          job.stages.linearize.max_epochs, job.id, "linearize.max_epochs")
-        .Run();
     return absl::OkStatus();
   });
 }
@@ -189,7 +126,7 @@ absl::StatusOr<int64_t> SqliteTransaction::CountJobs() {
 
 absl::StatusOr<CandidateId> SqliteTransaction::InsertCandidate(const CandidateRow& c) {
   return Guard(db_, [&]() -> absl::StatusOr<CandidateId> {
-    if (c.pretrained) PutArtifact(c.pretrained);
+    if (IsSet(c.pretrained)) PutArtifact(c.pretrained);
     Query(db_,
           "INSERT INTO candidates (job_id, name, network, network_hash, replicate, relus,"
           " relus_with_stem, macs, parameters, data_hash, split_hash, role, measured_stage,"
@@ -198,7 +135,7 @@ absl::StatusOr<CandidateId> SqliteTransaction::InsertCandidate(const CandidateRo
           c.job, c.name, c.network, c.network_hash, c.replicate, c.relus, c.relus_with_stem, c.macs,
           c.parameters, OrNull(c.data_hash), OrNull(c.split_hash), CandidateRoleName(c.role),
           c.measured_stage, OrNull(c.teacher), c.origin, OrNull(c.pretrained_file),
-          OrNull(c.pretrained.sha256))
+          OrNull(c.pretrained.sha256()))
         .Run();
     const CandidateId id{db_.LastInsertId()};
     RETURN_IF_ERROR(InsertBudgets(id, c.budgets));
@@ -274,11 +211,11 @@ absl::Status SqliteTransaction::UpdateCandidate(const CandidateRow& c) {
   });
 }
 
-void SqliteTransaction::PutArtifact(const ArtifactRef& artifact) {
+void SqliteTransaction::PutArtifact(const v1::Artifact& artifact) {
   Query(db_,
         "INSERT INTO artifacts (sha256, bytes) VALUES (?,?)"
         " ON CONFLICT (sha256) DO UPDATE SET bytes = excluded.bytes",
-        artifact.sha256, artifact.bytes)
+        artifact.sha256(), artifact.bytes())
       .Run();
 }
 
@@ -294,7 +231,8 @@ absl::StatusOr<TaskId> SqliteTransaction::InsertTask(const TaskRow& task) {
     TaskRow row = task;
     row.id = TaskId{db_.LastInsertId()};
     // All other columns have the defaults of a fresh TaskRow unless the caller says otherwise.
-    if (task.attempt != 0 || task.checkpoint || task.weights || !task.message.empty()) {
+    if (task.attempt != 0 || IsSet(task.checkpoint) || IsSet(task.weights) ||
+        !task.message.empty()) {
       RETURN_IF_ERROR(UpdateTask(row));
     }
     return row.id;
@@ -311,16 +249,16 @@ absl::StatusOr<TaskRow> SqliteTransaction::GetTask(TaskId id) {
 
 absl::Status SqliteTransaction::UpdateTask(const TaskRow& task) {
   return Guard(db_, [&]() -> absl::Status {
-    if (task.checkpoint) PutArtifact(task.checkpoint);
-    if (task.weights) PutArtifact(task.weights);
+    if (IsSet(task.checkpoint)) PutArtifact(task.checkpoint);
+    if (IsSet(task.weights)) PutArtifact(task.weights);
     Query(db_,
           "UPDATE tasks SET state = ?, attempt = ?, worker = ?, lease_until_steady_ms = ?,"
           " not_before_steady_ms = ?, epochs_planned = ?, device_seconds = ?,"
           " checkpoint_sha256 = ?, checkpoint_epochs = ?, weights_sha256 = ?, started_at_ms = ?,"
           " finished_at_ms = ?, message = ? WHERE task_id = ?",
           task.state, task.attempt, task.worker, task.lease_until, task.not_before,
-          task.epochs_planned, task.device_seconds, OrNull(task.checkpoint.sha256),
-          task.checkpoint_epochs, OrNull(task.weights.sha256), task.started_at, task.finished_at,
+          task.epochs_planned, task.device_seconds, OrNull(task.checkpoint.sha256()),
+          task.checkpoint_epochs, OrNull(task.weights.sha256()), task.started_at, task.finished_at,
           task.message, task.id)
         .Run();
     return db_.Changes() == 1 ? absl::OkStatus() : NoSuch("task", task.id);
@@ -395,17 +333,18 @@ absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListExpiredTasks(Time no
   "   AND l.worker = ?1) AND " OTHERS_MAY_TAKE ")"
 
 absl::StatusOr<std::optional<TaskRow>> SqliteTransaction::NextQueuedTask(const std::string& worker,
-                                                                         Time steady_now) {
+                                                                         Time steady_now,
+                                                                         JobId only) {
   return Guard(db_, [&]() -> absl::StatusOr<std::optional<TaskRow>> {
     // In two steps, so that a long queue of Jobs that this Worker cannot take is passed over by the
     // index.
     JobId job;
     {
       Query row(db_,
-                "SELECT p.job FROM placement_v p WHERE p.worker = ?1 AND EXISTS (SELECT 1"
-                "   FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = p.job"
+                "SELECT p.job FROM placement_v p WHERE p.worker = ?1 AND ?3 IN (0, p.job)"
+                " AND EXISTS (SELECT 1 FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = p.job"
                 "   AND " MAY_BE_LEASED ") AND p.obstacle = '' ORDER BY p.job LIMIT 1",
-                worker, steady_now);
+                worker, steady_now, only);
       if (!row.Step()) return std::optional<TaskRow>();
       job = row.IdOf<JobId>();
     }
@@ -447,23 +386,24 @@ absl::Status SqliteTransaction::ExtendLeases(Milliseconds by) {
   });
 }
 
-absl::StatusOr<std::vector<EpochReport>> SqliteTransaction::StoreEpochs(
-    TaskId task, int64_t attempt, Time at, const std::vector<EpochReport>& epochs) {
-  return Guard(db_, [&]() -> absl::StatusOr<std::vector<EpochReport>> {
-    std::vector<EpochReport> stored;
+absl::StatusOr<std::vector<v1::Epoch>> SqliteTransaction::StoreEpochs(
+    TaskId task, int64_t attempt, Time at, const std::vector<v1::Epoch>& epochs) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<v1::Epoch>> {
+    std::vector<v1::Epoch> stored;
     if (epochs.empty()) return stored;
-    int64_t first = epochs.front().epoch;
-    for (const EpochReport& e : epochs) first = std::min(first, e.epoch);
+    int64_t first = epochs.front().epoch();
+    for (const v1::Epoch& e : epochs) first = std::min(first, e.epoch());
     Query(db_, "DELETE FROM stage_progress WHERE task_id = ? AND epoch >= ? AND attempt < ?", task,
           first, attempt)
         .Run();
-    for (const EpochReport& e : epochs) {
+    for (const v1::Epoch& e : epochs) {
       Query(db_,
             "INSERT INTO stage_progress (task_id, epoch, attempt, at_ms, loss, train_accuracy,"
             " validation_accuracy, learning_rate, lambda, relus, seconds)"
             " VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (task_id, epoch) DO NOTHING",
-            task, e.epoch, attempt, at, e.loss, e.train_accuracy, e.validation_accuracy,
-            e.learning_rate, e.lambda, e.relus, e.seconds)
+            task, e.epoch(), attempt, at, e.loss(), e.train_accuracy(), e.validation_accuracy(),
+            e.learning_rate(), e.has_lambda() ? std::optional<double>(e.lambda()) : std::nullopt,
+            e.relus(), e.seconds())
           .Run();
       if (db_.Changes() > 0) stored.push_back(e);
     }
@@ -487,53 +427,38 @@ absl::StatusOr<int64_t> SqliteTransaction::EpochsStored(TaskId task) {
   });
 }
 
-absl::Status SqliteTransaction::PutMeasurement(TaskId task, int64_t attempt, const Measurement& m) {
+absl::Status SqliteTransaction::PutMeasurement(TaskId task, int64_t attempt,
+                                               const v1::Measurement& measurement) {
   return Guard(db_, [&]() -> absl::Status {
-    Query(db_,
-          "INSERT OR REPLACE INTO measurements (task_id, attempt, build_commit, torch_version,"
-          " device, precision, threads, data_hash, split_hash, train_images, validation_images,"
-          " test_images) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-          task, attempt, m.build_commit, m.torch_version, m.device, m.precision, m.threads,
-          m.data_hash, m.split_hash, m.train_images, m.validation_images, m.test_images)
+    Query(db_, "INSERT OR REPLACE INTO measurements (task_id, attempt, measurement) VALUES (?,?,?)",
+          task, attempt, measurement)
         .Run();
     return absl::OkStatus();
   });
 }
 
-absl::StatusOr<Measurement> SqliteTransaction::GetMeasurement(TaskId task, int64_t attempt) {
-  return Guard(db_, [&]() -> absl::StatusOr<Measurement> {
-    Query row(db_,
-              "SELECT build_commit, torch_version, device, precision, threads, data_hash,"
-              " split_hash, train_images, validation_images, test_images"
-              " FROM measurements WHERE task_id = ? AND attempt = ?",
-              task, attempt);
+absl::StatusOr<v1::Measurement> SqliteTransaction::GetMeasurement(TaskId task, int64_t attempt) {
+  return Guard(db_, [&]() -> absl::StatusOr<v1::Measurement> {
+    Query row(db_, "SELECT measurement FROM measurements WHERE task_id = ? AND attempt = ?", task,
+              attempt);
     if (!row.Step()) {
       return absl::NotFoundError(absl::StrCat("attempt ", attempt, " of task ", task.value,
                                               " has not said how it measures"));
     }
-    Measurement m;
-    m.build_commit = row.Text();
-    m.torch_version = row.Text();
-    m.device = row.Text();
-    m.precision = row.Text();
-    m.threads = row.Int();
-    m.data_hash = row.Text();
-    m.split_hash = row.Text();
-    m.train_images = row.Int();
-    m.validation_images = row.Int();
-    m.test_images = row.Int();
-    return m;
+    v1::Measurement measurement;
+    row.Json(measurement);
+    return measurement;
   });
 }
 
 absl::Status SqliteTransaction::InsertSnapshot(const SnapshotRow& s) {
   return Guard(db_, [&]() -> absl::Status {
-    PutArtifact(s.report.artifact);
+    PutArtifact(s.report.artifact());
     Query(db_,
           "INSERT INTO snapshots (candidate_id, budget, task_id, attempt, artifact_sha256, relus,"
           " epoch, device_seconds, created_at_ms) VALUES (?,?,?,?,?,?,?,?,?)",
-          s.candidate, s.report.budget, s.task, s.attempt, s.report.artifact.sha256, s.report.relus,
-          s.report.epoch, s.report.device_seconds, s.created_at)
+          s.candidate, s.report.budget(), s.task, s.attempt, s.report.artifact().sha256(),
+          s.report.relus(), s.report.epoch(), s.report.device_seconds(), s.created_at)
         .Run();
     return absl::OkStatus();
   });
@@ -553,11 +478,11 @@ absl::StatusOr<std::vector<SnapshotRow>> SqliteTransaction::ListSnapshots(Candid
       s.candidate = candidate;
       s.task = row.IdOf<TaskId>();
       s.attempt = row.Int();
-      s.report.budget = row.Int();
-      s.report.artifact = row.Artifact();
-      s.report.relus = row.Int();
-      s.report.epoch = row.Int();
-      s.report.device_seconds = row.Real();
+      s.report.set_budget(row.Int());
+      *s.report.mutable_artifact() = row.Artifact();
+      s.report.set_relus(row.Int());
+      s.report.set_epoch(row.Int());
+      s.report.set_device_seconds(row.Real());
       s.created_at = row.At();
       snapshots.push_back(std::move(s));
     }
@@ -584,8 +509,7 @@ absl::Status SqliteTransaction::ForgetFindings(CandidateId candidate) {
 #define OF_ITS_RESULTS " WHERE result_id IN (SELECT result_id FROM results WHERE candidate_id = ?)"
 #define OF_ITS_TASKS " WHERE task_id IN (SELECT task_id FROM tasks WHERE candidate_id = ?)"
     for (const char* sql :
-         {"DELETE FROM result_layers" OF_ITS_RESULTS, "DELETE FROM result_classes" OF_ITS_RESULTS,
-          "DELETE FROM result_latencies" OF_ITS_RESULTS, "DELETE FROM result_costs" OF_ITS_RESULTS,
+         {"DELETE FROM result_latencies" OF_ITS_RESULTS, "DELETE FROM result_costs" OF_ITS_RESULTS,
           "DELETE FROM result_price_sets" OF_ITS_RESULTS,
           "DELETE FROM sealed_test_accuracy" OF_ITS_RESULTS,
           "DELETE FROM results WHERE candidate_id = ?",
@@ -606,17 +530,17 @@ absl::Status SqliteTransaction::ForgetFindings(CandidateId candidate) {
   });
 }
 
-absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListResuming(const ArtifactRef& artifact) {
+absl::StatusOr<std::vector<TaskRow>> SqliteTransaction::ListResuming(const v1::Artifact& artifact) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<TaskRow>> {
     return QueryTasks("SELECT " TASK_COLUMNS
                       "FROM tasks t WHERE t.checkpoint_sha256 = ?"
                       " AND t.state IN ('BLOCKED', 'QUEUED', 'LEASED') ORDER BY t.task_id",
-                      artifact.sha256);
+                      artifact.sha256());
   });
 }
 
 absl::StatusOr<std::vector<ArtifactMaker>> SqliteTransaction::ListMakers(
-    const ArtifactRef& artifact) {
+    const v1::Artifact& artifact) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<ArtifactMaker>> {
     std::vector<ArtifactMaker> makers;
     Query row(db_,
@@ -625,7 +549,7 @@ absl::StatusOr<std::vector<ArtifactMaker>> SqliteTransaction::ListMakers(
               " UNION ALL SELECT s.task_id, s.budget, s.attempt FROM snapshots s"
               " JOIN tasks t ON t.task_id = s.task_id JOIN jobs j ON j.job_id = t.job_id"
               " WHERE s.artifact_sha256 = ?1 AND j.state = 'RUNNING' ORDER BY 1, 2",
-              artifact.sha256);
+              artifact.sha256());
     while (row.Step()) {
       ArtifactMaker maker;
       maker.task = row.IdOf<TaskId>();
@@ -639,56 +563,46 @@ absl::StatusOr<std::vector<ArtifactMaker>> SqliteTransaction::ListMakers(
 
 absl::StatusOr<ResultId> SqliteTransaction::InsertResult(const ResultRow& r) {
   return Guard(db_, [&]() -> absl::StatusOr<ResultId> {
-    PutArtifact(r.report.artifact);
+    PutArtifact(r.report.artifact());
     Query(db_,
-          "INSERT INTO results (job_id, candidate_id, task_id, budget, relus, accuracy_soft,"
-          " accuracy_trimmed, accuracy_validation, artifact_sha256, data_hash, split_hash,"
-          " seconds_pretrain, seconds_linearize, seconds_fine_tune, worker, attempt, created_at_ms)"
-          " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-          r.job, r.candidate, r.task, r.report.budget, r.report.relus, r.report.accuracy_soft,
-          r.report.accuracy_trimmed, r.report.accuracy_validation, r.report.artifact.sha256,
-          r.data_hash, r.split_hash, r.seconds_pretrain, r.seconds_linearize, r.seconds_fine_tune,
-          r.worker, r.attempt, r.created_at)
+          "INSERT INTO results (job_id, candidate_id, task_id, report, data_hash, split_hash,"
+          " seconds_pretrain, seconds_linearize, seconds_fine_tune, worker, attempt,"
+          " created_at_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+          r.job, r.candidate, r.task, r.report, r.data_hash, r.split_hash, r.seconds_pretrain,
+          r.seconds_linearize, r.seconds_fine_tune, r.worker, r.attempt, r.created_at)
         .Run();
     const ResultId id{db_.LastInsertId()};
     Query(db_, "INSERT INTO sealed_test_accuracy (result_id, accuracy_test) VALUES (?,?)", id,
-          r.report.accuracy_test)
+          r.accuracy_test)
         .Run();
-    for (size_t i = 0; i < r.report.layers.size(); ++i) {
-      const LayerRelus& layer = r.report.layers[i];
-      Query(db_,
-            "INSERT INTO result_layers (result_id, position, layer, units, kept, polynomials,"
-            " input_min, input_max) VALUES (?,?,?,?,?,?,?,?)",
-            id, static_cast<int64_t>(i), layer.layer, layer.units, layer.kept, layer.polynomials,
-            layer.input_min, layer.input_max)
-          .Run();
-    }
-    for (size_t i = 0; i < r.report.classes.size(); ++i) {
-      const ClassAccuracy& one = r.report.classes[i];
-      Query(db_,
-            "INSERT INTO result_classes (result_id, class, name, images, correct)"
-            " VALUES (?,?,?,?,?)",
-            id, static_cast<int64_t>(i), one.name, one.images, one.correct)
-          .Run();
-    }
     return id;
   });
 }
 
-absl::Status SqliteTransaction::PutUpload(const ArtifactRef& artifact, Time at) {
+absl::StatusOr<v1::ResultReport> SqliteTransaction::GetReport(ResultId result) {
+  return Guard(db_, [&]() -> absl::StatusOr<v1::ResultReport> {
+    Query row(db_, "SELECT report FROM results WHERE result_id = ?", result);
+    if (!row.Step()) return NoSuch("result", result);
+    v1::ResultReport report;
+    row.Json(report);
+    return report;
+  });
+}
+
+absl::Status SqliteTransaction::PutUpload(const v1::Artifact& artifact, Time at) {
   return Guard(db_, [&]() -> absl::Status {
     PutArtifact(artifact);
     Query(db_, "INSERT OR REPLACE INTO uploads (sha256, uploaded_at_ms) VALUES (?,?)",
-          artifact.sha256, at)
+          artifact.sha256(), at)
         .Run();
     return absl::OkStatus();
   });
 }
 
-absl::StatusOr<std::vector<ArtifactRef>> SqliteTransaction::ListUnusedArtifacts(
+absl::StatusOr<std::vector<v1::Artifact>> SqliteTransaction::ListUnusedArtifacts(
     Time uploaded_before) {
-  return Guard(db_, [&]() -> absl::StatusOr<std::vector<ArtifactRef>> {
-    std::vector<ArtifactRef> unused;
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<v1::Artifact>> {
+    std::vector<v1::Artifact> unused;
     Query row(db_,
               "SELECT a.sha256, a.bytes FROM artifacts a WHERE"
               " NOT EXISTS (SELECT 1 FROM tasks t WHERE t.checkpoint_sha256 = a.sha256)"
@@ -704,10 +618,19 @@ absl::StatusOr<std::vector<ArtifactRef>> SqliteTransaction::ListUnusedArtifacts(
   });
 }
 
-absl::Status SqliteTransaction::ForgetArtifact(const ArtifactRef& artifact) {
+absl::Status SqliteTransaction::ForgetArtifact(const v1::Artifact& artifact) {
   return Guard(db_, [&]() -> absl::Status {
-    Query(db_, "DELETE FROM artifacts WHERE sha256 = ?", artifact.sha256).Run();
+    Query(db_, "DELETE FROM artifacts WHERE sha256 = ?", artifact.sha256()).Run();
     return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<v1::Artifact>> SqliteTransaction::ListArtifacts() {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<v1::Artifact>> {
+    std::vector<v1::Artifact> artifacts;
+    Query row(db_, "SELECT sha256, bytes FROM artifacts");
+    while (row.Step()) artifacts.push_back(row.Artifact());
+    return artifacts;
   });
 }
 

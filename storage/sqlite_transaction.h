@@ -31,12 +31,12 @@ class SqliteTransaction final : public Transaction {
   absl::Status InsertBudgets(CandidateId candidate, const std::vector<int64_t>& budgets) override;
   absl::Status UpdateCandidate(const CandidateRow& candidate) override;
   absl::StatusOr<std::vector<CandidateId>> ListStudents(CandidateId teacher) override;
-  absl::StatusOr<std::string> FindDataHash(const DataSpec& data, uint64_t split_seed) override;
+  absl::StatusOr<std::string> FindDataHash(const v1::DataSpec& data, uint64_t split_seed) override;
 
   absl::StatusOr<std::vector<StageMeasurement>> ListStageMeasurements(CandidateId teacher) override;
   absl::Status InsertCriticality(CandidateId candidate,
-                                 const std::vector<StageCriticality>& stages) override;
-  absl::StatusOr<std::vector<CriticalityView>> ListCriticality(JobId job) override;
+                                 const std::vector<v1::StageCriticality>& stages) override;
+  absl::StatusOr<std::vector<v1::Criticality>> ListCriticality(JobId job) override;
 
   absl::StatusOr<TaskId> InsertTask(const TaskRow& task) override;
   absl::StatusOr<TaskRow> GetTask(TaskId task) override;
@@ -46,8 +46,8 @@ class SqliteTransaction final : public Transaction {
   absl::StatusOr<std::map<TaskState, int64_t>> CountTasks(JobId job) override;
   absl::StatusOr<std::vector<TaskRow>> ListLeasedTasks(const std::string& worker) override;
   absl::StatusOr<std::vector<TaskRow>> ListExpiredTasks(Time now) override;
-  absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker,
-                                                        Time steady_now) override;
+  absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker, Time steady_now,
+                                                        JobId only) override;
   absl::StatusOr<bool> OthersMayTake(TaskId task, const std::string& worker) override;
   absl::Status RenewLeases(Time until) override;
   absl::Status ExtendLeases(Milliseconds by) override;
@@ -55,40 +55,43 @@ class SqliteTransaction final : public Transaction {
   absl::StatusOr<std::vector<LostAttempt>> ListLostAttempts(TaskId task) override;
   absl::Status ForgetLostAttempts(TaskId task, int64_t attempt) override;
 
-  absl::StatusOr<std::vector<EpochReport>> StoreEpochs(
-      TaskId task, int64_t attempt, Time at, const std::vector<EpochReport>& epochs) override;
+  absl::StatusOr<std::vector<v1::Epoch>> StoreEpochs(TaskId task, int64_t attempt, Time at,
+                                                     const std::vector<v1::Epoch>& epochs) override;
   absl::Status DropEpochs(TaskId task, int64_t first) override;
   absl::StatusOr<int64_t> EpochsStored(TaskId task) override;
 
-  absl::Status PutMeasurement(TaskId task, int64_t attempt, const Measurement& m) override;
-  absl::StatusOr<Measurement> GetMeasurement(TaskId task, int64_t attempt) override;
+  absl::Status PutMeasurement(TaskId task, int64_t attempt,
+                              const v1::Measurement& measurement) override;
+  absl::StatusOr<v1::Measurement> GetMeasurement(TaskId task, int64_t attempt) override;
 
   absl::Status InsertSnapshot(const SnapshotRow& snapshot) override;
   absl::StatusOr<std::vector<SnapshotRow>> ListSnapshots(CandidateId candidate) override;
   absl::Status RemoveSnapshot(CandidateId candidate, int64_t budget) override;
   absl::Status ForgetFindings(CandidateId candidate) override;
-  absl::StatusOr<std::vector<TaskRow>> ListResuming(const ArtifactRef& artifact) override;
-  absl::StatusOr<std::vector<ArtifactMaker>> ListMakers(const ArtifactRef& artifact) override;
+  absl::StatusOr<std::vector<TaskRow>> ListResuming(const v1::Artifact& artifact) override;
+  absl::StatusOr<std::vector<ArtifactMaker>> ListMakers(const v1::Artifact& artifact) override;
 
   absl::StatusOr<ResultId> InsertResult(const ResultRow& result) override;
   absl::Status PutLatency(ResultId result, const LatencyRow& latency) override;
   absl::Status PutCosts(ResultId result, const std::string& price_set,
                         const std::vector<CostRow>& costs) override;
   absl::StatusOr<std::vector<PricedResult>> ListPricedResults() override;
-  absl::StatusOr<std::vector<LayerRelus>> ListResultLayers(ResultId result) override;
+  absl::StatusOr<v1::ResultReport> GetReport(ResultId result) override;
 
-  absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts(Time uploaded_before) override;
-  absl::Status PutUpload(const ArtifactRef& artifact, Time at) override;
-  absl::Status ForgetArtifact(const ArtifactRef& artifact) override;
+  absl::StatusOr<std::vector<v1::Artifact>> ListUnusedArtifacts(Time uploaded_before) override;
+  absl::Status PutUpload(const v1::Artifact& artifact, Time at) override;
+  absl::Status ForgetArtifact(const v1::Artifact& artifact) override;
+  absl::StatusOr<std::vector<v1::Artifact>> ListArtifacts() override;
 
   absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) override;
   absl::Status PutWorker(const WorkerRow& worker) override;
   absl::Status Disconnect(Time heard) override;
   absl::Status BeginSession(Time steady_now) override;
+  absl::Status DismissWorkers() override;
   absl::StatusOr<std::string> ObstacleOf(const std::string& worker, JobId job) override;
-  absl::StatusOr<std::vector<DataRequest>> ListWantedData(const std::string& worker,
-                                                          int64_t most) override;
-  absl::StatusOr<std::vector<DataCopy>> ListDataCopies(JobId job) override;
+  absl::StatusOr<std::vector<v1::DataRequest>> ListWantedData(const std::string& worker,
+                                                              int64_t most, JobId only) override;
+  absl::StatusOr<std::vector<v1::DataCopy>> ListDataCopies(JobId job) override;
   absl::StatusOr<bool> KnowsIncarnation(const std::string& worker,
                                         const std::string& incarnation) override;
 
@@ -106,8 +109,7 @@ class SqliteTransaction final : public Transaction {
     int64_t source = 0;
   };
   const CostIds& CostIdsOf(const std::shared_ptr<const CostOrigin>& origin);
-  void InsertCostLimits(JobId job, const std::vector<CostLimit>& limits);
-  void PutArtifact(const ArtifactRef& artifact);
+  void PutArtifact(const v1::Artifact& artifact);
   template <typename... Values>
   std::vector<TaskRow> QueryTasks(const char* sql, const Values&... values);
 

@@ -20,33 +20,25 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "reluscape/v1/report.pb.h"
+#include "reluscape/v1/views.pb.h"
 #include "search/artifact.h"
-#include "search/job.h"
+#include "search/states.h"
 #include "search/sync.h"
-#include "search/views.h"
 
 namespace reluscape {
 
 struct JobRow {
-  JobId id;  // set by InsertJob
-  std::string name;
+  JobId id;                // set by InsertJob
   std::string request_id;  // empty = none
   JobState state = JobState::kRunning;
-  std::string recipe;            // hash of `stages`, 64 hexadecimal digits
-  DataSpec data;                 // with the hash that the job file states
+  std::string recipe;            // RecipeHash of spec.stages
+  v1::JobSpec spec;              // checked when it was submitted
   std::string chosen_data_hash;  // by which it goes where none is stated; empty = undecided
-  StageSettings stages;
-  std::vector<std::string> objectives;
-  std::vector<CostLimit> cost_limits;
-  int64_t max_attempts = 0;
-  uint64_t seed = 0;        // of the spec, at most 2^63 - 1
-  uint64_t split_seed = 0;  // derived from it
-  std::string spec_json;
+  uint64_t split_seed = 0;       // derived from the spec's
   Time created_at;
   std::optional<Time> finished_at;
   std::optional<Time> unsealed_at;
-  JobKind kind = JobKind::kSearch;
-  CriticalitySettings criticality;  // stored for kCriticality only
 };
 
 struct CandidateRow {
@@ -71,7 +63,7 @@ struct CandidateRow {
   std::string origin;
   // With which its pretrained weights were brought; empty where they are trained.
   std::string pretrained_file;
-  ArtifactRef pretrained;
+  v1::Artifact pretrained;
 };
 
 struct TaskRow {
@@ -83,7 +75,7 @@ struct TaskRow {
   uint64_t seed = 0;
   TaskState state = TaskState::kBlocked;
   int64_t attempt = 0;  // number of the newest Lease; 0 = never leased
-  // Attempts that count as lost (Transaction::PutLostAttempt); never above the Job's max_attempts.
+  // Attempts that count as lost (Transaction::PutLostAttempt); never above limits.max_attempts.
   // Read, not written.
   int64_t attempts_lost = 0;
   std::string worker;               // of the newest Lease
@@ -91,9 +83,9 @@ struct TaskRow {
   std::optional<Time> not_before;   // steady; no Lease before, after a lost Attempt
   int64_t epochs_planned = 0;
   double device_seconds = 0;
-  ArtifactRef checkpoint;
+  v1::Artifact checkpoint;
   int64_t checkpoint_epochs = 0;  // epochs stored when `checkpoint` was; a resume goes on there
-  ArtifactRef weights;            // of a pretrain that succeeded
+  v1::Artifact weights;           // of a pretrain that succeeded
   std::optional<Time> started_at;
   std::optional<Time> finished_at;
   std::string message;
@@ -113,7 +105,7 @@ struct SnapshotRow {
   CandidateId candidate;
   TaskId task;  // the linearize
   int64_t attempt = 0;
-  SnapshotReport report;
+  v1::Snapshot report;
   Time created_at;
 };
 
@@ -123,7 +115,8 @@ struct ResultRow {
   TaskId task;  // the fine-tune
   int64_t attempt = 0;
   std::string worker;
-  ResultReport report;  // its test accuracy goes to a table of its own
+  v1::ResultReport report;
+  double accuracy_test = 0;  // goes to a table of its own, sealed
   std::string data_hash;
   std::string split_hash;
   double seconds_pretrain = 0;
@@ -157,15 +150,14 @@ struct CostRow {
 // A stored Result as pricing sees it.
 struct PricedResult {
   ResultId id;
-  std::string network;  // canonical text
-  int64_t relus = 0;
+  std::string network;                          // canonical text
   std::map<std::string, std::string> versions;  // of the stored latencies, by model
   JobId job;
   std::string price_set;  // of the stored costs; empty = none
 };
 
 struct WorkerRow {
-  WorkerInfo info;
+  v1::WorkerInfo info;
   Time first_seen;
   Time last_seen;
   Time heard;              // last_seen on the steady clock
@@ -218,8 +210,7 @@ class Transaction {
   virtual absl::StatusOr<JobId> InsertJob(const JobRow& job) = 0;
   virtual absl::StatusOr<JobRow> GetJob(JobId job) = 0;
   virtual absl::StatusOr<std::optional<JobId>> FindJobByRequest(const std::string& request_id) = 0;
-  // Writes state, finished_at, unsealed_at, spec_json, chosen_data_hash and
-  // stages.linearize.max_epochs.
+  // Writes state, finished_at, unsealed_at, spec and chosen_data_hash.
   virtual absl::Status UpdateJob(const JobRow& job) = 0;
   virtual absl::StatusOr<int64_t> CountJobs() = 0;
 
@@ -236,16 +227,17 @@ class Transaction {
   virtual absl::StatusOr<std::vector<CandidateId>> ListStudents(CandidateId teacher) = 0;
   // The data hash that the newest Candidate found whose Job asked for just these images; empty
   // where none has found one yet.
-  virtual absl::StatusOr<std::string> FindDataHash(const DataSpec& data, uint64_t split_seed) = 0;
+  virtual absl::StatusOr<std::string> FindDataHash(const v1::DataSpec& data,
+                                                   uint64_t split_seed) = 0;
 
   // Of all replicates of the network of `teacher` in its Job, by replicate, then stage.
   virtual absl::StatusOr<std::vector<StageMeasurement>> ListStageMeasurements(
       CandidateId teacher) = 0;
   // `candidate` is the full network, replicate 0. ALREADY_EXISTS where it has scores.
   virtual absl::Status InsertCriticality(CandidateId candidate,
-                                         const std::vector<StageCriticality>& stages) = 0;
+                                         const std::vector<v1::StageCriticality>& stages) = 0;
   // Of the networks of `job` that have scores, by Candidate. Empty for an unknown Job.
-  virtual absl::StatusOr<std::vector<CriticalityView>> ListCriticality(JobId job) = 0;
+  virtual absl::StatusOr<std::vector<v1::Criticality>> ListCriticality(JobId job) = 0;
 
   virtual absl::StatusOr<TaskId> InsertTask(const TaskRow& task) = 0;
   virtual absl::StatusOr<TaskRow> GetTask(TaskId task) = 0;
@@ -261,9 +253,11 @@ class Transaction {
   // (placement_v in storage/schema) and that waits for no pause to end: the oldest Job first; in it
   // later Stages first, so that what was begun is finished; among those a Candidate that this
   // Worker has worked on; then the oldest Candidate, largest Budget. One of which this Worker has
-  // lost an Attempt is left to a Worker that may take it and has not.
+  // lost an Attempt is left to a Worker that may take it and has not. With `only` of that Job
+  // alone.
   virtual absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker,
-                                                                Time steady_now) = 0;
+                                                                Time steady_now,
+                                                                JobId only = {}) = 0;
   // Whether another Worker than `worker` may take Tasks of that Task's Job and has lost none of its
   // Attempts.
   virtual absl::StatusOr<bool> OthersMayTake(TaskId task, const std::string& worker) = 0;
@@ -281,16 +275,17 @@ class Transaction {
 
   // Stores those of `epochs` that this Attempt has not stored yet and returns them. Rows of
   // earlier Attempts from the first of them on are replaced: the Attempt has gone another way.
-  virtual absl::StatusOr<std::vector<EpochReport>> StoreEpochs(
-      TaskId task, int64_t attempt, Time at, const std::vector<EpochReport>& epochs) = 0;
+  virtual absl::StatusOr<std::vector<v1::Epoch>> StoreEpochs(
+      TaskId task, int64_t attempt, Time at, const std::vector<v1::Epoch>& epochs) = 0;
   // Removes epochs >= `first`.
   virtual absl::Status DropEpochs(TaskId task, int64_t first) = 0;
   // One more than the highest stored epoch.
   virtual absl::StatusOr<int64_t> EpochsStored(TaskId task) = 0;
 
-  virtual absl::Status PutMeasurement(TaskId task, int64_t attempt, const Measurement& m) = 0;
+  virtual absl::Status PutMeasurement(TaskId task, int64_t attempt,
+                                      const v1::Measurement& measurement) = 0;
   // NOT_FOUND unless this Attempt has stored one.
-  virtual absl::StatusOr<Measurement> GetMeasurement(TaskId task, int64_t attempt) = 0;
+  virtual absl::StatusOr<v1::Measurement> GetMeasurement(TaskId task, int64_t attempt) = 0;
 
   // ALREADY_EXISTS where the Candidate has a Snapshot for that Budget.
   virtual absl::Status InsertSnapshot(const SnapshotRow& snapshot) = 0;
@@ -302,10 +297,10 @@ class Transaction {
   // Tasks' own rows stay.
   virtual absl::Status ForgetFindings(CandidateId candidate) = 0;
   // The live Tasks whose checkpoint it is.
-  virtual absl::StatusOr<std::vector<TaskRow>> ListResuming(const ArtifactRef& artifact) = 0;
+  virtual absl::StatusOr<std::vector<TaskRow>> ListResuming(const v1::Artifact& artifact) = 0;
   // The Tasks of RUNNING Jobs that leave `artifact` for others: weights or Snapshots. Not those of
   // checkpoints, Results and brought files.
-  virtual absl::StatusOr<std::vector<ArtifactMaker>> ListMakers(const ArtifactRef& artifact) = 0;
+  virtual absl::StatusOr<std::vector<ArtifactMaker>> ListMakers(const v1::Artifact& artifact) = 0;
 
   // ALREADY_EXISTS where the Candidate has a Result for that Budget.
   virtual absl::StatusOr<ResultId> InsertResult(const ResultRow& result) = 0;
@@ -316,15 +311,17 @@ class Transaction {
                                 const std::vector<CostRow>& costs) = 0;
   // By network, then id: Results of one network are priced together.
   virtual absl::StatusOr<std::vector<PricedResult>> ListPricedResults() = 0;
-  // ReLUs per layer of a Result, from the input on; empty where its Worker reported none.
-  virtual absl::StatusOr<std::vector<LayerRelus>> ListResultLayers(ResultId result) = 0;
+  // What was reported of it.
+  virtual absl::StatusOr<v1::ResultReport> GetReport(ResultId result) = 0;
 
   // Remembers that a user has stored `artifact`, so that it can be removed where no Job names it.
-  virtual absl::Status PutUpload(const ArtifactRef& artifact, Time at) = 0;
+  virtual absl::Status PutUpload(const v1::Artifact& artifact, Time at) = 0;
   // Artifacts that a row once referred to and none does any more (replaced checkpoints), and
   // uploads of before `uploaded_before` that no Candidate names.
-  virtual absl::StatusOr<std::vector<ArtifactRef>> ListUnusedArtifacts(Time uploaded_before) = 0;
-  virtual absl::Status ForgetArtifact(const ArtifactRef& artifact) = 0;
+  virtual absl::StatusOr<std::vector<v1::Artifact>> ListUnusedArtifacts(Time uploaded_before) = 0;
+  virtual absl::Status ForgetArtifact(const v1::Artifact& artifact) = 0;
+  // All that rows refer to, or once did.
+  virtual absl::StatusOr<std::vector<v1::Artifact>> ListArtifacts() = 0;
 
   virtual absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) = 0;
   virtual absl::Status PutWorker(const WorkerRow& worker) = 0;
@@ -333,14 +330,18 @@ class Transaction {
   // A coordinator begins, with a steady clock of its own: nobody is connected, those that have not
   // said goodbye count as heard of at `steady_now`, and no Task waits for a pause to end.
   virtual absl::Status BeginSession(Time steady_now) = 0;
+  // All of them count as having said goodbye: their ids are free at once.
+  virtual absl::Status DismissWorkers() = 0;
   // Why `worker` may take no Task of `job`; empty = it may (placement_v).
   virtual absl::StatusOr<std::string> ObstacleOf(const std::string& worker, JobId job) = 0;
   // The images that RUNNING Jobs with QUEUED Tasks need and `worker`, which is configured for them,
-  // has not opened, cannot use, or has another copy of; the oldest Job first, `most` at most.
-  virtual absl::StatusOr<std::vector<DataRequest>> ListWantedData(const std::string& worker,
-                                                                  int64_t most) = 0;
+  // has not opened, cannot use, or has another copy of; the oldest Job first, `most` at most. With
+  // `only` of that Job alone.
+  virtual absl::StatusOr<std::vector<v1::DataRequest>> ListWantedData(const std::string& worker,
+                                                                      int64_t most,
+                                                                      JobId only = {}) = 0;
   // The copies of a Job's data set, by hash.
-  virtual absl::StatusOr<std::vector<DataCopy>> ListDataCopies(JobId job) = 0;
+  virtual absl::StatusOr<std::vector<v1::DataCopy>> ListDataCopies(JobId job) = 0;
   // Whether the Worker was ever stored with this incarnation.
   virtual absl::StatusOr<bool> KnowsIncarnation(const std::string& worker,
                                                 const std::string& incarnation) = 0;

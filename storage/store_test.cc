@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "search/vocabulary/messages.h"
 #include "storage/migrations.h"
-#include "storage/settings_rows.h"
 #include "storage/store_test_util.h"
 
 namespace reluscape {
@@ -124,91 +124,39 @@ TEST_F(StoreTest, RowsThatReferToNothingAreRefused) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
 }
 
-StageSettings UnusualSettings() {
-  StageSettings s;
-  s.pretrain = {.epochs = 3,
-                .batch = 5,
-                .learning_rate = 0.1234567890123456,
-                .momentum = 0.8,
-                .nesterov = true,
-                .weight_decay = 1e-7,
-                .decay_one_dimensional = false,
-                .schedule = Schedule::kOneCycle,
-                .warmup_fraction = 0.3,
-                .step_epochs = {1, 2, 30},
-                .step_factor = 0.5};
-  s.linearize = {.max_epochs = 7,
-                 .batch = 9,
-                 .weight_learning_rate = 2e-3,
-                 .mask_learning_rate = 3e-3,
-                 .lambda = 4e-5,
-                 .lambda_growth = 1.25,
-                 .lambda_patience = 2,
-                 .lambda_growth_per_epoch = 1.5,
-                 .threshold = 0.25,
-                 .check_interval_steps = 4,
-                 .method = LinearizeMethod::kLayerUniform,
-                 .mask_shape = MaskShape::kChannel,
-                 .clamp_masks = true,
-                 .adam_beta1 = 0.5,
-                 .adam_beta2 = 0.75,
-                 .lambda_schedule = LambdaSchedule::kPlanned,
-                 .lambda_growth_per_step = 1.125,
-                 .planned_epochs = 12,
-                 .feedback_interval_steps = 13,
-                 .feedback_factor = 1.375,
-                 .early_cut = 1.625,
-                 .score_batches = 14,
-                 .hysteresis = 0.01,
-                 .density_weight = 15,
-                 .replacement = Replacement::kPolynomial,
-                 .range_penalty = 0.03125,
-                 .range_limit = 2.5,
-                 .layer_shares = {0.1, 2.0 / 3, 0}};
-  s.fine_tune.epochs = 11;
-  s.fine_tune.schedule = Schedule::kConstant;
-  s.fine_tune.step_epochs = {};
-  s.distillation = {.temperature = 2, .weight = 3, .cross_entropy_weight = 0.5};
-  s.augmentation = {
-      .crop_padding = 2, .flip = false, .alternating_flip = true, .cutout = 3, .mixup = 0.25};
-  s.precision = Precision::kBfloat16;
-  s.deterministic = true;
-  s.cache_teacher_logits = true;
-  return s;
-}
-
 TEST_F(StoreTest, JobIsReadBackAsWritten) {
   JobRow job = TestJob();
   job.request_id = "r1";
-  job.stages = UnusualSettings();
-  job.data = {.set = "cifar10",
-              .classes = 10,
-              .side = 32,
-              .train_images = 5000,
-              .validation_images = 500,
-              .test_images = 1000};
-  job.objectives = {"latency.delphi_online", "relus"};
-  job.seed = (uint64_t{1} << 62) + 3;
+  job.spec = BareFromJson<v1::JobSpec>(R"({
+      "data": {"set": "cifar10", "classes": 10, "side": 32, "train_images": 5000,
+               "validation_images": 500, "test_images": 1000},
+      "candidates": {"networks": ["resnet18@8"]},
+      "budgets": {"fractions": [0.1234567890123456]},
+      "objectives": ["latency.delphi_online", "relus"],
+      "seed": 9007199254740991,
+      "stages": {
+        "pretrain": {"learning_rate": 0.1234567890123456, "weight_decay": 1e-7,
+                     "schedule": "one_cycle"},
+        "linearize": {"method": "layer_uniform", "clamp_masks": true,
+                      "layer_shares": [0.1, 0.6666666666666666, 0]},
+        "fine_tune": {"schedule": "steps", "step_epochs": [1, 2, 30]},
+        "precision": "bfloat16"}})");
+  FillJobDefaults(job.spec);
   Do([&](Transaction& t) {
     job.id = t.InsertJob(job).value();
     job.state = JobState::kFailed;
     job.finished_at = TimeFromUnixMs(5);
     job.unsealed_at = TimeFromUnixMs(6);
+    job.spec.mutable_budgets()->add_relus(17);
     ASSERT_TRUE(t.UpdateJob(job).ok());
   });
   Do([&](Transaction& t) {
     const JobRow read = t.GetJob(job.id).value();
-    EXPECT_EQ(read.name, job.name);
     EXPECT_EQ(read.request_id, "r1");
     EXPECT_EQ(read.state, JobState::kFailed);
     EXPECT_EQ(read.recipe, job.recipe);
-    EXPECT_EQ(read.data, job.data);
-    EXPECT_EQ(read.stages, job.stages);
-    EXPECT_EQ(read.objectives, job.objectives);
-    EXPECT_EQ(read.max_attempts, 3);
-    EXPECT_EQ(read.seed, job.seed);
+    EXPECT_EQ(read.spec, job.spec);
     EXPECT_EQ(read.split_seed, job.split_seed);
-    EXPECT_EQ(read.spec_json, "{}");
     EXPECT_EQ(read.created_at, job.created_at);
     EXPECT_EQ(read.finished_at, job.finished_at);
     EXPECT_EQ(read.unsealed_at, job.unsealed_at);
@@ -218,22 +166,47 @@ TEST_F(StoreTest, JobIsReadBackAsWritten) {
   });
 }
 
-TEST(SettingsRowsTest, EverySettingHasARowAndMissingOnesTakeTheirDefault) {
-  std::vector<SettingRow> rows = SettingsToRows(UnusualSettings());
-  EXPECT_THAT(rows, SizeIs(61));
-  EXPECT_EQ(SettingsFromRows(rows).value(), UnusualSettings());
-  EXPECT_EQ(SettingsFromRows({}).value(), StageSettings());
-  EXPECT_EQ(SettingsFromRows({{"pretrain.epochs", int64_t{5}}})->pretrain.epochs, 5);
+// Also one that has no Front and not all Stages.
+TEST_F(StoreTest, JobOfKindCriticalityIsReadBackAsWritten) {
+  JobRow job = TestJob();
+  job.spec.set_kind(v1::JobSpec::CRITICALITY);
+  job.spec.mutable_criticality();
+  FillJobDefaults(job.spec);
+  EXPECT_FALSE(job.spec.stages().has_linearize());
+  Do([&](Transaction& t) {
+    job.id = t.InsertJob(job).value();
+    EXPECT_EQ(t.GetJob(job.id).value().spec, job.spec);
+  });
 }
 
-TEST(SettingsRowsTest, UnreadableSettingIsNamed) {
-  for (const SettingRow& row : {SettingRow{"pretrain.epochs", std::string("many")},
-                                SettingRow{"fine_tune.schedule", std::string("zigzag")},
-                                SettingRow{"pretrain.step_epochs", std::string("1,x")}}) {
-    const auto settings = SettingsFromRows({row});
-    EXPECT_EQ(settings.status().code(), absl::StatusCode::kDataLoss);
-    EXPECT_THAT(Message(settings.status()), HasSubstr(row.name));
-  }
+// The row of a version that did not know a setting, and one that no version wrote.
+TEST(StoreFileTest, SettingsThatAJobLacksTakeTheirDefaultAndUnreadableOnesAreNamed) {
+  const TestFolder folder;
+  auto store = Store::Open(folder / "a.db").value();
+  const auto read = [&](const std::string& change) {
+    absl::StatusOr<JobRow> job;
+    const absl::Status status = store->Transact([&](Transaction& t) -> absl::Status {
+      const JobId id = t.InsertJob(TestJob()).value();
+      return id.value > 0 ? absl::OkStatus() : absl::InternalError("");
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    SQLite::Database((folder / "a.db").string(), SQLite::OPEN_READWRITE)
+        .exec(absl::StrCat("UPDATE jobs SET spec = ", change));
+    EXPECT_TRUE(store
+                    ->Transact([&](Transaction& t) {
+                      job = t.GetJob(JobId{t.CountJobs().value()});
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    return job;
+  };
+  const auto older = read("json_remove(spec, '$.stages.linearize.lambda', '$.limits')");
+  ASSERT_TRUE(older.ok()) << older.status();
+  EXPECT_EQ(older->spec, TestJob().spec);
+  const auto broken = read("json_set(spec, '$.stages.pretrain.epochs', 'many')");
+  EXPECT_EQ(broken.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(Message(broken.status()),
+              HasSubstr("job 2, column spec: stages.pretrain.epochs: found \"many\""));
 }
 
 TEST_F(StoreTest, TaskIsReadBackAsWritten) {
@@ -249,7 +222,7 @@ TEST_F(StoreTest, TaskIsReadBackAsWritten) {
     task.lease_until = TimeFromUnixMs(77);
     task.epochs_planned = 12;
     task.device_seconds = 1.5;
-    task.checkpoint = {Sha256Hex("checkpoint"), 123};
+    task.checkpoint = MakeArtifact(Sha256Hex("checkpoint"), 123);
     task.checkpoint_epochs = 4;
     task.started_at = TimeFromUnixMs(70);
     task.message = "hm";
@@ -267,7 +240,7 @@ TEST_F(StoreTest, TaskIsReadBackAsWritten) {
     EXPECT_EQ(read.device_seconds, 1.5);
     EXPECT_EQ(read.checkpoint, task.checkpoint);
     EXPECT_EQ(read.checkpoint_epochs, 4);
-    EXPECT_FALSE(read.weights);
+    EXPECT_FALSE(IsSet(read.weights));
     EXPECT_EQ(read.started_at, task.started_at);
     EXPECT_EQ(read.finished_at, std::nullopt);
     EXPECT_EQ(read.message, "hm");
@@ -287,25 +260,22 @@ TEST_F(StoreTest, TaskIsReadBackAsWritten) {
   });
 }
 
-EpochReport Epoch(int64_t epoch, double loss) {
-  return {.epoch = epoch,
-          .loss = loss,
-          .train_accuracy = 0.5,
-          .validation_accuracy = 0.4,
-          .learning_rate = 0.1,
-          .lambda = std::nullopt,
-          .relus = 10,
-          .seconds = 1};
+v1::Epoch Epoch(int64_t epoch, double loss) {
+  v1::Epoch made = FromJson<v1::Epoch>(R"({"train_accuracy": 0.5, "validation_accuracy": 0.4,
+                                           "learning_rate": 0.1, "relus": 10, "seconds": 1})");
+  made.set_epoch(epoch);
+  made.set_loss(loss);
+  return made;
 }
 
 TEST_F(StoreTest, EpochsAreStoredOnceAndANewerAttemptReplacesFromItsFirstOn) {
   Do([](Transaction& t) {
     const TaskId task = InsertTestTasks(t, t.InsertJob(TestJob()).value()).pretrain.id;
-    const auto store = [&](int64_t attempt, const std::vector<EpochReport>& epochs) {
+    const auto store = [&](int64_t attempt, const std::vector<v1::Epoch>& epochs) {
       std::vector<int64_t> numbers;
-      const std::vector<EpochReport> stored =
+      const std::vector<v1::Epoch> stored =
           t.StoreEpochs(task, attempt, TimeFromUnixMs(1), epochs).value();
-      for (const EpochReport& e : stored) numbers.push_back(e.epoch);
+      for (const v1::Epoch& e : stored) numbers.push_back(e.epoch());
       return numbers;
     };
     EXPECT_EQ(t.EpochsStored(task).value(), 0);
@@ -329,11 +299,9 @@ TEST_F(StoreTest, SnapshotAndResultExistOnce) {
     snapshot.candidate = tasks.candidate.id;
     snapshot.task = tasks.linearize.id;
     snapshot.attempt = 1;
-    snapshot.report = {.budget = 500,
-                       .artifact = {Sha256Hex("snapshot"), 9},
-                       .relus = 510,
-                       .epoch = 3,
-                       .device_seconds = 2.5};
+    snapshot.report = FromJson<v1::Snapshot>(
+        R"({"budget": 500, "relus": 510, "epoch": 3, "device_seconds": 2.5})");
+    *snapshot.report.mutable_artifact() = MakeArtifact(Sha256Hex("snapshot"), 9);
     ASSERT_TRUE(t.InsertSnapshot(snapshot).ok());
     const std::vector<SnapshotRow> read = t.ListSnapshots(tasks.candidate.id).value();
     ASSERT_THAT(read, SizeIs(1));
@@ -350,10 +318,10 @@ TEST_F(StoreTest, SnapshotAndResultExistOnce) {
 }
 
 TEST_F(StoreTest, UploadsAreKeptForACandidateOrForTheirTime) {
-  const ArtifactRef named{Sha256Hex("named"), 3};
-  const ArtifactRef alone{Sha256Hex("alone"), 4};
+  const v1::Artifact named = MakeArtifact(Sha256Hex("named"), 3);
+  const v1::Artifact alone = MakeArtifact(Sha256Hex("alone"), 4);
   Do([&](Transaction& t) {
-    for (const ArtifactRef& upload : {named, alone}) {
+    for (const v1::Artifact& upload : {named, alone}) {
       ASSERT_TRUE(t.PutUpload(upload, TimeFromUnixMs(1000)).ok());
     }
     CandidateRow candidate = TestCandidate(t.InsertJob(TestJob()).value());
@@ -376,8 +344,8 @@ TEST_F(StoreTest, ReplacedCheckpointsAreUnused) {
   Do([](Transaction& t) {
     const TestTasks tasks = InsertTestTasks(t, t.InsertJob(TestJob()).value());
     TaskRow task = tasks.pretrain;
-    const ArtifactRef first{Sha256Hex("first"), 1};
-    const ArtifactRef second{Sha256Hex("second"), 2};
+    const v1::Artifact first = MakeArtifact(Sha256Hex("first"), 1);
+    const v1::Artifact second = MakeArtifact(Sha256Hex("second"), 2);
     task.checkpoint = first;
     ASSERT_TRUE(t.UpdateTask(task).ok());
     TaskRow other = tasks.linearize;
@@ -392,16 +360,18 @@ TEST_F(StoreTest, ReplacedCheckpointsAreUnused) {
     ASSERT_TRUE(t.ForgetArtifact(first).ok());
     EXPECT_THAT(t.ListUnusedArtifacts(Time()).value(), IsEmpty());
   });
-  EXPECT_FALSE(
-      store_->Transact([](Transaction& t) { return t.ForgetArtifact({Sha256Hex("second"), 2}); })
-          .ok())
+  EXPECT_FALSE(store_
+                   ->Transact([](Transaction& t) {
+                     return t.ForgetArtifact(MakeArtifact(Sha256Hex("second"), 2));
+                   })
+                   .ok())
       << "a row refers to it";
 }
 
 TEST_F(StoreTest, NextTaskIsOldestJobLaterStageOwnCandidate) {
   Do([](Transaction& t) {
     JobRow other_data = TestJob("other data");
-    other_data.data.set = "cifar10";
+    other_data.spec.mutable_data()->set_set("cifar10");
     InsertTestTasks(t, t.InsertJob(other_data).value());
     const JobId first = t.InsertJob(TestJob("first")).value();
     const TestTasks a = InsertTestTasks(t, first, "a");
@@ -411,10 +381,10 @@ TEST_F(StoreTest, NextTaskIsOldestJobLaterStageOwnCandidate) {
 
     EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt) << "an unknown worker has no data";
     WorkerRow worker;
-    worker.info.id = "w";
-    worker.info.incarnation = "1";
-    worker.info.data_sets = {"toy"};
-    worker.info.data = {Opened(TestJob())};
+    worker.info.set_id("w");
+    worker.info.set_incarnation("1");
+    SetList(worker.info.mutable_data_sets(), {"toy"});
+    SetList(worker.info.mutable_data(), {Opened(TestJob())});
     worker.connected = true;
     ASSERT_TRUE(t.PutWorker(worker).ok());
     TaskRow mine = b.pretrain;
@@ -444,10 +414,10 @@ TEST_F(StoreTest, EndedJobsHandOutNothing) {
     job.id = t.InsertJob(job).value();
     InsertTestTasks(t, job.id);
     WorkerRow worker;
-    worker.info.id = "w";
-    worker.info.incarnation = "1";
-    worker.info.data_sets = {"toy"};
-    worker.info.data = {Opened(TestJob())};
+    worker.info.set_id("w");
+    worker.info.set_incarnation("1");
+    SetList(worker.info.mutable_data_sets(), {"toy"});
+    SetList(worker.info.mutable_data(), {Opened(TestJob())});
     worker.connected = true;
     ASSERT_TRUE(t.PutWorker(worker).ok());
     EXPECT_TRUE(t.NextQueuedTask("w", kNow).value().has_value());
@@ -461,31 +431,25 @@ TEST_F(StoreTest, WorkersRememberTheirIncarnations) {
   Do([](Transaction& t) {
     EXPECT_EQ(t.FindWorker("w").value(), std::nullopt);
     WorkerRow worker;
-    worker.info = {.id = "w",
-                   .incarnation = "1",
-                   .host = "h",
-                   .pid = 4,
-                   .device = "cpu",
-                   .torch_version = "2.13.0",
-                   .build_commit = "abc",
-                   .data_sets = {"b", "a"},
-                   .slots = 2,
-                   .data = {Opened(TestJob())},
-                   .problem = "its disk is full"};
+    worker.info = FromJson<v1::WorkerInfo>(
+        R"({"id": "w", "incarnation": "1", "host": "h", "pid": 4, "device": "cpu",
+            "torch_version": "2.13.0", "build_commit": "abc", "data_sets": ["b", "a"], "slots": 2,
+            "problem": "its disk is full"})");
+    *worker.info.add_data() = Opened(TestJob());
     worker.first_seen = worker.last_seen = TimeFromUnixMs(5);
     ASSERT_TRUE(t.PutWorker(worker).ok());
-    worker.info.incarnation = "2";
-    worker.info.data_sets = {"c"};
+    worker.info.set_incarnation("2");
+    SetList(worker.info.mutable_data_sets(), {"c"});
     worker.first_seen = TimeFromUnixMs(100);
     worker.last_seen = TimeFromUnixMs(9);
     ASSERT_TRUE(t.PutWorker(worker).ok());
     const WorkerRow read = t.FindWorker("w").value().value();
-    EXPECT_EQ(read.info.incarnation, "2");
-    EXPECT_EQ(read.info.pid, 4);
-    EXPECT_EQ(read.info.slots, 2);
-    EXPECT_THAT(read.info.data, ElementsAre(Opened(TestJob())));
-    EXPECT_EQ(read.info.problem, "its disk is full");
-    EXPECT_THAT(read.info.data_sets, ElementsAre("c"));
+    EXPECT_EQ(read.info.incarnation(), "2");
+    EXPECT_EQ(read.info.pid(), 4);
+    EXPECT_EQ(read.info.slots(), 2);
+    EXPECT_THAT(read.info.data(), ElementsAre(Opened(TestJob())));
+    EXPECT_EQ(read.info.problem(), "its disk is full");
+    EXPECT_THAT(read.info.data_sets(), ElementsAre("c"));
     EXPECT_EQ(read.first_seen, TimeFromUnixMs(5));
     EXPECT_EQ(read.last_seen, TimeFromUnixMs(9));
     EXPECT_TRUE(t.KnowsIncarnation("w", "1").value());
@@ -495,16 +459,16 @@ TEST_F(StoreTest, WorkersRememberTheirIncarnations) {
 }
 
 // Two Workers, "w" that says `state` of the images of a Job and "other" that may work on it.
-void PutTwoWorkers(Transaction& t, const DataState& state) {
+void PutTwoWorkers(Transaction& t, const v1::DataState& state) {
   WorkerRow worker;
-  worker.info.id = "other";
-  worker.info.incarnation = "1";
-  worker.info.data_sets = {"toy"};
-  worker.info.data = {Opened(TestJob())};
+  worker.info.set_id("other");
+  worker.info.set_incarnation("1");
+  SetList(worker.info.mutable_data_sets(), {"toy"});
+  SetList(worker.info.mutable_data(), {Opened(TestJob())});
   worker.connected = true;
   ASSERT_TRUE(t.PutWorker(worker).ok());
-  worker.info.id = "w";
-  worker.info.data = {state};
+  worker.info.set_id("w");
+  SetList(worker.info.mutable_data(), {state});
   ASSERT_TRUE(t.PutWorker(worker).ok());
 }
 
@@ -513,26 +477,31 @@ TEST_F(StoreTest, WhoeverCannotUseTheImagesGetsNoTask) {
     JobRow job = TestJob();
     job.id = t.InsertJob(job).value();
     const TestTasks tasks = InsertTestTasks(t, job.id);
-    DataState state = Opened(job);
-    state.data_hash = state.split_hash = "";
-    state.problem = "there is no folder";
+    v1::DataState state = Opened(job);
+    state.clear_data_hash();
+    state.clear_split_hash();
+    state.set_problem("there is no folder");
     PutTwoWorkers(t, state);
     EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt);
     EXPECT_THAT(t.ObstacleOf("w", job.id).value(), HasSubstr("toy: there is no folder"));
     EXPECT_EQ(t.ObstacleOf("other", job.id).value(), "");
     EXPECT_TRUE(t.NextQueuedTask("other", kNow).value().has_value());
-    EXPECT_THAT(t.ListWantedData("w", 8).value(), ElementsAre(state.request));
+    EXPECT_THAT(t.ListWantedData("w", 8).value(), ElementsAre(state.request()));
     EXPECT_THAT(t.ListWantedData("other", 8).value(), IsEmpty());
 
     // Another copy: none of both while nobody has said which counts.
     state = Opened(job);
-    state.data_hash = "changed";
+    state.set_data_hash("changed");
     PutTwoWorkers(t, state);
     EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt);
     EXPECT_EQ(t.NextQueuedTask("other", kNow).value(), std::nullopt);
     EXPECT_THAT(t.ObstacleOf("other", job.id).value(), HasSubstr("others have another"));
-    EXPECT_EQ(t.ListDataCopies(job.id).value(),
-              (std::vector<DataCopy>{{"changed", {"w"}, 0}, {"data", {"other"}, 0}}));
+    const std::vector<v1::DataCopy> copies = t.ListDataCopies(job.id).value();
+    ASSERT_THAT(copies, SizeIs(2));
+    EXPECT_EQ(copies[0].data_hash(), "changed");
+    EXPECT_THAT(copies[0].workers(), ElementsAre("w"));
+    EXPECT_EQ(copies[1].data_hash(), "data");
+    EXPECT_THAT(copies[1].workers(), ElementsAre("other"));
     job.chosen_data_hash = "data";
     ASSERT_TRUE(t.UpdateJob(job).ok());
     EXPECT_EQ(t.GetJob(job.id)->chosen_data_hash, "data");
@@ -607,8 +576,8 @@ TEST_F(StoreTest, MeasurementBelongsToItsAttempt) {
     ASSERT_TRUE(t.PutMeasurement(task, 1, TestMeasurement()).ok());
     EXPECT_EQ(t.GetMeasurement(task, 1).value(), TestMeasurement());
     EXPECT_EQ(t.GetMeasurement(task, 2).status().code(), absl::StatusCode::kNotFound);
-    Measurement other = TestMeasurement();
-    other.device = "gpu";
+    v1::Measurement other = TestMeasurement();
+    other.set_device("gpu");
     ASSERT_TRUE(t.PutMeasurement(task, 2, other).ok());
     EXPECT_EQ(t.GetMeasurement(task, 2).value(), other);
   });
@@ -626,7 +595,6 @@ TEST_F(StoreTest, PricesKnowTheirVersion) {
     ASSERT_THAT(results, SizeIs(2));
     EXPECT_EQ(results[0].id, first);
     EXPECT_EQ(results[0].network, "text of net");
-    EXPECT_EQ(results[0].relus, 500);
     EXPECT_EQ(results[0].versions, (std::map<std::string, std::string>{{"m", "2"}, {"n", "1"}}));
     EXPECT_EQ(results[1].id, second);
     EXPECT_THAT(results[1].versions, IsEmpty());

@@ -10,6 +10,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
+#include "search/artifact.h"
+#include "search/job.h"
+#include "search/vocabulary/json.h"
+#include "search/vocabulary/json_test_util.h"
+#include "search/vocabulary/messages.h"
 #include "storage/store.h"
 
 namespace reluscape {
@@ -36,24 +41,23 @@ class TestFolder {
 
 inline JobRow TestJob(const std::string& name = "job") {
   JobRow job;
-  job.name = name;
   job.recipe = Sha256Hex("recipe");
-  job.data = {.set = "toy", .classes = 10, .side = 32};
-  job.objectives = {"relus"};
-  job.max_attempts = 3;
-  job.seed = 7;
+  job.spec = BareFromJson<v1::JobSpec>(R"({"data": {"set": "toy", "classes": 10, "side": 32},
+                                           "candidates": {}, "budgets": {}, "seed": 7})");
+  job.spec.set_name(name);
+  FillJobDefaults(job.spec);
   job.split_seed = 8;
-  job.spec_json = "{}";
   job.created_at = TimeFromUnixMs(1000);
   return job;
 }
 
 // What a Worker says that has opened the images of `job`.
-inline DataState Opened(const JobRow& job) {
-  DataState state;
-  state.request = {job.data, job.split_seed};
-  state.data_hash = "data";
-  state.split_hash = "split";
+inline v1::DataState Opened(const JobRow& job) {
+  v1::DataState state;
+  *state.mutable_request()->mutable_data() = job.spec.data();
+  state.mutable_request()->set_split_seed(static_cast<int64_t>(job.split_seed));
+  state.set_data_hash("data");
+  state.set_split_hash("split");
   return state;
 }
 
@@ -89,15 +93,20 @@ inline ResultRow TestResult(const TaskRow& fine_tune, int64_t relus, double accu
   r.task = fine_tune.id;
   r.attempt = 1;
   r.worker = "a";
-  r.report.budget = fine_tune.budget;
-  r.report.relus = relus;
-  r.report.layers = {{"conv1", 600, relus}, {"conv2", 400, 0, 300, -1.5, 2.25}};
-  r.report.classes = {{"cat", 4, 1}, {"dog", 0, 0}};
-  r.report.accuracy_soft = 0.3;
-  r.report.accuracy_trimmed = 0.2;
-  r.report.accuracy_validation = accuracy;
-  r.report.accuracy_test = 0.125;
-  r.report.artifact = {Sha256Hex(absl::StrCat("artifact ", fine_tune.id.value)), 10};
+  FieldErrors errors;
+  JsonToMessage(R"({"accuracy_soft": 0.3, "accuracy_trimmed": 0.2,
+      "layers": [{"layer": "conv1", "units": 600},
+                 {"layer": "conv2", "units": 400, "polynomials": 300,
+                  "input_min": -1.5, "input_max": 2.25}],
+      "classes": [{"name": "cat", "images": 4, "correct": 1}, {"name": "dog"}]})",
+                r.report, errors);
+  r.report.set_budget(fine_tune.budget);
+  r.report.set_relus(relus);
+  r.report.mutable_layers(0)->set_kept(relus);
+  r.report.set_accuracy_validation(accuracy);
+  *r.report.mutable_artifact() =
+      MakeArtifact(Sha256Hex(absl::StrCat("artifact ", fine_tune.id.value)), 10);
+  r.accuracy_test = 0.125;
   r.data_hash = "data";
   r.split_hash = "split";
   r.seconds_pretrain = 1;
@@ -107,18 +116,18 @@ inline ResultRow TestResult(const TaskRow& fine_tune, int64_t relus, double accu
   return r;
 }
 
-inline Measurement TestMeasurement() {
-  Measurement m;
-  m.build_commit = "abc";
-  m.torch_version = "2.13.0";
-  m.device = "cpu";
-  m.precision = "float32";
-  m.threads = 2;
-  m.data_hash = "data";
-  m.split_hash = "split";
-  m.train_images = 100;
-  m.validation_images = 10;
-  m.test_images = 20;
+inline v1::Measurement TestMeasurement() {
+  v1::Measurement m;
+  m.set_build_commit("abc");
+  m.set_torch_version("2.13.0");
+  m.set_device("cpu");
+  m.set_precision("float32");
+  m.set_threads(2);
+  m.set_data_hash("data");
+  m.set_split_hash("split");
+  m.set_train_images(100);
+  m.set_validation_images(10);
+  m.set_test_images(20);
   return m;
 }
 

@@ -22,65 +22,71 @@ namespace {
   " AND d.side = j.side AND d.train_images = j.train_images"                          \
   " AND d.validation_images = j.validation_images AND d.test_images = j.test_images"
 
-DataRequest ReadRequest(Query& row) {
-  DataRequest request;
-  request.data.set = row.Text();
-  request.data.classes = row.Int();
-  request.data.side = row.Int();
-  request.data.train_images = row.Int();
-  request.data.validation_images = row.Int();
-  request.data.test_images = row.Int();
-  request.split_seed = row.Seed();
+v1::DataRequest ReadRequest(Query& row) {
+  v1::DataRequest request;
+  request.mutable_data()->set_set(row.Text());
+  request.mutable_data()->set_classes(row.Int());
+  request.mutable_data()->set_side(row.Int());
+  request.mutable_data()->set_train_images(row.Int());
+  request.mutable_data()->set_validation_images(row.Int());
+  request.mutable_data()->set_test_images(row.Int());
+  request.set_split_seed(row.Int());
   return request;
 }
 
 }  // namespace
 
-WorkerInfo ReadWorkerInfo(Query& row) {
-  WorkerInfo info;
-  info.id = row.Text();
-  info.incarnation = row.Text();
-  info.host = row.Text();
-  info.pid = row.Int();
-  info.device = row.Text();
-  info.torch_version = row.Text();
-  info.build_commit = row.Text();
-  info.slots = row.Int();
-  info.protocol = row.Int();
-  info.behaviour = row.Int();
-  info.problem = row.Text();
+v1::WorkerInfo ReadWorkerInfo(Query& row) {
+  v1::WorkerInfo info;
+  info.set_id(row.Text());
+  info.set_incarnation(row.Text());
+  info.set_host(row.Text());
+  info.set_pid(row.Int());
+  info.set_device(row.Text());
+  info.set_torch_version(row.Text());
+  info.set_build_commit(row.Text());
+  info.set_slots(row.Int());
+  info.set_protocol(row.Int());
+  info.set_behaviour(row.Int());
+  info.set_problem(row.Text());
   return info;
 }
 
-std::vector<DataState> ReadDataStates(SqliteDb& db, const std::string& worker) {
-  std::vector<DataState> states;
+std::vector<v1::DataState> ReadDataStates(SqliteDb& db, const std::string& worker) {
+  std::vector<v1::DataState> states;
   Query row(db,
             "SELECT " REQUEST_COLUMNS("d") ", d.data_hash, d.split_hash, d.problem"
             " FROM worker_data d WHERE d.worker = ? ORDER BY d.data_set, d.split_seed",
             worker);
   while (row.Step()) {
-    DataState state;
-    state.request = ReadRequest(row);
-    state.data_hash = row.Text();
-    state.split_hash = row.Text();
-    state.problem = row.Text();
+    v1::DataState state;
+    *state.mutable_request() = ReadRequest(row);
+    state.set_data_hash(row.Text());
+    state.set_split_hash(row.Text());
+    state.set_problem(row.Text());
     states.push_back(std::move(state));
   }
   return states;
 }
 
-std::vector<DataCopy> ReadDataCopies(SqliteDb& db, JobId job) {
-  std::vector<DataCopy> copies;
+std::vector<v1::DataCopy> ReadDataCopies(SqliteDb& db, JobId job) {
+  std::vector<v1::DataCopy> copies;
   Query row(db,
             "SELECT data_hash, worker, candidates FROM data_copies_v WHERE job = ?"
             " ORDER BY data_hash, worker",
             job);
   while (row.Step()) {
     const std::string hash = row.Text();
-    if (copies.empty() || copies.back().data_hash != hash) copies.push_back({hash, {}, 0});
-    std::string worker = row.Text();
-    if (!worker.empty()) copies.back().workers.push_back(std::move(worker));
-    copies.back().candidates += row.Int();
+    if (copies.empty() || copies.back().data_hash() != hash) {
+      copies.emplace_back().set_data_hash(hash);
+    }
+    v1::DataCopy& copy = copies.back();
+    if (row.NextIsNull()) {
+      row.Text();
+    } else {
+      copy.add_workers(row.Text());
+    }
+    copy.set_candidates(copy.candidates() + row.Int());
   }
   return copies;
 }
@@ -105,8 +111,8 @@ absl::StatusOr<std::optional<WorkerRow>> SqliteTransaction::FindWorker(const std
     }
     Query sets(db_, "SELECT data_set FROM worker_data_sets WHERE worker = ? ORDER BY data_set",
                worker);
-    while (sets.Step()) w.info.data_sets.push_back(sets.Text());
-    w.info.data = ReadDataStates(db_, worker);
+    while (sets.Step()) w.info.add_data_sets(sets.Text());
+    SetList(w.info.mutable_data(), ReadDataStates(db_, worker));
     return std::optional<WorkerRow>(std::move(w));
   });
 }
@@ -122,44 +128,44 @@ absl::Status SqliteTransaction::PutWorker(const WorkerRow& w) {
           " device = ?5, torch_version = ?6, build_commit = ?7, slots = ?8, last_seen_ms = ?10,"
           " protocol = ?11, behaviour = ?12, problem = ?13, heard_steady_ms = ?14,"
           " connected = ?15, failures_in_row = ?16, quarantine = ?17",
-          w.info.id, w.info.incarnation, w.info.host, w.info.pid, w.info.device,
-          w.info.torch_version, w.info.build_commit, w.info.slots, w.first_seen, w.last_seen,
-          w.info.protocol, w.info.behaviour, w.info.problem, w.heard, w.connected ? 1 : 0,
+          w.info.id(), w.info.incarnation(), w.info.host(), w.info.pid(), w.info.device(),
+          w.info.torch_version(), w.info.build_commit(), w.info.slots(), w.first_seen, w.last_seen,
+          w.info.protocol(), w.info.behaviour(), w.info.problem(), w.heard, w.connected ? 1 : 0,
           w.failures_in_row, w.quarantine)
         .Run();
     Query(db_, "INSERT OR IGNORE INTO worker_incarnations (worker, incarnation) VALUES (?,?)",
-          w.info.id, w.info.incarnation)
+          w.info.id(), w.info.incarnation())
         .Run();
     // Lists that are as they were cost no write.
     std::vector<std::string> known_sets;
     {
       Query sets(db_, "SELECT data_set FROM worker_data_sets WHERE worker = ? ORDER BY data_set",
-                 w.info.id);
+                 w.info.id());
       while (sets.Step()) known_sets.push_back(sets.Text());
     }
-    std::vector<std::string> sets = w.info.data_sets;
+    std::vector<std::string> sets = ListOf(w.info.data_sets());
     std::sort(sets.begin(), sets.end());
     sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
     if (sets != known_sets) {
-      Query(db_, "DELETE FROM worker_data_sets WHERE worker = ?", w.info.id).Run();
+      Query(db_, "DELETE FROM worker_data_sets WHERE worker = ?", w.info.id()).Run();
       for (const std::string& set : sets) {
-        Query(db_, "INSERT INTO worker_data_sets (worker, data_set) VALUES (?,?)", w.info.id, set)
+        Query(db_, "INSERT INTO worker_data_sets (worker, data_set) VALUES (?,?)", w.info.id(), set)
             .Run();
       }
     }
-    const std::vector<DataState> known_states = ReadDataStates(db_, w.info.id);
-    if (!std::is_permutation(known_states.begin(), known_states.end(), w.info.data.begin(),
-                             w.info.data.end())) {
-      Query(db_, "DELETE FROM worker_data WHERE worker = ?", w.info.id).Run();
-      for (const DataState& state : w.info.data) {
-        const DataSpec& data = state.request.data;
+    const std::vector<v1::DataState> known_states = ReadDataStates(db_, w.info.id());
+    if (!std::is_permutation(known_states.begin(), known_states.end(), w.info.data().begin(),
+                             w.info.data().end())) {
+      Query(db_, "DELETE FROM worker_data WHERE worker = ?", w.info.id()).Run();
+      for (const v1::DataState& state : w.info.data()) {
+        const v1::DataSpec& data = state.request().data();
         Query(db_,
               "INSERT OR REPLACE INTO worker_data (worker, data_set, classes, side, train_images,"
               " validation_images, test_images, split_seed, data_hash, split_hash, problem)"
               " VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-              w.info.id, data.set, data.classes, data.side, data.train_images,
-              data.validation_images, data.test_images, state.request.split_seed,
-              OrNull(state.data_hash), OrNull(state.split_hash), state.problem)
+              w.info.id(), data.set(), data.classes(), data.side(), data.train_images(),
+              data.validation_images(), data.test_images(), state.request().split_seed(),
+              OrNull(state.data_hash()), OrNull(state.split_hash()), state.problem())
             .Run();
       }
     }
@@ -190,6 +196,13 @@ absl::Status SqliteTransaction::BeginSession(Time steady_now) {
   });
 }
 
+absl::Status SqliteTransaction::DismissWorkers() {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "UPDATE workers SET connected = 0, heard_steady_ms = 0").Run();
+    return absl::OkStatus();
+  });
+}
+
 absl::StatusOr<bool> SqliteTransaction::KnowsIncarnation(const std::string& worker,
                                                          const std::string& incarnation) {
   return Guard(db_, [&]() -> absl::StatusOr<bool> {
@@ -206,28 +219,28 @@ absl::StatusOr<std::string> SqliteTransaction::ObstacleOf(const std::string& wor
   });
 }
 
-absl::StatusOr<std::vector<DataRequest>> SqliteTransaction::ListWantedData(
-    const std::string& worker, int64_t most) {
-  return Guard(db_, [&]() -> absl::StatusOr<std::vector<DataRequest>> {
-    std::vector<DataRequest> wanted;
+absl::StatusOr<std::vector<v1::DataRequest>> SqliteTransaction::ListWantedData(
+    const std::string& worker, int64_t most, JobId only) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<v1::DataRequest>> {
+    std::vector<v1::DataRequest> wanted;
     Query row(db_,
               "SELECT " REQUEST_COLUMNS("j") ", min(j.job_id) FROM jobs j"
               " JOIN worker_data_sets s ON s.data_set = j.data_set AND s.worker = ?1"
               " LEFT JOIN worker_data d ON d.worker = ?1 AND " OF_THE_IMAGES
-              " WHERE j.state = 'RUNNING' AND (d.data_hash IS NULL"
+              " WHERE j.state = 'RUNNING' AND ?3 IN (0, j.job_id) AND (d.data_hash IS NULL"
               "   OR d.data_hash <> coalesce(j.data_hash_stated, j.data_hash_chosen))"
               " AND EXISTS (SELECT 1 FROM tasks t"
               "   WHERE t.state = 'QUEUED' AND t.job_id = j.job_id)"
               " GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY max(d.worker IS NOT NULL), 8 LIMIT ?2",
-              worker, most);
+              worker, most, only);
     while (row.Step()) wanted.push_back(ReadRequest(row));
     return wanted;
   });
 }
 
-absl::StatusOr<std::vector<DataCopy>> SqliteTransaction::ListDataCopies(JobId job) {
-  return Guard(db_,
-               [&]() -> absl::StatusOr<std::vector<DataCopy>> { return ReadDataCopies(db_, job); });
+absl::StatusOr<std::vector<v1::DataCopy>> SqliteTransaction::ListDataCopies(JobId job) {
+  return Guard(
+      db_, [&]() -> absl::StatusOr<std::vector<v1::DataCopy>> { return ReadDataCopies(db_, job); });
 }
 
 absl::Status SqliteTransaction::PutLostAttempt(const LostAttempt& lost) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "reluscape/v1/views.pb.h"
+#include "search/sync.h"
 #include "storage/sqlite_db.h"
 
 namespace reluscape {
@@ -15,12 +17,12 @@ namespace reluscape {
   "behaviour, problem"
 
 // What a Worker says of itself, without its data.
-WorkerInfo ReadWorkerInfo(Query& row);
+v1::WorkerInfo ReadWorkerInfo(Query& row);
 
 // What a Worker has opened, by data set.
-std::vector<DataState> ReadDataStates(SqliteDb& db, const std::string& worker);
+std::vector<v1::DataState> ReadDataStates(SqliteDb& db, const std::string& worker);
 
 // The copies of a Job's data set, by hash.
-std::vector<DataCopy> ReadDataCopies(SqliteDb& db, JobId job);
+std::vector<v1::DataCopy> ReadDataCopies(SqliteDb& db, JobId job);
 
 }  // namespace reluscape

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "search/vocabulary/json_test_util.h"
 #include "storage/store.h"
 
 namespace reluscape {
@@ -55,11 +56,9 @@ class HttpServerTest : public ::testing::Test {
   // One Job with one Candidate, and three events.
   absl::Status Fill(Transaction& transaction) {
     JobRow job;
-    job.name = "<b>job \"one\"</b>";
+    job.spec = FromJson<v1::JobSpec>(R"({"name": "<b>job \"one\"</b>",
+        "data": {"set": "synthetic", "classes": 10, "side": 32}})");
     job.recipe = std::string(64, 'a');
-    job.data.set = "synthetic";
-    job.objectives = {"relus"};
-    job.spec_json = "{}";
     job.created_at = clock_.Now();
     const auto job_id = transaction.InsertJob(job);
     if (!job_id.ok()) {

@@ -11,7 +11,6 @@
 #include "base/foreign_text.h"
 #include "base/status_macros.h"
 #include "search/vocabulary/json.h"
-#include "search/wire/views.h"
 
 namespace reluscape {
 namespace {
@@ -43,6 +42,12 @@ bool IsLoopbackIpv4(const std::string& host) {
     }
   }
   return true;
+}
+
+template <typename Message>
+absl::StatusOr<std::string> JsonOf(const absl::StatusOr<Message>& message) {
+  if (!message.ok()) return message.status();
+  return MessageToJson(*message);
 }
 
 }  // namespace
@@ -94,31 +99,19 @@ absl::StatusOr<Route> ParseRoute(const std::string& path) {
 
 absl::StatusOr<std::string> AnswerJson(const Route& route, ResultReader& reader) {
   switch (route.kind) {
-    case RouteKind::kJobs: {
-      ASSIGN_OR_RETURN(const std::vector<JobView> jobs, reader.ListJobs());
-      return MessageToJson(ToProto(jobs));
-    }
-    case RouteKind::kJob: {
-      ASSIGN_OR_RETURN(const JobDetailView detail, reader.GetJob(JobId{route.id}));
-      return MessageToJson(ToProto(detail));
-    }
-    case RouteKind::kFront: {
-      ASSIGN_OR_RETURN(const FrontView front, reader.GetFront(JobId{route.id}));
-      return MessageToJson(ToProto(front));
-    }
-    case RouteKind::kCandidate: {
-      ASSIGN_OR_RETURN(const CandidateDetailView detail,
-                       reader.GetCandidate(CandidateId{route.id}));
-      return MessageToJson(ToProto(detail));
-    }
-    case RouteKind::kWorkers: {
-      ASSIGN_OR_RETURN(const std::vector<WorkerView> workers, reader.ListWorkers());
-      return MessageToJson(ToProto(workers));
-    }
-    case RouteKind::kHealth: {
+    case RouteKind::kJobs:
+      return JsonOf(reader.ListJobs());
+    case RouteKind::kJob:
+      return JsonOf(reader.GetJob(JobId{route.id}));
+    case RouteKind::kFront:
+      return JsonOf(reader.GetFront(JobId{route.id}));
+    case RouteKind::kCandidate:
+      return JsonOf(reader.GetCandidate(CandidateId{route.id}));
+    case RouteKind::kWorkers:
+      return JsonOf(reader.ListWorkers());
+    case RouteKind::kHealth:
       RETURN_IF_ERROR(reader.ListEvents(JobId{}, /*after=*/0, /*limit=*/1).status());
       return std::string("{\"status\": \"ok\"}");
-    }
     case RouteKind::kEvents:
       break;
   }

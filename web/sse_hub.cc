@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "search/vocabulary/json.h"
-#include "search/wire/views.h"
 
 namespace reluscape {
 namespace {
@@ -18,9 +17,8 @@ namespace {
 constexpr Milliseconds kRetryInterval{1000};
 
 absl::StatusOr<bool> HasEventsAbove(ResultReader& reader, int64_t id) {
-  ASSIGN_OR_RETURN(const std::vector<EventView> events,
-                   reader.ListEvents(JobId{}, id, /*limit=*/1));
-  return !events.empty();
+  ASSIGN_OR_RETURN(const v1::EventList list, reader.ListEvents(JobId{}, id, /*limit=*/1));
+  return !list.events().empty();
 }
 
 // The newest event's id, 0 without events. Ids only grow, so "there is an event above x" is true
@@ -52,13 +50,12 @@ absl::StatusOr<int64_t> NewestEvent(ResultReader& reader) {
 
 }  // namespace
 
-std::string EventFrame(const EventView& event) {
+std::string EventFrame(const v1::Event& event) {
   // A line break inside a kind would start another field.
-  std::string kind = event.kind;
+  std::string kind = event.kind();
   std::replace_if(kind.begin(), kind.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  const v1::EventList list = ToProto(std::vector<EventView>{event});
-  return absl::StrCat("id: ", event.id, "\nevent: ", kind,
-                      "\ndata: ", MessageToJson(list.events(0), /*compact=*/true), "\n\n");
+  return absl::StrCat("id: ", event.event(), "\nevent: ", kind,
+                      "\ndata: ", MessageToJson(event, /*compact=*/true), "\n\n");
 }
 
 absl::StatusOr<std::unique_ptr<SseHub>> SseHub::Start(const SseHubOptions& options,
@@ -120,17 +117,16 @@ absl::Status SseHub::ReadNewEvents(ResultReader& reader) {
     after = newest_;
   }
   while (true) {
-    ASSIGN_OR_RETURN(const std::vector<EventView> events,
-                     reader.ListEvents(JobId{}, after, options_.window));
+    ASSIGN_OR_RETURN(const v1::EventList list, reader.ListEvents(JobId{}, after, options_.window));
+    const auto& events = list.events();
     if (events.empty()) {
       return absl::OkStatus();
     }
     std::vector<WindowEvent> fresh;
-    fresh.reserve(events.size());
-    for (const EventView& event : events) {
-      fresh.push_back({event.id, event.job, EventFrame(event)});
+    for (const v1::Event& event : events) {
+      fresh.push_back({event.event(), JobId{event.job()}, EventFrame(event)});
+      after = event.event();
     }
-    after = events.back().id;
     const MutexLock lock(mutex_);
     for (WindowEvent& event : fresh) {
       window_.push_back(std::move(event));
@@ -141,7 +137,7 @@ absl::Status SseHub::ReadNewEvents(ResultReader& reader) {
     }
     newest_ = after;
     changed_.NotifyAll();
-    if (stopped_ || static_cast<int64_t>(events.size()) < options_.window) {
+    if (stopped_ || events.size() < options_.window) {
       return absl::OkStatus();
     }
   }
@@ -174,14 +170,14 @@ absl::StatusOr<std::string> SseHub::Listener::Next(Milliseconds wait) {
   }
   if (cursor_ < oldest) {
     ASSIGN_OR_RETURN(const std::unique_ptr<ResultReader> reader, hub_.open_reader_());
-    ASSIGN_OR_RETURN(const std::vector<EventView> events,
+    ASSIGN_OR_RETURN(const v1::EventList list,
                      reader->ListEvents(job_, cursor_, hub_.options_.window));
-    for (const EventView& event : events) {
+    for (const v1::Event& event : list.events()) {
       frames += EventFrame(event);
-      cursor_ = event.id;
+      cursor_ = event.event();
     }
     // A page that is not full shows that nothing of this job is left up to where the window began.
-    if (static_cast<int64_t>(events.size()) < hub_.options_.window) {
+    if (list.events_size() < hub_.options_.window) {
       cursor_ = std::max(cursor_, oldest);
     }
     if (!frames.empty()) {

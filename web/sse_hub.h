@@ -23,7 +23,7 @@
 namespace reluscape {
 
 // An event as text/event-stream has it: id, event and data lines, then an empty line.
-std::string EventFrame(const EventView& event);
+std::string EventFrame(const v1::Event& event);
 
 struct SseHubOptions {
   int max_listeners = 32;

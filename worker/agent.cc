@@ -9,8 +9,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/fault_point.h"
+#include "base/foreign_text.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "search/vocabulary/recipe.h"
+#include "worker/task_error.h"
 
 namespace reluscape {
 namespace {
@@ -40,27 +43,26 @@ absl::Status Refusal(const absl::Status& status) {
                    std::string(status.message())));
 }
 
-bool IsFinite(const EpochReport& epoch) {
-  return std::isfinite(epoch.loss) && std::isfinite(epoch.train_accuracy) &&
-         std::isfinite(epoch.validation_accuracy) && std::isfinite(epoch.learning_rate) &&
-         std::isfinite(epoch.seconds) && std::isfinite(epoch.lambda.value_or(0));
+bool IsFinite(const v1::Epoch& epoch) {
+  return std::isfinite(epoch.loss()) && std::isfinite(epoch.train_accuracy()) &&
+         std::isfinite(epoch.validation_accuracy()) && std::isfinite(epoch.learning_rate()) &&
+         std::isfinite(epoch.seconds()) && std::isfinite(epoch.lambda());
 }
 
-std::string Name(const TaskDescription& task) {
-  return absl::StrCat("task ", task.task.value, " (", StageName(task.stage), " of candidate ",
-                      task.candidate.value, ", attempt ", task.attempt, ")");
+std::string Name(const v1::TaskDescription& task) {
+  return absl::StrCat("task ", task.task(), " (", task.stage(), " of candidate ", task.candidate(),
+                      ", attempt ", task.attempt(), ")");
 }
 
 // Why this build must not run `task`: empty where it may.
-std::string Misread(const TaskDescription& task, const WorkerInfo& info) {
-  if (task.recipe.empty() || task.recipe_understood.empty() ||
-      task.recipe == task.recipe_understood) {
-    return "";
-  }
-  return absl::StrCat(Name(task), ": the coordinator gives the recipe ", task.recipe,
-                      ", of which this build (", info.build_commit, ", protocol ", info.protocol,
-                      ", behaviour ", info.behaviour, ") understands ", task.recipe_understood,
-                      ": it is not of the coordinator's version; install that");
+std::string Misread(const v1::TaskDescription& task, const v1::WorkerInfo& info) {
+  if (task.recipe().empty()) return "";
+  const std::string understood = RecipeHash(task.settings());
+  if (task.recipe() == understood) return "";
+  return absl::StrCat(Name(task), ": the coordinator gives the recipe ", task.recipe(),
+                      ", of which this build (", info.build_commit(), ", protocol ",
+                      info.protocol(), ", behaviour ", info.behaviour(), ") understands ",
+                      understood, ": it is not of the coordinator's version; install that");
 }
 
 // At least so much is written to find out whether the artifact folder works.
@@ -71,20 +73,27 @@ Milliseconds Until(SteadyClock::time_point deadline) {
                   std::chrono::duration_cast<Milliseconds>(deadline - SteadyClock::now()));
 }
 
+v1::DataState Unusable(const v1::DataRequest& request, const std::string& problem) {
+  v1::DataState state;
+  *state.mutable_request() = request;
+  state.set_problem(ValidUtf8(problem));
+  return state;
+}
+
 }  // namespace
 
 // One Lease and everything its Task has left that is not known to be stored. Thread-safe: the
 // Trainer writes, the talking thread reads.
 class Agent::Work final : public TaskListener {
  public:
-  Work(Agent& agent, TaskDescription task) : task_(std::move(task)), agent_(agent) {}
+  Work(Agent& agent, v1::TaskDescription task) : task_(std::move(task)), agent_(agent) {}
 
-  const TaskDescription& task() const { return task_; }
-  bool Is(TaskId task, int64_t attempt) const {
-    return task_.task == task && task_.attempt == attempt;
+  const v1::TaskDescription& task() const { return task_; }
+  bool Is(int64_t task, int64_t attempt) const {
+    return task_.task() == task && task_.attempt() == attempt;
   }
 
-  void OnMeasurement(const Measurement& measurement, int64_t epochs_planned) override {
+  void OnMeasurement(const v1::Measurement& measurement, int64_t epochs_planned) override {
     {
       MutexLock lock(mutex_);
       measurement_ = measurement;
@@ -92,25 +101,25 @@ class Agent::Work final : public TaskListener {
     }
     agent_.Notify();
   }
-  void OnEpoch(const EpochReport& epoch) override {
+  void OnEpoch(const v1::Epoch& epoch) override {
     {
       MutexLock lock(mutex_);
       if (IsFinite(epoch)) {
         epochs_.push_back(epoch);
-        next_epoch_ = epoch.epoch + 1;
+        next_epoch_ = epoch.epoch() + 1;
       } else if (!failure_) {
         // The coordinator refuses numbers that are not finite.
-        failure_ = Failure{FailureKind::kDiverged,
-                           absl::StrCat("epoch ", epoch.epoch,
-                                        " ended with a number that is not "
-                                        "finite; a lower learning rate may help"),
-                           epoch.epoch};
+        failure_ = MakeFailure(v1::Failure::DIVERGED,
+                               absl::StrCat("epoch ", epoch.epoch(),
+                                            " ended with a number that is not finite; a lower "
+                                            "learning rate may help"),
+                               epoch.epoch());
         stop_.request_stop();
       }
     }
     agent_.Notify();
   }
-  void OnCheckpoint(const ArtifactRef& artifact, double device_seconds) override {
+  void OnCheckpoint(const v1::Artifact& artifact, double device_seconds) override {
     {
       MutexLock lock(mutex_);
       checkpoint_ = artifact;
@@ -119,7 +128,7 @@ class Agent::Work final : public TaskListener {
     }
     agent_.Notify();
   }
-  void OnSnapshot(const SnapshotReport& snapshot) override {
+  void OnSnapshot(const v1::Snapshot& snapshot) override {
     {
       MutexLock lock(mutex_);
       snapshots_.push_back(snapshot);
@@ -135,14 +144,15 @@ class Agent::Work final : public TaskListener {
       if (const absl::Status there = check_storage(0); !there.ok()) {
         outcome.weights = {};
         outcome.result = std::nullopt;
-        outcome.failure = Failure{FailureKind::kStorage, std::string(there.message())};
+        outcome.failure = MakeFailure(v1::Failure::STORAGE, std::string(there.message()));
       }
     }
     {
       MutexLock lock(mutex_);
       device_seconds_ = std::max(device_seconds_, outcome.device_seconds);
       if (outcome.stopped && !failure_ && !stop_.stop_requested()) {
-        failure_ = Failure{FailureKind::kTransient, "the trainer stopped without being asked to"};
+        failure_ =
+            MakeFailure(v1::Failure::TRANSIENT, "the trainer stopped without being asked to");
       }
       if (failure_) outcome.failure = failure_;
       if (outcome.failure) outcome.stopped = false;
@@ -169,35 +179,39 @@ class Agent::Work final : public TaskListener {
   }
 
   // `ended`: the outcome has been judged and may be told.
-  TaskReport Report(int64_t most_epochs, bool shutting_down, bool ended) const {
+  v1::TaskReport Report(int64_t most_epochs, bool shutting_down, bool ended) const {
     MutexLock lock(mutex_);
-    TaskReport report;
-    report.task = task_.task;
-    report.attempt = task_.attempt;
-    report.epochs_planned = epochs_planned_;
-    report.snapshots = snapshots_;
-    report.measurement = measurement_;
-    report.device_seconds = device_seconds_;
+    v1::TaskReport report;
+    report.set_task(task_.task());
+    report.set_attempt(task_.attempt());
+    report.set_state(v1::TaskReport::RUNNING);
+    report.set_epochs_planned(epochs_planned_);
+    SetList(report.mutable_snapshots(), snapshots_);
+    if (measurement_) *report.mutable_measurement() = *measurement_;
+    report.set_device_seconds(device_seconds_);
     // The coordinator takes a checkpoint for one of the epochs that it has stored by then: it goes
     // with the last of its own, behind which the report ends.
-    const auto own = static_cast<size_t>(
-        std::count_if(epochs_.begin(), epochs_.end(),
-                      [&](const EpochReport& e) { return e.epoch < checkpoint_epochs_; }));
+    const auto own =
+        static_cast<size_t>(std::count_if(epochs_.begin(), epochs_.end(), [&](const v1::Epoch& e) {
+          return e.epoch() < checkpoint_epochs_;
+        }));
     const auto most = static_cast<size_t>(most_epochs);
-    if (own <= most) report.checkpoint = checkpoint_;
+    if (own <= most && IsSet(checkpoint_)) *report.mutable_checkpoint() = checkpoint_;
     const size_t sent = std::min(own > 0 ? own : epochs_.size(), most);
-    report.epochs.assign(epochs_.begin(), epochs_.begin() + static_cast<int64_t>(sent));
+    report.mutable_epochs()->Add(epochs_.begin(), epochs_.begin() + static_cast<int64_t>(sent));
     // The end is told with the last epochs, not before them: afterwards the Lease is gone.
     if (sent < epochs_.size()) return report;
     if (!ended || !outcome_ || outcome_->stopped) {
-      if (shutting_down) report.state = ReportState::kHandedBack;
+      if (shutting_down) report.set_state(v1::TaskReport::HANDED_BACK);
     } else if (outcome_->failure) {
-      report.state = ReportState::kFailed;
-      report.failure = outcome_->failure;
+      report.set_state(v1::TaskReport::FAILED);
+      *report.mutable_failure() = *outcome_->failure;
+      report.mutable_failure()->set_message(ValidUtf8(outcome_->failure->message()));
     } else {
-      report.state = ReportState::kSucceeded;
-      report.weights = outcome_->weights;
-      report.result = outcome_->result;
+      report.set_state(v1::TaskReport::SUCCEEDED);
+      if (IsSet(outcome_->weights)) *report.mutable_weights() = outcome_->weights;
+      if (outcome_->result) *report.mutable_result() = *outcome_->result;
+      report.set_accuracy_test(outcome_->accuracy_test);
     }
     return report;
   }
@@ -205,53 +219,55 @@ class Agent::Work final : public TaskListener {
   // The coordinator has stored those epochs of `sent` that are below `received`. Only what this
   // very call carried is taken as stored: `received` may still count epochs of an earlier Attempt
   // that this one trains again. Whether epochs are left.
-  bool Acknowledge(const std::vector<EpochReport>& sent, int64_t received) {
+  bool Acknowledge(const v1::TaskReport& sent, int64_t received) {
     MutexLock lock(mutex_);
-    size_t stored = 0;
-    while (stored < sent.size() && sent[stored].epoch < received) ++stored;
-    epochs_.erase(epochs_.begin(), epochs_.begin() + static_cast<int64_t>(stored));
+    int stored = 0;
+    while (stored < sent.epochs_size() && sent.epochs(stored).epoch() < received) ++stored;
+    epochs_.erase(epochs_.begin(), epochs_.begin() + stored);
     return !epochs_.empty();
   }
 
  private:
-  const TaskDescription task_;
+  const v1::TaskDescription task_;
   Agent& agent_;
   std::stop_source stop_;
 
   mutable Mutex mutex_;
-  std::vector<EpochReport> epochs_ GUARDED_BY(mutex_);
+  std::vector<v1::Epoch> epochs_ GUARDED_BY(mutex_);
   int64_t epochs_planned_ GUARDED_BY(mutex_) = 0;
   int64_t next_epoch_ GUARDED_BY(mutex_) = 0;  // behind the last that this process trained
-  ArtifactRef checkpoint_ GUARDED_BY(mutex_);
+  v1::Artifact checkpoint_ GUARDED_BY(mutex_);
   int64_t checkpoint_epochs_ GUARDED_BY(mutex_) = 0;  // all below are in it
-  std::vector<SnapshotReport> snapshots_ GUARDED_BY(mutex_);
-  std::optional<Measurement> measurement_ GUARDED_BY(mutex_);
+  std::vector<v1::Snapshot> snapshots_ GUARDED_BY(mutex_);
+  std::optional<v1::Measurement> measurement_ GUARDED_BY(mutex_);
   double device_seconds_ GUARDED_BY(mutex_) = 0;
-  std::optional<Failure> failure_ GUARDED_BY(mutex_);  // found here, not by the Trainer
+  std::optional<v1::Failure> failure_ GUARDED_BY(mutex_);  // found here, not by the Trainer
   std::optional<TaskOutcome> outcome_ GUARDED_BY(mutex_);
 };
 
 // What thread_ does while there is no Task: opens images, or tries the artifact folder.
 class Agent::Look {
  public:
-  explicit Look(DataRequest request) : request_(std::move(request)) {}
+  explicit Look(v1::DataRequest request) : request_(std::move(request)) {}
   explicit Look(int64_t bytes) : bytes_(bytes) {}
 
   // Of images; none: at the artifact folder.
-  const std::optional<DataRequest>& request() const { return request_; }
+  const std::optional<v1::DataRequest>& request() const { return request_; }
 
   // The whole of the thread.
   void Do(Agent& agent) {
-    std::optional<DataState> found;
+    std::optional<v1::DataState> found;
     std::string problem;
     if (request_) {
       found = agent.trainer_.OpenData(*request_, stop_.get_token());
-      found->request = *request_;
-      const bool hashed = !found->data_hash.empty() && !found->split_hash.empty();
+      *found->mutable_request() = *request_;
+      const bool hashed = !found->data_hash().empty() && !found->split_hash().empty();
       // A stop that came too late takes nothing from what was found.
-      const bool stopped = !hashed && found->problem.empty() && stop_.stop_requested();
-      if (!hashed && found->problem.empty()) found->problem = "opening it ended without a result";
-      if (!found->problem.empty()) found = DataState{*request_, "", "", found->problem};
+      const bool stopped = !hashed && found->problem().empty() && stop_.stop_requested();
+      if (!hashed && found->problem().empty()) {
+        found->set_problem("opening it ended without a result");
+      }
+      if (!found->problem().empty()) found = Unusable(*request_, found->problem());
       if (stopped) found.reset();
     } else if (agent.options_.check_storage) {
       const absl::Status works = agent.options_.check_storage(bytes_);
@@ -274,7 +290,7 @@ class Agent::Look {
   }
 
   // After Returned. Images: std::nullopt where it was stopped.
-  std::optional<DataState> found() const {
+  std::optional<v1::DataState> found() const {
     MutexLock lock(mutex_);
     return found_;
   }
@@ -284,12 +300,12 @@ class Agent::Look {
   }
 
  private:
-  const std::optional<DataRequest> request_;
+  const std::optional<v1::DataRequest> request_;
   const int64_t bytes_ = 0;
   std::stop_source stop_;
 
   mutable Mutex mutex_;
-  std::optional<DataState> found_ GUARDED_BY(mutex_);
+  std::optional<v1::DataState> found_ GUARDED_BY(mutex_);
   std::string problem_ GUARDED_BY(mutex_);
   bool returned_ GUARDED_BY(mutex_) = false;
 };
@@ -301,7 +317,7 @@ Agent::Agent(AgentOptions options, CoordinatorLink& link, Trainer& trainer)
       info_(options_.worker),
       storage_pause_(options_.first_pause, options_.longest_pause) {
   trainer_.Describe(info_);
-  info_.slots = 1;
+  info_.set_slots(1);
 }
 
 Agent::~Agent() {
@@ -346,8 +362,8 @@ absl::Status Agent::Run(const std::stop_token& stop) {
 }
 
 absl::StatusOr<Milliseconds> Agent::RunOnce(const std::stop_token& cancel) {
-  const SyncRequest request = MakeRequest(/*shutting_down=*/false);
-  const absl::StatusOr<SyncResponse> response =
+  const v1::SynchronizeRequest request = MakeRequest(/*shutting_down=*/false);
+  const absl::StatusOr<v1::SynchronizeResponse> response =
       link_.Synchronize(request, options_.call_timeout, cancel);
   if (!response.ok()) {
     if (cancel.stop_requested()) return Milliseconds(0);
@@ -365,9 +381,10 @@ absl::StatusOr<Milliseconds> Agent::RunOnce(const std::stop_token& cancel) {
   }
   if (failures_ > 0) LogInfo("the coordinator answers again after ", failures_, " failed calls");
   failures_ = 0;
-  if (std::any_of(request.reports.begin(), request.reports.end(), [](const TaskReport& report) {
-        return report.state == ReportState::kSucceeded;
-      })) {
+  if (std::any_of(request.reports().begin(), request.reports().end(),
+                  [](const v1::TaskReport& report) {
+                    return report.state() == v1::TaskReport::SUCCEEDED;
+                  })) {
     FaultPoint("worker.after_report");
   }
   Apply(request, *response);
@@ -376,8 +393,8 @@ absl::StatusOr<Milliseconds> Agent::RunOnce(const std::stop_token& cancel) {
 }
 
 bool Agent::HandBackOnce(Milliseconds timeout) {
-  const SyncRequest request = MakeRequest(/*shutting_down=*/true);
-  const absl::StatusOr<SyncResponse> response = link_.Synchronize(request, timeout, {});
+  const v1::SynchronizeRequest request = MakeRequest(/*shutting_down=*/true);
+  const absl::StatusOr<v1::SynchronizeResponse> response = link_.Synchronize(request, timeout, {});
   if (!response.ok()) return !MayPass(response.status());
   // A Lease that is still there was handed out by a call whose answer was lost, or has more epochs
   // than fit into one report: the next call hands it back.
@@ -385,36 +402,38 @@ bool Agent::HandBackOnce(Milliseconds timeout) {
   return held_.empty();
 }
 
-SyncRequest Agent::MakeRequest(bool shutting_down) {
+v1::SynchronizeRequest Agent::MakeRequest(bool shutting_down) {
   {
     // What the request is made of below is at least as new as this.
     MutexLock lock(mutex_);
     news_ = false;
   }
   Collect();
-  SyncRequest request;
-  request.worker = info_;
-  for (const Opened& opened : opened_) request.worker.data.push_back(opened.state);
-  request.worker.problem = Problem();
-  request.artifact_folder_id = options_.artifact_folder_id;
-  request.accepts_work = !shutting_down && ending_.ok();
+  v1::SynchronizeRequest request;
+  v1::WorkerInfo& worker = *request.mutable_worker();
+  worker = info_;
+  for (const Opened& opened : opened_) *worker.add_data() = opened.state;
+  worker.set_problem(ValidUtf8(Problem()));
+  request.set_artifact_folder_id(options_.artifact_folder_id);
+  request.set_accepts_work(!shutting_down && ending_.ok());
   for (const auto& work : held_) {
     // An end that was not collected above waits for the next request: a failure is told together
     // with what it says about this Worker.
-    request.reports.push_back(
-        work->Report(options_.epochs_per_report, shutting_down, /*ended=*/work != running_));
+    *request.add_reports() =
+        work->Report(options_.epochs_per_report, shutting_down, /*ended=*/work != running_);
   }
   return request;
 }
 
-void Agent::Apply(const SyncRequest& request, const SyncResponse& response) {
-  next_call_ = std::clamp(response.next_call, Milliseconds(1), Milliseconds(60'000));
+void Agent::Apply(const v1::SynchronizeRequest& request, const v1::SynchronizeResponse& response) {
+  next_call_ =
+      std::clamp(Milliseconds(response.next_call_ms()), Milliseconds(1), Milliseconds(60'000));
   std::vector<std::shared_ptr<Work>> held;
   bool epochs_left = false;
-  for (const Lease& lease : response.leases) {
-    const TaskDescription& task = lease.description;
+  for (const v1::Lease& lease : response.leases()) {
+    const v1::TaskDescription& task = lease.description();
     const auto known = std::find_if(held_.begin(), held_.end(), [&](const auto& work) {
-      return work->Is(task.task, task.attempt);
+      return work->Is(task.task(), task.attempt());
     });
     if (known == held_.end()) {
       LogInfo("leased ", Name(task));
@@ -426,10 +445,10 @@ void Agent::Apply(const SyncRequest& request, const SyncResponse& response) {
       continue;
     }
     held.push_back(*known);
-    for (const TaskReport& report : request.reports) {
-      if (!(*known)->Is(report.task, report.attempt) || report.epochs.empty()) continue;
-      const bool progress = report.epochs.front().epoch < lease.epochs_received;
-      const bool left = (*known)->Acknowledge(report.epochs, lease.epochs_received);
+    for (const v1::TaskReport& report : request.reports()) {
+      if (!(*known)->Is(report.task(), report.attempt()) || report.epochs().empty()) continue;
+      const bool progress = report.epochs(0).epoch() < lease.epochs_received();
+      const bool left = (*known)->Acknowledge(report, lease.epochs_received());
       epochs_left = epochs_left || (progress && left);
     }
   }
@@ -444,8 +463,8 @@ void Agent::Apply(const SyncRequest& request, const SyncResponse& response) {
     }
   }
   held_ = std::move(held);
-  open_ = response.open;
-  NoteOtherCopies(request.worker.data);
+  open_ = ListOf(response.open());
+  NoteOtherCopies(ListOf(request.worker().data()));
   // A coordinator that has just taken a Result may have new work.
   call_again_ = epochs_left || (ended && held_.empty());
 }
@@ -497,22 +516,19 @@ void Agent::Judge(const Work& work) {
   storage_pause_.Reset();
 }
 
-void Agent::JudgeFailure(const TaskDescription& task, const TaskOutcome& outcome) {
-  const std::string message = outcome.failure->message.empty()
+void Agent::JudgeFailure(const v1::TaskDescription& task, const TaskOutcome& outcome) {
+  const std::string message = outcome.failure->message().empty()
                                   ? Name(task) + " failed without a word"
-                                  : outcome.failure->message;
-  switch (outcome.failure->kind) {
-    case FailureKind::kData:
-      return TakeOver({DataRequestOf(task), "", "", message});
-    case FailureKind::kStorage:
+                                  : outcome.failure->message();
+  switch (outcome.failure->kind()) {
+    case v1::Failure::DATA:
+      return TakeOver(Unusable(DataRequestOf(task), message));
+    case v1::Failure::STORAGE:
       storage_bytes_ = std::max(outcome.unstored_bytes, kLeastProbeBytes);
       return TakeOverStorage(message);
-    case FailureKind::kTransient:
+    case v1::Failure::TRANSIENT:
       break;
-    case FailureKind::kArtifact:
-    case FailureKind::kRefused:
-    case FailureKind::kDiverged:
-    case FailureKind::kInfeasible:
+    default:
       return;  // of others, and no sign that this Worker is well
   }
   if (++failures_in_a_row_ < options_.most_failures || !ending_.ok()) return;
@@ -523,31 +539,31 @@ void Agent::JudgeFailure(const TaskDescription& task, const TaskOutcome& outcome
 
 void Agent::TakeOver(const Look& look) {
   if (!look.request()) return TakeOverStorage(look.problem());
-  if (std::optional<DataState> found = look.found()) TakeOver(*std::move(found));
+  if (std::optional<v1::DataState> found = look.found()) TakeOver(*std::move(found));
 }
 
-void Agent::TakeOver(DataState state) {
+void Agent::TakeOver(v1::DataState state) {
   Opened opened{.state = std::move(state),
                 .pause = GrowingPause(options_.first_pause, options_.longest_pause)};
-  const DataState& now = opened.state;
-  DataState before;
-  if (const size_t index = IndexOf(now.request); index < opened_.size()) {
+  const v1::DataState& now = opened.state;
+  v1::DataState before;
+  if (const size_t index = IndexOf(now.request()); index < opened_.size()) {
     opened.pause = opened_[index].pause;
     before = opened_[index].state;
     opened.is_other_copy = opened_[index].is_other_copy && before == now;
     opened_.erase(opened_.begin() + static_cast<int64_t>(index));
   }
-  if (!now.problem.empty()) opened.pause.Failed(SteadyClock::now());
+  if (!now.problem().empty()) opened.pause.Failed(SteadyClock::now());
   if (now == before) {
     // Said already.
-  } else if (now.problem.empty()) {
-    LogInfo("opened data set ", now.request.data.set, ", data hash ", now.data_hash);
+  } else if (now.problem().empty()) {
+    LogInfo("opened data set ", now.request().data().set(), ", data hash ", now.data_hash());
   } else {
-    LogWarning("data set ", now.request.data.set,
-               " cannot be used, trying again from time to time: ", now.problem);
+    LogWarning("data set ", now.request().data().set(),
+               " cannot be used, trying again from time to time: ", now.problem());
   }
   opened_.push_back(std::move(opened));
-  if (opened_.size() > kMostDataStates) opened_.erase(opened_.begin());
+  if (opened_.size() > static_cast<size_t>(kMostDataStates)) opened_.erase(opened_.begin());
 }
 
 void Agent::TakeOverStorage(const std::string& problem) {
@@ -562,16 +578,17 @@ void Agent::TakeOverStorage(const std::string& problem) {
   storage_problem_ = problem;
 }
 
-void Agent::NoteOtherCopies(const std::vector<DataState>& told) {
+void Agent::NoteOtherCopies(const std::vector<v1::DataState>& told) {
   const SteadyClock::time_point now = SteadyClock::now();
   for (Opened& opened : opened_) {
-    const DataState& state = opened.state;
-    const bool asked = std::find(open_.begin(), open_.end(), state.request) != open_.end();
+    const v1::DataState& state = opened.state;
+    const bool asked = std::find(open_.begin(), open_.end(), state.request()) != open_.end();
     // The answer may be older than what was found since.
-    if (!state.problem.empty() || std::find(told.begin(), told.end(), state) == told.end())
+    if (!state.problem().empty() || std::find(told.begin(), told.end(), state) == told.end())
       continue;
     if (asked && !opened.is_other_copy) {
-      LogWarning("data set ", state.request.data.set, " with the data hash ", state.data_hash,
+      LogWarning("data set ", state.request().data().set(), " with the data hash ",
+                 state.data_hash(),
                  " is another copy than a job goes by, looking again from time to time");
     }
     opened.is_other_copy = asked;
@@ -586,10 +603,10 @@ std::shared_ptr<Agent::Look> Agent::DueLook(GrowingPause::TimePoint now) const {
   if (!storage_problem_.empty() && storage_pause_.due() <= now) {
     return std::make_shared<Look>(storage_bytes_);
   }
-  for (const DataRequest& request : open_) {
+  for (const v1::DataRequest& request : open_) {
     if (IndexOf(request) == opened_.size()) return std::make_shared<Look>(request);
   }
-  for (const DataRequest& request : open_) {
+  for (const v1::DataRequest& request : open_) {
     const Opened& known = opened_[IndexOf(request)];
     if (known.IsLookedAtAgain() && known.pause.due() <= now) {
       return std::make_shared<Look>(request);
@@ -602,7 +619,7 @@ GrowingPause::TimePoint Agent::NextLookDue() const {
   GrowingPause::TimePoint due = GrowingPause::TimePoint::max();
   if (running_ || looking_ || !held_.empty()) return due;  // its end is news
   if (!storage_problem_.empty()) due = storage_pause_.due();
-  for (const DataRequest& request : open_) {
+  for (const v1::DataRequest& request : open_) {
     const size_t index = IndexOf(request);
     if (index == opened_.size()) return SteadyClock::now();
     const Opened& known = opened_[index];
@@ -611,9 +628,9 @@ GrowingPause::TimePoint Agent::NextLookDue() const {
   return due;
 }
 
-size_t Agent::IndexOf(const DataRequest& request) const {
+size_t Agent::IndexOf(const v1::DataRequest& request) const {
   const auto found = std::find_if(opened_.begin(), opened_.end(), [&](const Opened& opened) {
-    return opened.state.request == request;
+    return opened.state.request() == request;
   });
   return static_cast<size_t>(found - opened_.begin());
 }

@@ -1,8 +1,8 @@
 #pragma once
 
 // Works for a coordinator: asks for Leases, has their Tasks worked on by a Trainer, one at a time,
-// and reports what comes of it until the coordinator has stored it. search/sync.h states the rules
-// of the exchange.
+// and reports what comes of it until the coordinator has stored it. worker_service.proto states
+// the rules of the exchange.
 //
 // It also says what is wrong here, so that the coordinator gives no Task that would fail:
 //  * images: it opens what the coordinator asks for while it has no Task, and says what it found.
@@ -40,7 +40,7 @@ namespace reluscape {
 
 struct AgentOptions {
   // id, incarnation, host, pid and build_commit; the Trainer adds what it knows.
-  WorkerInfo worker;
+  v1::WorkerInfo worker;
   std::string artifact_folder_id;
   // How long a call may take.
   Milliseconds call_timeout{10'000};
@@ -111,33 +111,33 @@ class Agent {
 
   // Images that were opened, or could not be.
   struct Opened {
-    DataState state;
+    v1::DataState state;
     GrowingPause pause;
     // They could be opened, and the coordinator asks for them all the same: it goes by another
     // copy.
     bool is_other_copy = false;
 
-    bool IsLookedAtAgain() const { return !state.problem.empty() || is_other_copy; }
+    bool IsLookedAtAgain() const { return !state.problem().empty() || is_other_copy; }
   };
 
-  SyncRequest MakeRequest(bool shutting_down);
-  void Apply(const SyncRequest& request, const SyncResponse& response);
+  v1::SynchronizeRequest MakeRequest(bool shutting_down);
+  void Apply(const v1::SynchronizeRequest& request, const v1::SynchronizeResponse& response);
   // Has the second thread do what is due, a Task before anything else.
   void StartNext();
   // Takes over what the second thread has come to, if it has.
   void Collect();
   void Judge(const Work& work);
-  void JudgeFailure(const TaskDescription& task, const TaskOutcome& outcome);
+  void JudgeFailure(const v1::TaskDescription& task, const TaskOutcome& outcome);
   void TakeOver(const Look& look);
-  void TakeOver(DataState state);
+  void TakeOver(v1::DataState state);
   void TakeOverStorage(const std::string& problem);
   // What the coordinator asks for although `told` says that it was opened.
-  void NoteOtherCopies(const std::vector<DataState>& told);
+  void NoteOtherCopies(const std::vector<v1::DataState>& told);
   // What to look at now, if anything, and when something is due next while there is no Task.
   std::shared_ptr<Look> DueLook(GrowingPause::TimePoint now) const;
   GrowingPause::TimePoint NextLookDue() const;
   // In opened_; its size where they are not known.
-  size_t IndexOf(const DataRequest& request) const;
+  size_t IndexOf(const v1::DataRequest& request) const;
   // Why no Task can be taken; empty where one can.
   std::string Problem() const;
   void StopTrainer();
@@ -148,13 +148,13 @@ class Agent {
   const AgentOptions options_;
   CoordinatorLink& link_;
   Trainer& trainer_;
-  WorkerInfo info_;  // but for data and problem
+  v1::WorkerInfo info_;  // but for data and problem
 
   // Used by the talking thread only.
   std::vector<std::shared_ptr<Work>> held_;  // one per Lease, in the coordinator's order
   std::shared_ptr<Work> running_;            // what thread_ works on; perhaps no longer held
   std::shared_ptr<Look> looking_;            // what else thread_ does
-  std::vector<DataRequest> open_;            // as the coordinator last asked
+  std::vector<v1::DataRequest> open_;        // as the coordinator last asked
   std::vector<Opened> opened_;               // oldest first, kMostDataStates at most
   std::string storage_problem_;              // empty: none is known
   int64_t storage_bytes_ = 0;                // what the artifact folder is tried with

@@ -28,31 +28,33 @@ TEST_F(AgentTest, OpensWhatIsAskedForInThatOrderAndSaysAtOnceWhatItFound) {
   EXPECT_TRUE(agent_->WaitForNews(kPatience));
   Exchange(Asks({"a", "b"}));
   EXPECT_THAT(DataOf(link_.last()), ElementsAre("a: d-a"));
-  EXPECT_EQ(link_.last().worker.data[0].request, Images("a"));
-  EXPECT_EQ(link_.last().worker.data[0].split_hash, "s");
+  EXPECT_EQ(link_.last().worker().data(0).request(), Images("a"));
+  EXPECT_EQ(link_.last().worker().data(0).split_hash(), "s");
   EXPECT_TRUE(agent_->WaitForNews(kPatience));
   // It goes on saying what is no longer asked for.
   Exchange(NoLease());
   EXPECT_THAT(DataOf(link_.last()), ElementsAre("a: d-a", "b! b/test.bin: found 10 bytes"));
-  EXPECT_TRUE(link_.last().worker.problem.empty());
+  EXPECT_TRUE(link_.last().worker().problem().empty());
   EXPECT_THAT(puppet_.opened(), ElementsAre("a", "b"));
 }
 
 TEST_F(AgentTest, WhatCannotBeOpenedIsOpenedAgainAfterPausesUntilItCan) {
   puppet_.SetProblem("a", "a is missing");
-  SyncResponse asks = Asks({"a", "b"});
-  asks.next_call = Milliseconds(60'000);
+  v1::SynchronizeResponse asks = Asks({"a", "b"});
+  asks.set_next_call_ms(60'000);
   link_.Next(asks);
-  link_.Next(asks);           // what came of a is told
-  asks.open = {Images("a")};  // what came of b is told
+  link_.Next(asks);  // what came of a is told
+  asks.clear_open();
+  *asks.add_open() = Images("a");  // what came of b is told
   link_.Next(asks);
   std::stop_source stop;
   std::jthread loop([&] { EXPECT_TRUE(agent_->Run(stop.get_token()).ok()); });
   // While the coordinator is not called: the loop wakes for what is due.
   EXPECT_TRUE(puppet_.WaitUntilOpened(5));
   puppet_.SetProblem("a", "");
-  EXPECT_TRUE(link_.WaitFor([](const SyncRequest& request) {
-    return !request.worker.data.empty() && request.worker.data.back().data_hash == "d-a";
+  EXPECT_TRUE(link_.WaitFor([](const v1::SynchronizeRequest& request) {
+    return !request.worker().data().empty() &&
+           request.worker().data().rbegin()->data_hash() == "d-a";
   }));
   stop.request_stop();
   loop.join();
@@ -64,8 +66,8 @@ TEST_F(AgentTest, WhatCannotBeOpenedIsOpenedAgainAfterPausesUntilItCan) {
 
 // The coordinator goes by another copy; this one may be mended meanwhile.
 TEST_F(AgentTest, ImagesThatAreAskedForThoughTheyAreOpenAreOpenedAgainAfterPauses) {
-  SyncResponse asks = Asks({"a"});
-  asks.next_call = Milliseconds(60'000);
+  v1::SynchronizeResponse asks = Asks({"a"});
+  asks.set_next_call_ms(60'000);
   for (int i = 0; i < 20; ++i) link_.Next(asks);
   std::stop_source stop;
   std::jthread loop([&] { EXPECT_TRUE(agent_->Run(stop.get_token()).ok()); });
@@ -77,8 +79,9 @@ TEST_F(AgentTest, ImagesThatAreAskedForThoughTheyAreOpenAreOpenedAgainAfterPause
 TEST_F(AgentTest, OpensNothingWhileATaskRuns) {
   Exchange(LeasedOn(7, "a"));
   puppet_.listener();
-  SyncResponse both = LeasedOn(7, "a");
-  both.open = {Images("b")};
+  v1::SynchronizeResponse both = LeasedOn(7, "a");
+  both.clear_open();
+  *both.add_open() = Images("b");
   Exchange(both);
   EXPECT_FALSE(agent_->TrainerReturned());
   EXPECT_THAT(puppet_.opened(), IsEmpty());
@@ -129,12 +132,13 @@ TEST_F(AgentTest, AStopEndsAnOpening) {
 TEST_F(AgentTest, ForgetsTheOldestOfTooManyImages) {
   for (size_t i = 0; i <= kMostDataStates; ++i) {
     const std::string set = "set" + std::to_string(i);
-    ASSERT_TRUE(ExchangeUntil(Asks({set}), [&](const SyncRequest& request) {
-      return !request.worker.data.empty() && request.worker.data.back().request.data.set == set;
+    ASSERT_TRUE(ExchangeUntil(Asks({set}), [&](const v1::SynchronizeRequest& request) {
+      return !request.worker().data().empty() &&
+             request.worker().data().rbegin()->request().data().set() == set;
     }));
   }
-  ASSERT_THAT(link_.last().worker.data, SizeIs(kMostDataStates));
-  EXPECT_EQ(link_.last().worker.data.front().request.data.set, "set1");
+  ASSERT_THAT(link_.last().worker().data(), SizeIs(kMostDataStates));
+  EXPECT_EQ(link_.last().worker().data(0).request().data().set(), "set1");
 }
 
 TEST_F(AgentTest, ATaskThatCouldNotUseItsImagesTakesBackThatTheyAreOpen) {
@@ -142,27 +146,27 @@ TEST_F(AgentTest, ATaskThatCouldNotUseItsImagesTakesBackThatTheyAreOpen) {
   EXPECT_TRUE(agent_->WaitForNews(kPatience));
   Exchange(LeasedOn(7, "a"));
   EXPECT_THAT(DataOf(link_.last()), ElementsAre("a: d-a"));
-  End(Failed(FailureKind::kData, "a/1.png is broken"));
+  End(Failed(v1::Failure::DATA, "a/1.png is broken"));
   puppet_.SetProblem("a", "a/1.png is broken");
   Exchange(Asks({"a"}));
   // Together with the report: between the two the coordinator would give the next one.
-  EXPECT_EQ(link_.last().reports.at(0).failure->kind, FailureKind::kData);
+  EXPECT_EQ(link_.last().reports(0).failure().kind(), v1::Failure::DATA);
   EXPECT_THAT(DataOf(link_.last()), ElementsAre("a! a/1.png is broken"));
   puppet_.SetProblem("a", "");
-  EXPECT_TRUE(ExchangeUntil(Asks({"a"}), [](const SyncRequest& request) {
+  EXPECT_TRUE(ExchangeUntil(Asks({"a"}), [](const v1::SynchronizeRequest& request) {
     return DataOf(request) == std::vector<std::string>{"a: d-a"};
   }));
-  EXPECT_TRUE(link_.last().worker.problem.empty());
+  EXPECT_TRUE(link_.last().worker().problem().empty());
 }
 
 TEST_F(AgentTest, PausesGoOnGrowingWhereOpeningWorksAndTasksFailAllTheSame) {
   options_.longest_pause = Milliseconds(3'600'000);
   MakeAgain();
-  const auto is_open = [](const SyncRequest& request) {
+  const auto is_open = [](const v1::SynchronizeRequest& request) {
     return DataOf(request) == std::vector<std::string>{"a: d-a"};
   };
   const auto fails = [&](int64_t task) {
-    Play(LeasedOn(task, "a"), Failed(FailureKind::kData));
+    Play(LeasedOn(task, "a"), Failed(v1::Failure::DATA));
     EXPECT_TRUE(ExchangeUntil(Asks({"a"}), is_open));
   };
   EXPECT_TRUE(ExchangeUntil(Asks({"a"}), is_open));
@@ -178,20 +182,21 @@ TEST_F(AgentTest, PausesGoOnGrowingWhereOpeningWorksAndTasksFailAllTheSame) {
 TEST_F(AgentTest, TakesNoTaskUntilTheArtifactFolderWorksAgain) {
   storage_.Set(absl::InternalError("still full"));
   Exchange(Leased(7));
-  TaskOutcome full = Failed(FailureKind::kStorage, "no space left");
+  TaskOutcome full = Failed(v1::Failure::STORAGE, "no space left");
   full.unstored_bytes = 5 << 20;
   End(full);
   Exchange(NoLease());
-  EXPECT_EQ(link_.last().reports.at(0).failure->kind, FailureKind::kStorage);
-  EXPECT_EQ(link_.last().worker.problem, "no space left");
-  EXPECT_TRUE(link_.last().accepts_work) << "it is only a pause";
-  EXPECT_TRUE(ExchangeUntil(NoLease(), [](const SyncRequest& request) {
-    return request.worker.problem == "still full";
+  EXPECT_EQ(link_.last().reports(0).failure().kind(), v1::Failure::STORAGE);
+  EXPECT_EQ(link_.last().worker().problem(), "no space left");
+  EXPECT_TRUE(link_.last().accepts_work()) << "it is only a pause";
+  EXPECT_TRUE(ExchangeUntil(NoLease(), [](const v1::SynchronizeRequest& request) {
+    return request.worker().problem() == "still full";
   }));
   EXPECT_THAT(storage_.checks(), testing::Each(5 << 20)) << "as large as what did not fit";
   storage_.Set(absl::OkStatus());
-  EXPECT_TRUE(ExchangeUntil(
-      NoLease(), [](const SyncRequest& request) { return request.worker.problem.empty(); }));
+  EXPECT_TRUE(ExchangeUntil(NoLease(), [](const v1::SynchronizeRequest& request) {
+    return request.worker().problem().empty();
+  }));
   const size_t checks = storage_.checks().size();
   Exchange(NoLease());
   EXPECT_TRUE(agent_->TrainerReturned());
@@ -200,11 +205,12 @@ TEST_F(AgentTest, TakesNoTaskUntilTheArtifactFolderWorksAgain) {
 
 TEST_F(AgentTest, AFileThatCouldNotBeReadIsTriedWithASmallOne) {
   Exchange(Leased(7));
-  TaskOutcome unreadable = Failed(FailureKind::kStorage);
-  unreadable.failure->artifact = {"a", int64_t{1} << 40};
+  TaskOutcome unreadable = Failed(v1::Failure::STORAGE);
+  unreadable.failure->mutable_artifact()->CopyFrom(MakeArtifact("a", int64_t{1} << 40));
   End(unreadable);
-  EXPECT_TRUE(ExchangeUntil(
-      NoLease(), [](const SyncRequest& request) { return request.worker.problem.empty(); }));
+  EXPECT_TRUE(ExchangeUntil(NoLease(), [](const v1::SynchronizeRequest& request) {
+    return request.worker().problem().empty();
+  }));
   EXPECT_THAT(storage_.checks(), ElementsAre(64 << 10));
 }
 
@@ -212,9 +218,10 @@ TEST_F(AgentTest, PausesGoOnGrowingUntilATaskHasStoredSomething) {
   options_.longest_pause = Milliseconds(3'600'000);
   MakeAgain();
   const auto fails = [&](int64_t task) {
-    Play(Leased(task), Failed(FailureKind::kStorage));
-    EXPECT_TRUE(ExchangeUntil(
-        NoLease(), [](const SyncRequest& request) { return request.worker.problem.empty(); }));
+    Play(Leased(task), Failed(v1::Failure::STORAGE));
+    EXPECT_TRUE(ExchangeUntil(NoLease(), [](const v1::SynchronizeRequest& request) {
+      return request.worker().problem().empty();
+    }));
   };
   for (int64_t task = 1; task <= 5; ++task) fails(task);
   const auto begin = std::chrono::steady_clock::now();
@@ -227,43 +234,44 @@ TEST_F(AgentTest, WhatIsStoredWhileTheFolderIsAwayIsNotStored) {
   Exchange(Leased(7));
   End(Weights("w"));
   Exchange(NoLease());
-  const TaskReport report = link_.last().reports.at(0);
-  EXPECT_EQ(report.state, ReportState::kFailed);
-  EXPECT_EQ(report.failure->kind, FailureKind::kStorage);
-  EXPECT_FALSE(report.weights);
-  EXPECT_EQ(link_.last().worker.problem, "there is no marker");
+  const v1::TaskReport report = link_.last().reports(0);
+  EXPECT_EQ(report.state(), v1::TaskReport::FAILED);
+  EXPECT_EQ(report.failure().kind(), v1::Failure::STORAGE);
+  EXPECT_FALSE(IsSet(report.weights()));
+  EXPECT_EQ(link_.last().worker().problem(), "there is no marker");
 }
 
 // ---------------------------------------------------------------------------------------------
 // Failures in a row, and a recipe that is misread.
 
 TEST_F(AgentTest, EndsWhenThreeTasksInARowHaveFailed) {
-  Play(Leased(1), Failed(FailureKind::kTransient, "first"));
-  Play(Leased(2), Failed(FailureKind::kTransient, "second"));
-  EXPECT_TRUE(link_.last().worker.problem.empty());
+  Play(Leased(1), Failed(v1::Failure::TRANSIENT, "first"));
+  Play(Leased(2), Failed(v1::Failure::TRANSIENT, "second"));
+  EXPECT_TRUE(link_.last().worker().problem().empty());
   link_.Next(Leased(3));
   std::stop_source stop;
   absl::Status end;
   std::jthread loop([&] { end = agent_->Run(stop.get_token()); });
   puppet_.listener();
   link_.Next(NoLease());
-  puppet_.End(Failed(FailureKind::kTransient, "out of memory"));
+  puppet_.End(Failed(v1::Failure::TRANSIENT, "out of memory"));
   loop.join();
   EXPECT_EQ(end.code(), absl::StatusCode::kAborted);
   EXPECT_THAT(std::string(end.message()),
               HasSubstr("3 tasks in a row failed here; the last: task 3"));
   EXPECT_THAT(std::string(end.message()), HasSubstr("out of memory"));
   // From the call on that carries the third.
-  for (const SyncRequest& request : link_.requests()) {
-    const bool third = !request.reports.empty() && request.reports[0].task == TaskId{3} &&
-                       request.reports[0].state == ReportState::kFailed;
+  for (const v1::SynchronizeRequest& request : link_.requests()) {
+    const bool third = !request.reports().empty() && request.reports(0).task() == 3 &&
+                       request.reports(0).state() == v1::TaskReport::FAILED;
     if (third) {
-      EXPECT_EQ(request.worker.problem, std::string(end.message()));
+      EXPECT_EQ(request.worker().problem(), std::string(end.message()));
     }
-    EXPECT_EQ(request.accepts_work, request.worker.problem.empty());
+    EXPECT_EQ(request.accepts_work(), request.worker().problem().empty());
   }
-  EXPECT_TRUE(link_.WaitFor([](const SyncRequest& request) {
-    return !request.accepts_work && !request.reports.empty() && request.reports[0].failure;
+  EXPECT_TRUE(link_.WaitFor([](const v1::SynchronizeRequest& request) {
+    return !request.accepts_work() && !request.reports().empty() &&
+           request.reports(0).has_failure();
   }));
 }
 
@@ -275,63 +283,65 @@ TEST_F(AgentTest, EndsInTimeWhereTheCoordinatorDoesNotTakeTheLastReport) {
   absl::Status end;
   std::jthread loop([&] { end = agent_->Run({}); });
   const auto begin = std::chrono::steady_clock::now();
-  puppet_.End(Failed(FailureKind::kTransient));
+  puppet_.End(Failed(v1::Failure::TRANSIENT));
   loop.join();
   EXPECT_EQ(end.code(), absl::StatusCode::kAborted);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, kPatience / 2);
-  EXPECT_EQ(link_.last().reports.at(0).failure->kind, FailureKind::kTransient);
+  EXPECT_EQ(link_.last().reports(0).failure().kind(), v1::Failure::TRANSIENT);
 }
 
 TEST_F(AgentTest, OnlySuccessesEndARowAndOnlyWhatNobodyElseExplainsCounts) {
-  Play(Leased(1), Failed(FailureKind::kTransient));
-  Play(Leased(2), Failed(FailureKind::kTransient));
+  Play(Leased(1), Failed(v1::Failure::TRANSIENT));
+  Play(Leased(2), Failed(v1::Failure::TRANSIENT));
   Play(Leased(3), Weights("w"));
-  Play(Leased(4), Failed(FailureKind::kTransient));
-  Play(Leased(5), Failed(FailureKind::kTransient));
+  Play(Leased(4), Failed(v1::Failure::TRANSIENT));
+  Play(Leased(5), Failed(v1::Failure::TRANSIENT));
   int64_t task = 6;
-  for (const FailureKind kind : {FailureKind::kRefused, FailureKind::kDiverged,
-                                 FailureKind::kInfeasible, FailureKind::kArtifact}) {
+  for (const v1::Failure::Kind kind : {v1::Failure::REFUSED, v1::Failure::DIVERGED,
+                                       v1::Failure::INFEASIBLE, v1::Failure::ARTIFACT}) {
     Play(Leased(task++), Failed(kind));
-    EXPECT_TRUE(link_.last().worker.problem.empty()) << FailureKindName(kind);
+    EXPECT_TRUE(link_.last().worker().problem().empty()) << v1::Failure::Kind_Name(kind);
   }
-  Play(Leased(task++), Failed(FailureKind::kData));
-  Play(Leased(task++), Failed(FailureKind::kStorage));
-  EXPECT_TRUE(link_.last().accepts_work);
-  EXPECT_TRUE(ExchangeUntil(
-      NoLease(), [](const SyncRequest& request) { return request.worker.problem.empty(); }));
+  Play(Leased(task++), Failed(v1::Failure::DATA));
+  Play(Leased(task++), Failed(v1::Failure::STORAGE));
+  EXPECT_TRUE(link_.last().accepts_work());
+  EXPECT_TRUE(ExchangeUntil(NoLease(), [](const v1::SynchronizeRequest& request) {
+    return request.worker().problem().empty();
+  }));
   // A trainer that stops without having been asked to counts like one that failed.
   Play(Leased(task), {.stopped = true, .weights = {}, .result = {}, .failure = {}});
-  EXPECT_FALSE(link_.last().accepts_work);
-  EXPECT_THAT(link_.last().worker.problem, HasSubstr("without being asked"));
+  EXPECT_FALSE(link_.last().accepts_work());
+  EXPECT_THAT(link_.last().worker().problem(), HasSubstr("without being asked"));
 }
 
 TEST_F(AgentTest, HandsBackARecipeThatItMisreadsAndEnds) {
-  options_.worker.build_commit = "c0ffee";
+  options_.worker.set_build_commit("c0ffee");
+  options_.worker.set_protocol(2);
+  options_.worker.set_behaviour(1);
   MakeAgain();
-  SyncResponse misread = Leased(7);
-  misread.leases[0].description.recipe = "theirs";
-  misread.leases[0].description.recipe_understood = "ours";
+  v1::SynchronizeResponse misread = Leased(7);
+  misread.mutable_leases(0)->mutable_description()->set_recipe("theirs");
+  const std::string ours = RecipeHash(misread.leases(0).description().settings());
   link_.Next(misread);
   link_.Next(NoLease());
   const absl::Status end = agent_->Run({});
   EXPECT_EQ(end.code(), absl::StatusCode::kFailedPrecondition);
-  for (const char* part : {"theirs", "ours", "c0ffee", "protocol 1", "behaviour 1"}) {
+  for (const std::string& part :
+       std::vector<std::string>{"theirs", ours, "c0ffee", "protocol 2", "behaviour 1"}) {
     EXPECT_THAT(std::string(end.message()), HasSubstr(part));
   }
   EXPECT_THAT(puppet_.started(), IsEmpty());
-  EXPECT_EQ(link_.last().reports.at(0).state, ReportState::kHandedBack) << "costs no attempt";
-  EXPECT_FALSE(link_.last().accepts_work);
-  EXPECT_EQ(link_.last().worker.problem, std::string(end.message()));
+  EXPECT_EQ(link_.last().reports(0).state(), v1::TaskReport::HANDED_BACK) << "costs no attempt";
+  EXPECT_FALSE(link_.last().accepts_work());
+  EXPECT_EQ(link_.last().worker().problem(), std::string(end.message()));
 }
 
-TEST_F(AgentTest, ARecipeThatOneSideDoesNotStateIsTaken) {
-  SyncResponse same = Leased(7);
-  same.leases[0].description.recipe = "same";
-  same.leases[0].description.recipe_understood = "same";
+TEST_F(AgentTest, ARecipeThatIsTheSameOrNotStatedIsTaken) {
+  v1::SynchronizeResponse same = Leased(7);
+  v1::TaskDescription& task = *same.mutable_leases(0)->mutable_description();
+  task.set_recipe(RecipeHash(task.settings()));
   Play(same, Weights("w"));
-  SyncResponse unstated = Leased(8);
-  unstated.leases[0].description.recipe_understood = "ours";
-  Play(unstated, Weights("w"));
+  Play(Leased(8), Weights("w"));
   EXPECT_THAT(puppet_.started(), ElementsAre(TaskId{7}, TaskId{8}));
 }
 

@@ -16,8 +16,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/mutex.h"
+#include "search/vocabulary/recipe.h"
 #include "worker/agent.h"
+#include "worker/task_error.h"
 
 namespace reluscape {
 
@@ -26,34 +29,41 @@ inline constexpr Milliseconds kPatience{10'000};  // only waited out by a test t
 // A Trainer that does what the test says, from the test's own thread.
 class Puppet final : public Trainer {
  public:
-  void Describe(WorkerInfo& info) const override {
-    info.device = "puppet";
-    info.data_sets = {"synthetic"};
+  void Describe(v1::WorkerInfo& info) const override {
+    info.set_device("puppet");
+    SetList(info.mutable_data_sets(), {std::string("synthetic")});
   }
 
-  DataState OpenData(const DataRequest& request, std::stop_token stop) override {
+  v1::DataState OpenData(const v1::DataRequest& request, std::stop_token stop) override {
     const std::stop_callback wake(stop, [this] {
       MutexLock lock(mutex_);
       changed_.NotifyAll();
     });
     MutexLock lock(mutex_);
-    opened_.push_back(request.data.set);
+    opened_.push_back(request.data().set());
     changed_.NotifyAll();
     while (opening_waits_ && !stop.stop_requested()) changed_.WaitFor(mutex_, kPatience);
-    if (stop.stop_requested()) return {request, "", "", ""};
-    const auto problem = problems_.find(request.data.set);
-    if (problem != problems_.end()) return {request, "", "", problem->second};
-    return {request, "d-" + request.data.set, "s", ""};
+    v1::DataState state;
+    *state.mutable_request() = request;
+    if (stop.stop_requested()) return state;
+    const auto problem = problems_.find(request.data().set());
+    if (problem != problems_.end()) {
+      state.set_problem(problem->second);
+      return state;
+    }
+    state.set_data_hash("d-" + request.data().set());
+    state.set_split_hash("s");
+    return state;
   }
 
-  TaskOutcome Run(const TaskDescription& task, TaskListener& listener,
+  TaskOutcome Run(const v1::TaskDescription& task, TaskListener& listener,
                   std::stop_token stop) override {
     const std::stop_callback wake(stop, [this] {
       MutexLock lock(mutex_);
       changed_.NotifyAll();
     });
     MutexLock lock(mutex_);
-    started_.push_back(task.task);
+    started_.push_back(TaskId{task.task()});
     listener_ = &listener;
     changed_.NotifyAll();
     while (!outcome_ && (!stop.stop_requested() || ignores_stop_)) {
@@ -161,10 +171,11 @@ class Storage {
 // it was told.
 class FakeLink final : public CoordinatorLink {
  public:
-  using Answer = absl::StatusOr<SyncResponse>;
+  using Answer = absl::StatusOr<v1::SynchronizeResponse>;
 
-  absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request, Milliseconds,
-                                           std::stop_token cancel) override {
+  absl::StatusOr<v1::SynchronizeResponse> Synchronize(const v1::SynchronizeRequest& request,
+                                                      Milliseconds,
+                                                      std::stop_token cancel) override {
     MutexLock lock(mutex_);
     requests_.push_back(request);
     changed_.NotifyAll();
@@ -188,13 +199,13 @@ class FakeLink final : public CoordinatorLink {
     MutexLock lock(mutex_);
     hangs_ = hang;
   }
-  std::vector<SyncRequest> requests() {
+  std::vector<v1::SynchronizeRequest> requests() {
     MutexLock lock(mutex_);
     return requests_;
   }
-  SyncRequest last() { return requests().back(); }
+  v1::SynchronizeRequest last() { return requests().back(); }
   // Waits until one of the requests is such.
-  bool WaitFor(const std::function<bool(const SyncRequest&)>& condition) {
+  bool WaitFor(const std::function<bool(const v1::SynchronizeRequest&)>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     MutexLock lock(mutex_);
     size_t looked_at = 0;
@@ -211,81 +222,90 @@ class FakeLink final : public CoordinatorLink {
   Mutex mutex_;
   CondVar changed_;
   std::deque<Answer> answers_ GUARDED_BY(mutex_);
-  Answer last_ GUARDED_BY(mutex_) = SyncResponse{};
+  Answer last_ GUARDED_BY(mutex_) = v1::SynchronizeResponse{};
   bool hangs_ GUARDED_BY(mutex_) = false;
-  std::vector<SyncRequest> requests_ GUARDED_BY(mutex_);
+  std::vector<v1::SynchronizeRequest> requests_ GUARDED_BY(mutex_);
 };
 
-SyncResponse NoLease() { return {}; }
-
-DataRequest Images(const std::string& set) { return {.data = {.set = set}, .split_seed = 1}; }
-
-inline SyncResponse Asks(const std::vector<std::string>& sets) {
-  SyncResponse response;
-  for (const std::string& set : sets) response.open.push_back(Images(set));
+inline v1::SynchronizeResponse NoLease() {
+  v1::SynchronizeResponse response;
+  response.set_next_call_ms(1'000);
   return response;
 }
 
-inline SyncResponse Leased(int64_t task, int64_t epochs_received = 0, int64_t attempt = 1) {
-  SyncResponse response;
-  Lease lease;
-  lease.description.task = TaskId{task};
-  lease.description.attempt = attempt;
-  lease.epochs_received = epochs_received;
-  response.leases.push_back(lease);
+inline v1::DataRequest Images(const std::string& set) {
+  v1::DataRequest request;
+  request.mutable_data()->set_set(set);
+  request.set_split_seed(1);
+  return request;
+}
+
+inline v1::SynchronizeResponse Asks(const std::vector<std::string>& sets) {
+  v1::SynchronizeResponse response = NoLease();
+  for (const std::string& set : sets) *response.add_open() = Images(set);
   return response;
 }
 
-inline EpochReport Epoch(int64_t number) {
-  EpochReport epoch;
-  epoch.epoch = number;
+inline v1::SynchronizeResponse Leased(int64_t task, int64_t epochs_received = 0,
+                                      int64_t attempt = 1) {
+  v1::SynchronizeResponse response = NoLease();
+  v1::Lease& lease = *response.add_leases();
+  lease.mutable_description()->set_task(task);
+  lease.mutable_description()->set_attempt(attempt);
+  lease.set_epochs_received(epochs_received);
+  return response;
+}
+
+inline v1::Epoch Epoch(int64_t number) {
+  v1::Epoch epoch;
+  epoch.set_epoch(number);
   return epoch;
 }
 
-inline std::vector<int64_t> EpochsOf(const SyncRequest& request) {
+inline std::vector<int64_t> EpochsOf(const v1::SynchronizeRequest& request) {
   std::vector<int64_t> epochs;
-  for (const TaskReport& report : request.reports) {
-    for (const EpochReport& epoch : report.epochs) epochs.push_back(epoch.epoch);
+  for (const v1::TaskReport& report : request.reports()) {
+    for (const v1::Epoch& epoch : report.epochs()) epochs.push_back(epoch.epoch());
   }
   return epochs;
 }
 
 // Lets a Task use those images; the coordinator says by which copy the Job goes.
-inline SyncResponse LeasedOn(int64_t task, const std::string& set) {
-  SyncResponse response = Leased(task);
-  response.leases[0].description.data.set = set;
-  response.leases[0].description.data.hash = "d-" + set;
-  response.leases[0].description.split_seed = 1;
+inline v1::SynchronizeResponse LeasedOn(int64_t task, const std::string& set) {
+  v1::SynchronizeResponse response = Leased(task);
+  response.mutable_leases(0)->mutable_description()->mutable_data()->set_set(set);
+  response.mutable_leases(0)->mutable_description()->mutable_data()->set_hash("d-" + set);
+  response.mutable_leases(0)->mutable_description()->set_split_seed(1);
   return response;
 }
 
-inline TaskOutcome Failed(FailureKind kind, const std::string& message = "why") {
+inline TaskOutcome Failed(v1::Failure::Kind kind, const std::string& message = "why") {
   TaskOutcome outcome;
-  outcome.failure = Failure{kind, message, -1};
+  outcome.failure = MakeFailure(kind, message);
   return outcome;
 }
 
 // "set: data hash" or "set! problem" of all that a Worker says of its data.
-inline std::vector<std::string> DataOf(const SyncRequest& request) {
+inline std::vector<std::string> DataOf(const v1::SynchronizeRequest& request) {
   std::vector<std::string> texts;
-  for (const DataState& state : request.worker.data) {
-    texts.push_back(state.request.data.set +
-                    (state.problem.empty() ? ": " + state.data_hash : "! " + state.problem));
+  for (const v1::DataState& state : request.worker().data()) {
+    texts.push_back(state.request().data().set() +
+                    (state.problem().empty() ? ": " + state.data_hash() : "! " + state.problem()));
   }
   return texts;
 }
 
 inline TaskOutcome Weights(const std::string& sha256) {
   TaskOutcome outcome;
-  outcome.weights = {sha256, 1};
+  outcome.weights = MakeArtifact(sha256, 1);
   return outcome;
 }
 
 class AgentTest : public testing::Test {
  protected:
   AgentTest() {
-    options_.worker.id = "w";
-    options_.worker.incarnation = "i";
+    options_.worker.set_id("w");
+    options_.worker.set_incarnation("i");
     options_.artifact_folder_id = "folder";
     options_.epochs_per_report = 3;
     options_.shutdown_time = Milliseconds(1'000);
@@ -314,8 +334,8 @@ class AgentTest : public testing::Test {
   }
 
   // Exchanges with the same answer until what the Worker says is such; looks go on meanwhile.
-  bool ExchangeUntil(const SyncResponse& answer,
-                     const std::function<bool(const SyncRequest&)>& condition) {
+  bool ExchangeUntil(const v1::SynchronizeResponse& answer,
+                     const std::function<bool(const v1::SynchronizeRequest&)>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (std::chrono::steady_clock::now() < deadline) {
       Exchange(answer);
@@ -325,7 +345,7 @@ class AgentTest : public testing::Test {
     return false;
   }
   // One Task that ends so and is taken by the coordinator.
-  void Play(const SyncResponse& leased, TaskOutcome outcome) {
+  void Play(const v1::SynchronizeResponse& leased, TaskOutcome outcome) {
     Exchange(leased);
     End(std::move(outcome));
     Exchange(NoLease());

@@ -14,8 +14,8 @@ namespace {
 constexpr char kPayload[] = "reluscape.TaskFault";
 
 absl::Cord ToPayload(const TaskFault& fault) {
-  return absl::Cord(absl::StrCat(static_cast<int>(fault.kind), ",", fault.artifact.sha256, ",",
-                                 fault.artifact.bytes, ",", fault.unstored_bytes));
+  return absl::Cord(absl::StrCat(static_cast<int>(fault.kind), ",", fault.artifact.sha256(), ",",
+                                 fault.artifact.bytes(), ",", fault.unstored_bytes));
 }
 
 TaskFault FaultOf(const absl::Status& status) {
@@ -24,13 +24,13 @@ TaskFault FaultOf(const absl::Status& status) {
   if (!payload) return fault;
   const std::vector<std::string> parts = absl::StrSplit(std::string(*payload), ',');
   int kind = 0;
+  int64_t bytes = 0;
   if (parts.size() != 4 || !absl::SimpleAtoi(parts[0], &kind) ||
-      !absl::SimpleAtoi(parts[2], &fault.artifact.bytes) ||
-      !absl::SimpleAtoi(parts[3], &fault.unstored_bytes)) {
+      !absl::SimpleAtoi(parts[2], &bytes) || !absl::SimpleAtoi(parts[3], &fault.unstored_bytes)) {
     return fault;
   }
-  fault.kind = static_cast<FailureKind>(kind);
-  fault.artifact.sha256 = parts[1];
+  if (v1::Failure::Kind_IsValid(kind)) fault.kind = static_cast<v1::Failure::Kind>(kind);
+  fault.artifact = MakeArtifact(parts[1], bytes);
   return fault;
 }
 
@@ -54,13 +54,19 @@ absl::Status WithPrefix(const std::string& prefix, const absl::Status& status) {
   return with;
 }
 
+v1::Failure MakeFailure(v1::Failure::Kind kind, const std::string& message, int64_t epoch) {
+  v1::Failure failure;
+  failure.set_kind(kind);
+  failure.set_message(message);
+  failure.set_epoch(epoch);
+  return failure;
+}
+
 TaskOutcome FailureOf(const absl::Status& status) {
   const TaskFault fault = FaultOf(status);
   TaskOutcome outcome;
-  outcome.failure = Failure{.kind = fault.kind,
-                            .message = std::string(status.message()),
-                            .epoch = -1,
-                            .artifact = fault.artifact};
+  outcome.failure = MakeFailure(fault.kind, std::string(status.message()));
+  if (IsSet(fault.artifact)) *outcome.failure->mutable_artifact() = fault.artifact;
   outcome.unstored_bytes = fault.unstored_bytes;
   return outcome;
 }

@@ -17,8 +17,8 @@ namespace reluscape {
 
 // What a status carries beside its message.
 struct TaskFault {
-  FailureKind kind = FailureKind::kTransient;
-  ArtifactRef artifact = {};   // see Failure
+  v1::Failure::Kind kind = v1::Failure::TRANSIENT;
+  v1::Artifact artifact = {};  // see Failure
   int64_t unstored_bytes = 0;  // see TaskOutcome
 };
 
@@ -37,6 +37,9 @@ absl::Status TaskError(const TaskFault& fault, const std::string& message);
 
 // `status` with `prefix` before its message; what it carries stays.
 absl::Status WithPrefix(const std::string& prefix, const absl::Status& status);
+
+// `epoch`: -1 = before the first.
+v1::Failure MakeFailure(v1::Failure::Kind kind, const std::string& message, int64_t epoch = -1);
 
 // The failure that `status`, an error, means for its Task. One that carries no fault is kTransient:
 // nobody has said that another Attempt cannot cure it.

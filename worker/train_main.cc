@@ -1,12 +1,12 @@
-// reluscape-train: all candidates of a job in one process, without a coordinator. Flags, wiring,
-// signals.
+// reluscape-train: a coordinator, its store and a worker in one process, for one job. Flags,
+// wiring, signals.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <stop_token>
@@ -17,26 +17,25 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "base/build_info.h"
+#include "base/clock.h"
 #include "base/exit_codes.h"
-#include "base/files.h"
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/status_macros.h"
 #include "client/front_table.h"
+#include "client/listings.h"
+#include "client/progress.h"
 #include "search/artifact_folder.h"
-#include "worker/standalone/documents.h"
-#include "worker/standalone/result_costs.h"
-#include "worker/standalone/train_folder.h"
-#include "worker/standalone/train_job.h"
-#include "worker/standalone/train_plan.h"
+#include "search/vocabulary/messages.h"
 #include "worker/torch/torch_trainer.h"
+#include "worker/train/data_folder.h"
+#include "worker/train/job_choice.h"
+#include "worker/train/run_job.h"
 
 namespace reluscape {
 namespace {
 
-constexpr int64_t kMaxJobFileBytes = 4 << 20;  // as the coordinator's (job_service.proto)
 // The Trainer promises to return within 2 s of a stop.
 constexpr std::chrono::milliseconds kPatience{4'000};
 
@@ -57,9 +56,10 @@ struct Options {
 void AddOptions(CLI::App& app, Options& options) {
   app.option_defaults()->always_capture_default();
   app.add_option("job", options.job, "the job file (docs/job-file.md)")->required();
-  app.add_option("--out", options.out,
-                 "the job's folder, made where it is missing; the same command goes on with what "
-                 "was begun in it")
+  app.add_option(
+         "--out", options.out,
+         "the data folder, made where it is missing; the same command goes on with what was "
+         "begun in it")
       ->required();
   app.add_option("--data", options.data,
                  "a data set as NAME=PATH, where the job says NAME (repeatable); synthetic is "
@@ -103,9 +103,9 @@ ExitCode StatusOf(const absl::Status& status) {
   }
 }
 
-absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Options& options, const TrainPlan& plan,
-                                                     const ArtifactFolder& artifacts,
-                                                     TrainSettings& settings) {
+absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Options& options,
+                                                     const std::string& data_set,
+                                                     const ArtifactFolder& artifacts) {
   TorchTrainerOptions trainer_options;
   trainer_options.device = options.device;
   trainer_options.threads = options.threads;
@@ -116,77 +116,75 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Options& options, con
   ASSIGN_OR_RETURN(trainer_options.data_sets, ParseNamedPaths("--data", options.data));
   trainer_options.data_cache = options.data_cache;
   ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, MakeTorchTrainer(trainer_options, artifacts));
-  WorkerInfo info;
+  v1::WorkerInfo info;
   trainer->Describe(info);
-  bool found = false;
-  for (const std::string& name : info.data_sets) found = found || name == plan.spec.data.set;
-  if (!found) {
-    return absl::InvalidArgumentError(absl::StrCat("--data: found no path for ", plan.spec.data.set,
+  const auto& names = info.data_sets();
+  if (std::find(names.begin(), names.end(), data_set) == names.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("--data: found no path for ", data_set,
                                                    ", the job's data set; allowed: --data ",
-                                                   plan.spec.data.set, "=PATH"));
+                                                   data_set, "=PATH"));
   }
-  settings = {info.device, options.threads, info.torch_version, BuildCommit()};
   return trainer;
 }
 
-void PrintFront(const TrainPlan& plan, const TrainState& state) {
-  ResultCosts costs(plan);
-  const v1::TrainResults document = ResultsDocument(plan, state, costs);
-  v1::Front front;
-  *front.mutable_objectives() = document.objectives();
-  *front.mutable_cost_limits() = document.cost_limits();
-  *front.mutable_results() = document.results();
-  std::cout << FrontText(document.summary(), front) << std::flush;
+// The table of the front, or what a job of kind criticality measured.
+absl::Status PrintOutcome(JobId job, DataFolder& folder) {
+  ASSIGN_OR_RETURN(const v1::JobDetail detail, folder.reader().GetJob(job));
+  ASSIGN_OR_RETURN(const v1::Front front, folder.reader().GetFront(job));
+  std::cout << (detail.job().kind() == NameOf(v1::JobSpec::CRITICALITY)
+                    ? JobText(detail)
+                    : FrontText(detail.job(), front, "--unseal"))
+            << std::flush;
+  return absl::OkStatus();
 }
 
-absl::StatusOr<JobState> Train(const Options& options, TrainPlan& plan,
-                               const std::vector<std::string>& files, const std::stop_token& stop) {
-  const SystemClock clock;
-  const std::filesystem::path out = options.out;
-  const ArtifactFolder artifacts(out / "artifacts");
-  TrainSettings settings;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Trainer> trainer,
-                   MakeTrainer(options, plan, artifacts, settings));
-  ASSIGN_OR_RETURN(const std::unique_ptr<TrainFolder> folder,
-                   TrainFolder::Open(out, plan, settings, clock));
-  for (const std::string& file : files) RETURN_IF_ERROR(artifacts.Put(file).status());
-  if (options.unseal && !folder->state().unsealed_at) {
-    folder->state().unsealed_at = clock.Now();
-    RETURN_IF_ERROR(folder->Save());
+End EndOf(const absl::Status& status) { return {StatusOf(status), std::string(status.message())}; }
+
+absl::StatusOr<End> Train(JobId job, DataFolder& folder, Trainer& trainer, const Options& options,
+                          const std::stop_token& stop) {
+  RETURN_IF_ERROR(RetryFailures(job, folder));
+  if (options.unseal) RETURN_IF_ERROR(folder.coordinator().Unseal(job));
+  ProgressLines progress(/*epochs=*/true);
+  RunJobOptions run_options;
+  run_options.on_look = [&progress](const v1::JobDetail& detail) {
+    for (const std::string& line : progress.Update(detail)) LogInfo(line);
+  };
+  ASSIGN_OR_RETURN(const JobState state, RunJob(job, folder, trainer, run_options, stop));
+  if (state == JobState::kRunning) {
+    return End{ExitCode::kInterrupted, "stopped; the same command goes on"};
   }
-  LogInfo(folder->resumed() ? "goes on with " : "begins ", plan.candidates.size(), " candidates, ",
-          plan.tasks.size(), " tasks on ", settings.device, " in ", out.string());
-  for (const std::string& note : plan.notes) LogInfo("note: ", note);
-  TrainJob job(plan, *folder, artifacts, *trainer, clock);
-  ASSIGN_OR_RETURN(const JobState state, job.Run(stop));
-  if (state != JobState::kRunning) PrintFront(plan, folder->state());
-  return state;
+  RETURN_IF_ERROR(PrintOutcome(job, folder));
+  if (state == JobState::kFinished) return End();
+  return End{ExitCode::kJobFailed,
+             absl::StrCat("job ", job.value, " ended ", JobStateName(state),
+                          "; results of tasks that succeeded stand: ", options.out, "/job-",
+                          job.value, ".json says which failed")};
 }
 
 End Work(const Options& options, const std::stop_token& stop) {
-  const absl::StatusOr<std::string> text = ReadFile(options.job, kMaxJobFileBytes);
-  if (!text.ok()) return {StatusOf(text.status()), std::string(text.status().message())};
   const auto invalid = [&](const absl::Status& status) -> End {
     return {ExitCode::kInvalid,
             absl::StrCat(options.job, " is not a valid job:\n", std::string(status.message()))};
   };
-  const std::filesystem::path folder = std::filesystem::path(options.job).parent_path();
-  absl::StatusOr<PlanWithFiles> plan = PlanTrainingWithFiles(*text, folder);
-  if (absl::IsInvalidArgument(plan.status())) return invalid(plan.status());
-  if (!plan.ok()) return {StatusOf(plan.status()), std::string(plan.status().message())};
-  const absl::StatusOr<JobState> state = Train(options, plan->plan, plan->files, stop);
-  if (!state.ok()) return {StatusOf(state.status()), std::string(state.status().message())};
-  switch (*state) {
-    case JobState::kFinished:
-      return {};
-    case JobState::kRunning:
-      return {ExitCode::kInterrupted, "stopped; the same command goes on"};
-    case JobState::kFailed:
-    case JobState::kCancelled:
-      break;
+  const absl::StatusOr<JobFile> job_file = ReadJobFile(options.job);
+  if (absl::IsInvalidArgument(job_file.status())) return invalid(job_file.status());
+  if (!job_file.ok()) return EndOf(job_file.status());
+  if (!DataFolder::IsBegun(options.out)) {
+    // So that nothing is written for it.
+    if (const absl::Status check = CheckJob(*job_file); !check.ok()) return invalid(check);
   }
-  return {ExitCode::kJobFailed, absl::StrCat("a task failed; results of the others stand: ",
-                                             options.out, "/results.json says which")};
+  const ArtifactFolder artifacts(DataFolder::ArtifactsIn(options.out));
+  const absl::StatusOr<std::unique_ptr<Trainer>> trainer =
+      MakeTrainer(options, job_file->spec->data().set(), artifacts);
+  if (!trainer.ok()) return EndOf(trainer.status());
+  const SystemClock clock;
+  const absl::StatusOr<std::unique_ptr<DataFolder>> folder = DataFolder::Open(options.out, clock);
+  if (!folder.ok()) return EndOf(folder.status());
+  const absl::StatusOr<JobId> job = ChooseJob(*job_file, **folder);
+  if (absl::IsInvalidArgument(job.status())) return invalid(job.status());
+  if (!job.ok()) return EndOf(job.status());
+  const absl::StatusOr<End> end = Train(*job, **folder, **trainer, options, stop);
+  return end.ok() ? *end : EndOf(end.status());
 }
 
 // Ends the process where the Trainer breaks its promise: the folder can be gone on with at any
@@ -205,8 +203,8 @@ int Main(int argc, char** argv) {
   const SignalWatch signals;
   Options options;
   CLI::App app(
-      "Trains, linearizes and fine-tunes all candidates of a job in one process, without a "
-      "coordinator. It may be killed at any moment: the same command goes on.",
+      "Trains, linearizes and fine-tunes all candidates of a job in one process: coordinator, "
+      "database and worker. It may be killed at any moment: the same command goes on.",
       "reluscape-train");
   AddConfigOption(app);
   AddOptions(app, options);

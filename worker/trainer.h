@@ -16,44 +16,38 @@ class TaskListener {
  public:
   virtual ~TaskListener() = default;
   // Once, when the data is loaded, before the first epoch.
-  virtual void OnMeasurement(const Measurement& measurement, int64_t epochs_planned) = 0;
-  virtual void OnEpoch(const EpochReport& epoch) = 0;
+  virtual void OnMeasurement(const v1::Measurement& measurement, int64_t epochs_planned) = 0;
+  virtual void OnEpoch(const v1::Epoch& epoch) = 0;
   // `artifact` is stored; a later Attempt resumes from it.
-  virtual void OnCheckpoint(const ArtifactRef& artifact, double device_seconds) = 0;
-  virtual void OnSnapshot(const SnapshotReport& snapshot) = 0;
+  virtual void OnCheckpoint(const v1::Artifact& artifact, double device_seconds) = 0;
+  virtual void OnSnapshot(const v1::Snapshot& snapshot) = 0;
 };
 
 // How a Task ended. A success sets either `weights` or `result`, that of a linearize neither.
 struct TaskOutcome {
-  bool stopped = false;                // `stop` was requested; nothing else is set
-  ArtifactRef weights;                 // pretrain without a Budget
-  std::optional<ResultReport> result;  // fine-tune, or pretrain with a Budget
-  std::optional<Failure> failure;
+  bool stopped = false;                    // `stop` was requested; nothing else is set
+  v1::Artifact weights;                    // pretrain without a Budget
+  std::optional<v1::ResultReport> result;  // fine-tune, or pretrain with a Budget
+  double accuracy_test = 0;                // with a result: of the test images, evaluated once
+  std::optional<v1::Failure> failure;
   double device_seconds = 0;
   int64_t unstored_bytes = 0;  // of the file that could not be stored, where that is the failure
 };
 
-// The images that `task` needs.
-inline DataRequest DataRequestOf(const TaskDescription& task) {
-  DataRequest request{.data = task.data, .split_seed = task.split_seed};
-  request.data.hash.clear();
-  return request;
-}
-
 class Trainer {
  public:
   virtual ~Trainer() = default;
-  // What WorkerInfo says of this process: device, torch_version, data_sets.
-  virtual void Describe(WorkerInfo& info) const = 0;
+  // What v1::WorkerInfo says of this process: device, torch_version, data_sets.
+  virtual void Describe(v1::WorkerInfo& info) const = 0;
   // Opens and hashes what a Job needs, and may keep it in memory for the Tasks that follow.
   // Whatever is wrong comes back as the state's problem; no exception leaves. Looks at `stop` every
   // few images and answers an empty problem without hashes then. Never while Run or another call of
   // it runs.
-  virtual DataState OpenData(const DataRequest& request, std::stop_token stop) = 0;
+  virtual v1::DataState OpenData(const v1::DataRequest& request, std::stop_token stop) = 0;
   // Works on `task` until it ends or `stop` is requested (looked at after every step: returns
-  // within 2 s). Every error is a Failure whose kind says whose fault it is; no exception leaves.
-  // One call at a time.
-  virtual TaskOutcome Run(const TaskDescription& task, TaskListener& listener,
+  // within 2 s). Every error is a v1::Failure whose kind says whose fault it is; no exception
+  // leaves. One call at a time.
+  virtual TaskOutcome Run(const v1::TaskDescription& task, TaskListener& listener,
                           std::stop_token stop) = 0;
 };
 

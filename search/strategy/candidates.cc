@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "search/strategy/collector.h"
+#include "search/vocabulary/messages.h"
 
 namespace reluscape {
 namespace {
@@ -22,10 +23,10 @@ int64_t FractionOf(double fraction, int64_t relus) {
 
 // Every Budget below 1 or not below the count of some network is one error, which names the
 // network with the fewest ReLUs.
-void ResolveBudgets(const BudgetsSpec& budgets, std::vector<ProposedNetwork>& networks,
+void ResolveBudgets(const v1::BudgetsSpec& budgets, std::vector<ProposedNetwork>& networks,
                     FieldErrors& errors) {
-  const size_t number = budgets.relus.size() + budgets.fractions.size();
-  if (number == 0 || number > static_cast<size_t>(kMaxBudgets)) {
+  const int64_t number = budgets.relus_size() + budgets.fractions_size();
+  if (number == 0 || number > kMaxBudgets) {
     errors.Add("budgets", absl::StrCat(number, " budgets"),
                absl::StrCat("1 to ", kMaxBudgets, " in relus and fractions together"));
     return;
@@ -39,8 +40,8 @@ void ResolveBudgets(const BudgetsSpec& budgets, std::vector<ProposedNetwork>& ne
                                            }
                                            return a.counts.relus < b.counts.relus;
                                          });
-  for (size_t i = 0; i < budgets.relus.size(); ++i) {
-    const int64_t relus = budgets.relus[i];
+  for (int i = 0; i < budgets.relus_size(); ++i) {
+    const int64_t relus = budgets.relus(i);
     const std::string field = EntryOf("budgets.relus", i);
     if (smallest == networks.end()) {
       if (relus < 1) errors.Add(field, absl::StrCat(relus), "at least 1");
@@ -50,8 +51,8 @@ void ResolveBudgets(const BudgetsSpec& budgets, std::vector<ProposedNetwork>& ne
                               smallest->counts.relus, " ReLUs)"));
     }
   }
-  for (size_t i = 0; i < budgets.fractions.size(); ++i) {
-    const double fraction = budgets.fractions[i];
+  for (int i = 0; i < budgets.fractions_size(); ++i) {
+    const double fraction = budgets.fractions(i);
     const std::string field = EntryOf("budgets.fractions", i);
     if (!(fraction > 0 && fraction < 1)) {
       errors.Add(field, absl::StrCat(fraction), "above 0 and below 1");
@@ -68,8 +69,8 @@ void ResolveBudgets(const BudgetsSpec& budgets, std::vector<ProposedNetwork>& ne
   if (!errors.empty()) return;
   for (ProposedNetwork& network : networks) {
     if (network.role != CandidateRole::kSearch) continue;
-    network.budgets = budgets.relus;
-    for (const double fraction : budgets.fractions) {
+    network.budgets = ListOf(budgets.relus());
+    for (const double fraction : budgets.fractions()) {
       network.budgets.push_back(FractionOf(fraction, network.counts.relus));
     }
     std::sort(network.budgets.begin(), network.budgets.end(), std::greater<>());
@@ -79,12 +80,12 @@ void ResolveBudgets(const BudgetsSpec& budgets, std::vector<ProposedNetwork>& ne
 }
 
 // Each file is of a named network, and each network has at most one.
-void CheckPretrained(const CandidatesSpec& candidates, FieldErrors& errors) {
+void CheckPretrained(const v1::CandidatesSpec& candidates, FieldErrors& errors) {
   std::set<std::string> seen;
-  for (size_t i = 0; i < candidates.pretrained.size(); ++i) {
-    const std::string& network = candidates.pretrained[i].network;
+  for (int i = 0; i < candidates.pretrained_size(); ++i) {
+    const std::string& network = candidates.pretrained(i).network();
     const std::string field = EntryOf("candidates.pretrained", i) + ".network";
-    const std::vector<std::string>& named = candidates.networks;
+    const auto& named = candidates.networks();
     if (std::find(named.begin(), named.end(), network) == named.end()) {
       errors.Add(field, Quoted(network), "an entry of candidates.networks, as it stands there");
     } else if (!seen.insert(network).second) {
@@ -95,41 +96,16 @@ void CheckPretrained(const CandidatesSpec& candidates, FieldErrors& errors) {
 
 }  // namespace
 
-Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors, const MeasuredOrders& measured) {
-  const bool valid_side = CheckRange("data.side", spec.data.side, kMinSide, kMaxSide, errors);
-  const bool valid_classes =
-      CheckRange("data.classes", spec.data.classes, kMinClasses, kMaxClasses, errors);
-  const bool valid_replicates =
-      CheckRange("candidates.replicates", spec.candidates.replicates, 1, kMaxReplicates, errors);
-  const auto names = static_cast<int64_t>(spec.candidates.networks.size());
-  const auto generators = static_cast<int64_t>(spec.candidates.deepreshape.size());
-  if (names > kMaxNetworks) {
-    errors.Add("candidates.networks", absl::StrCat(names, " networks"),
-               absl::StrCat("at most ", kMaxNetworks));
-  }
-  if (generators > kMaxGenerators) {
-    errors.Add("candidates.deepreshape", absl::StrCat(generators, " entries"),
-               absl::StrCat("at most ", kMaxGenerators));
-  }
-  const auto reducers = static_cast<int64_t>(spec.candidates.deepreduce.size());
-  if (reducers > kMaxGenerators) {
-    errors.Add("candidates.deepreduce", absl::StrCat(reducers, " entries"),
-               absl::StrCat("at most ", kMaxGenerators));
-  }
-  if (!valid_side || !valid_classes || names > kMaxNetworks ||
-      std::max(generators, reducers) > kMaxGenerators) {
-    return {};
-  }
-
-  CheckPretrained(spec.candidates, errors);
+Proposal ProposeNetworks(const v1::JobSpec& spec, FieldErrors& errors,
+                         const MeasuredOrders& measured) {
+  const v1::CandidatesSpec& candidates = spec.candidates();
+  CheckPretrained(candidates, errors);
   // A list of its own: that others found errors must not hide those of budgets.
   FieldErrors network_errors;
   Collector collector(spec, measured, network_errors);
-  for (size_t i = 0; i < spec.candidates.networks.size(); ++i) collector.AddNamed(i);
-  for (size_t i = 0; i < spec.candidates.deepreshape.size(); ++i) {
-    collector.AddDeepReShape(i);
-  }
-  for (size_t i = 0; i < spec.candidates.deepreduce.size(); ++i) collector.AddDeepReduce(i);
+  for (int i = 0; i < candidates.networks_size(); ++i) collector.AddNamed(i);
+  for (int i = 0; i < candidates.deepreshape_size(); ++i) collector.AddDeepReShape(i);
+  for (int i = 0; i < candidates.deepreduce_size(); ++i) collector.AddDeepReduce(i);
   Proposal proposal = collector.Take();
   const auto networks = static_cast<int64_t>(proposal.networks.size());
   if (network_errors.empty() && networks == 0) {
@@ -139,18 +115,19 @@ Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors, const Measure
                                                              proposal.notes.front(), " ...)"),
                        "at least one in networks, deepreshape or deepreduce");
   }
-  if (valid_replicates && networks * spec.candidates.replicates > kMaxCandidates) {
+  if (networks * candidates.replicates() > kMaxCandidates) {
     network_errors.Add(
         "candidates.replicates",
-        absl::StrCat(spec.candidates.replicates, " for each of ", networks, " networks"),
+        absl::StrCat(candidates.replicates(), " for each of ", networks, " networks"),
         absl::StrCat("at most ", kMaxCandidates, " candidates"));
   }
   for (const FieldError& error : network_errors.errors()) {
     errors.Add(error.field, error.found, error.allowed);
   }
   FieldErrors budget_errors;
-  const bool linearizes = spec.kind == JobKind::kSearch && names + generators > 0;
-  if (linearizes) ResolveBudgets(spec.budgets, proposal.networks, budget_errors);
+  const bool linearizes = spec.kind() != v1::JobSpec::CRITICALITY &&
+                          candidates.networks_size() + candidates.deepreshape_size() > 0;
+  if (linearizes) ResolveBudgets(spec.budgets(), proposal.networks, budget_errors);
   for (const FieldError& error : budget_errors.errors()) {
     errors.Add(error.field, error.found, error.allowed);
   }

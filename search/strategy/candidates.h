@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "base/field_errors.h"
-#include "search/job.h"
+#include "reluscape/v1/job.pb.h"
+#include "search/artifact.h"
 #include "search/network/accounting.h"
 #include "search/network/names.h"
+#include "search/states.h"
 #include "search/strategy/order_choice.h"
-#include "search/views.h"
 
 namespace reluscape {
 
@@ -21,9 +22,7 @@ namespace reluscape {
 inline constexpr int64_t kMaxNetworks = 1000;
 inline constexpr int64_t kMaxCandidates = 10'000;  // networks x replicates
 inline constexpr int64_t kMaxBudgets = 100;        // relus and fractions together
-inline constexpr int64_t kMaxReplicates = 100;
-inline constexpr int64_t kMaxGenerators = 100;  // entries of deepreshape, and of deepreduce
-inline constexpr size_t kMaxNotes = 100;        // more are only counted
+inline constexpr size_t kMaxNotes = 100;           // more are only counted
 // Operations of all networks together, also of those that are left out; 1000 networks of 110
 // layers have 390,000.
 inline constexpr int64_t kMaxOperations = 500'000;
@@ -41,10 +40,10 @@ struct ProposedNetwork {
   CandidateRole role = CandidateRole::kSearch;
   int64_t measured_stage = 0;  // of kStage, from 1
   int64_t teacher = -1;        // index of an earlier network of the proposal; -1 = none
-  std::string origin;          // see CandidateView
+  std::string origin;          // see v1::Candidate
   // With which its pretrained weights are brought; empty where they are trained.
   std::string pretrained_file;
-  ArtifactRef pretrained;
+  v1::Artifact pretrained;
 };
 
 struct Proposal {
@@ -72,7 +71,7 @@ struct Proposal {
 //  * An entry of candidates.pretrained names an entry of candidates.networks, each network once.
 //  * A network whose stages are to be measured needs ReLUs in each of them, and none that stays
 //    where all other stages are culled.
-Proposal ProposeNetworks(const JobSpec& spec, FieldErrors& errors,
+Proposal ProposeNetworks(const v1::JobSpec& spec, FieldErrors& errors,
                          const MeasuredOrders& measured = {});
 
 }  // namespace reluscape

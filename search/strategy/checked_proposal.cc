@@ -10,18 +10,18 @@
 namespace reluscape {
 namespace {
 
-void CheckTasks(const JobSpec& spec, const Proposal& proposal, FieldErrors& errors) {
+void CheckTasks(const v1::JobSpec& spec, const Proposal& proposal, FieldErrors& errors) {
   int64_t tasks = 0;
   for (const ProposedNetwork& network : proposal.networks) {
     if (network.role != CandidateRole::kSearch) {
-      tasks += spec.candidates.replicates;
+      tasks += spec.candidates().replicates();
       continue;
     }
     if (network.budgets.empty()) {
       errors.Add("budgets", absl::StrCat("none for ", network.name), "at least one");
     }
     // Counts are far below overflow: ProposeNetworks limits networks, replicates and Budgets.
-    tasks += spec.candidates.replicates * (2 + static_cast<int64_t>(network.budgets.size()));
+    tasks += spec.candidates().replicates() * (2 + static_cast<int64_t>(network.budgets.size()));
   }
   if (proposal.networks.empty()) {
     errors.Add("candidates", "no network is left", "at least one within the limits");
@@ -32,8 +32,8 @@ void CheckTasks(const JobSpec& spec, const Proposal& proposal, FieldErrors& erro
   }
 }
 
-void CheckLayerShares(const JobSpec& spec, const Proposal& proposal, FieldErrors& errors) {
-  const auto shares = static_cast<int64_t>(spec.stages.linearize.layer_shares.size());
+void CheckLayerShares(const v1::JobSpec& spec, const Proposal& proposal, FieldErrors& errors) {
+  const auto shares = static_cast<int64_t>(spec.stages().linearize().layer_shares().size());
   if (shares == 0) return;
   for (const ProposedNetwork& network : proposal.networks) {
     if (network.role != CandidateRole::kSearch) continue;
@@ -48,15 +48,9 @@ void CheckLayerShares(const JobSpec& spec, const Proposal& proposal, FieldErrors
 
 }  // namespace
 
-absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec, const MeasuredOrders& measured,
+absl::StatusOr<Proposal> CheckedProposal(const v1::JobSpec& spec, const MeasuredOrders& measured,
                                          FieldErrors errors, const MetricCatalog& metrics) {
-  if (spec.kind == JobKind::kSearch) CheckObjectives(spec, metrics, errors);
-  if (spec.limits.max_attempts < 1) {
-    errors.Add("limits.max_attempts", absl::StrCat(spec.limits.max_attempts), "at least 1");
-  }
-  if (spec.candidates.replicates < 1) {
-    errors.Add("candidates.replicates", absl::StrCat(spec.candidates.replicates), "at least 1");
-  }
+  if (spec.kind() == v1::JobSpec::SEARCH) CheckObjectives(spec, metrics, errors);
   Proposal proposal = ProposeNetworks(spec, errors, measured);
   if (!errors.empty()) return errors.ToStatus();
   ApplyCostLimits(spec, metrics, proposal, errors);

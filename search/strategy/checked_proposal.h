@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "reluscape/v1/job.pb.h"
 #include "search/cost/metric.h"
-#include "search/job.h"
 #include "search/strategy/candidates.h"
 
 namespace reluscape {
@@ -16,10 +16,11 @@ namespace reluscape {
 // file, and listings of one Job stay readable.
 inline constexpr int64_t kMaxTasks = 100'000;
 
-// The networks of `spec`, which has passed JobSpecFromProto: at least one, each that is linearized
+// The networks of `spec`, which is checked: at least one, each that is linearized
 // with at least one Budget. `measured`: see ProposeNetworks; `errors`: what was found wrong before;
 // `metrics`: what objectives and limits may name. INVALID_ARGUMENT with one line per wrong field.
-absl::StatusOr<Proposal> CheckedProposal(const JobSpec& spec, const MeasuredOrders& measured = {},
+absl::StatusOr<Proposal> CheckedProposal(const v1::JobSpec& spec,
+                                         const MeasuredOrders& measured = {},
                                          FieldErrors errors = {},
                                          const MetricCatalog& metrics = BuiltInMetrics());
 

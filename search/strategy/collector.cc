@@ -4,28 +4,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "search/network/equalization.h"
+#include "search/vocabulary/messages.h"
 
 namespace reluscape {
 
-std::string EntryOf(const std::string& list, size_t index) {
+std::string EntryOf(const std::string& list, int64_t index) {
   return absl::StrCat(list, "[", index, "]");
 }
 
-bool CheckRange(const std::string& field, int64_t value, int64_t low, int64_t high,
-                FieldErrors& errors) {
-  if (value >= low && value <= high) return true;
-  errors.Add(field, absl::StrCat(value), absl::StrCat(low, " to ", high));
-  return false;
-}
-
 std::string Collector::ExceededLimit(const ProposedNetwork& network) const {
-  const LimitsSpec& limits = spec_.limits;
-  if (limits.max_macs > 0 && network.counts.macs > limits.max_macs) {
-    return absl::StrCat(network.counts.macs, " MACs, above limits.max_macs = ", limits.max_macs);
+  const v1::LimitsSpec& limits = spec_.limits();
+  if (limits.max_macs() > 0 && network.counts.macs > limits.max_macs()) {
+    return absl::StrCat(network.counts.macs, " MACs, above limits.max_macs = ", limits.max_macs());
   }
-  if (limits.max_parameters > 0 && network.counts.parameters > limits.max_parameters) {
+  if (limits.max_parameters() > 0 && network.counts.parameters > limits.max_parameters()) {
     return absl::StrCat(network.counts.parameters,
-                        " parameters, above limits.max_parameters = ", limits.max_parameters);
+                        " parameters, above limits.max_parameters = ", limits.max_parameters());
   }
   return "";
 }
@@ -72,13 +66,13 @@ void Collector::Append(ProposedNetwork network, const std::string& field) {
   }
 }
 
-void Collector::AddNamed(size_t index) {
+void Collector::AddNamed(int index) {
   if (full_) return;
   const std::string field = EntryOf("candidates.networks", index);
-  const std::string& text = spec_.candidates.networks[index];
+  const std::string& text = spec_.candidates().networks(index);
   FieldErrors own;
   const std::optional<Architecture> architecture =
-      ParseArchitecture(text, spec_.data.side, spec_.data.classes, own);
+      ParseArchitecture(text, spec_.data().side(), spec_.data().classes(), own);
   std::optional<ProposedNetwork> network;
   if (architecture) network = Expand(text, *architecture, own);
   if (full_) return;
@@ -97,13 +91,13 @@ void Collector::AddNamed(size_t index) {
     return;
   }
   network->origin = "named";
-  for (const PretrainedSpec& brought : spec_.candidates.pretrained) {
-    if (brought.network != text) continue;
-    network->origin = absl::StrCat("named, weights brought in ", brought.file);
-    network->pretrained_file = brought.file;
-    network->pretrained = brought.artifact;
+  for (const v1::PretrainedSpec& brought : spec_.candidates().pretrained()) {
+    if (brought.network() != text) continue;
+    network->origin = absl::StrCat("named, weights brought in ", brought.file());
+    network->pretrained_file = brought.file();
+    network->pretrained = MakeArtifact(brought.sha256(), brought.bytes());
   }
-  if (spec_.kind != JobKind::kCriticality) {
+  if (spec_.kind() != v1::JobSpec::CRITICALITY) {
     Append(*std::move(network), field);
     return;
   }
@@ -144,71 +138,61 @@ bool Collector::AddGenerated(const std::string& field, const NamedArchitecture& 
   return !full_;
 }
 
-void Collector::AddDeepReShape(size_t index) {
+void Collector::AddDeepReShape(int index) {
   if (full_) return;
   const std::string field = EntryOf("candidates.deepreshape", index);
-  const DeepReShapeSpec& generator = spec_.candidates.deepreshape[index];
-  std::optional<Backbone> backbone = FindBackbone(generator.backbone);
-  bool valid = true;
+  const v1::DeepReShapeSpec& generator = spec_.candidates().deepreshape(index);
+  std::optional<Backbone> backbone = FindBackbone(generator.backbone());
   if (!backbone) {
-    errors_.Add(field + ".backbone", Quoted(generator.backbone), BackboneNames());
-    valid = false;
+    errors_.Add(field + ".backbone", Quoted(generator.backbone()), BackboneNames());
+    return;
   }
-  if (generator.base_channels.empty()) {
-    errors_.Add(field + ".base_channels", "nothing", "at least one number of channels");
-    valid = false;
-  }
-  for (size_t i = 0; i < generator.base_channels.size(); ++i) {
-    valid &= CheckRange(EntryOf(field + ".base_channels", i), generator.base_channels[i], 1,
-                        kMaxChannels, errors_);
-  }
-  if (!backbone) return;
 
-  backbone->architecture.side = spec_.data.side;
+  backbone->architecture.side = spec_.data().side();
   const absl::StatusOr<std::vector<StageWeight>> weights = StageWeights(backbone->architecture);
   if (!weights.ok()) {
     errors_.Add(field + ".backbone",
-                absl::StrCat(backbone->name, " on images of side ", spec_.data.side, ", where ",
+                absl::StrCat(backbone->name, " on images of side ", spec_.data().side(), ", where ",
                              std::string(weights.status().message())),
                 "a backbone that can be built on them");
     return;
   }
   const std::optional<OrderChoice> choice =
-      ChooseOrder(field, generator.backbone, static_cast<int64_t>(weights->size()), generator.order,
-                  generator.order_from_job, measured_, errors_);
+      ChooseOrder(field, generator.backbone(), static_cast<int64_t>(weights->size()),
+                  ListOf(generator.order()), generator.order_from_job(), measured_, errors_);
   if (!choice) return;
   const EqualizationProblem problem = {
-      .stage_weights = *weights, .order = choice->order, .bound = generator.max_multiplier};
+      .stage_weights = *weights, .order = choice->order, .bound = generator.max_multiplier()};
   FieldErrors own;
   CheckEqualization(problem, own);
   for (const FieldError& error : own.errors()) {
     errors_.Add(field + (error.field == "bound" ? ".max_multiplier" : "." + error.field),
                 error.found, error.allowed);
   }
-  if (!own.empty() || !valid) return;
+  if (!own.empty()) return;
   const auto solutions = SolveEqualization(problem);
   if (!solutions.ok() || solutions->empty()) {
     errors_.Add(field,
-                absl::StrCat("no multipliers from 2 to ", generator.max_multiplier, " that order ",
-                             backbone->name, "'s stages so"),
+                absl::StrCat("no multipliers from 2 to ", generator.max_multiplier(),
+                             " that order ", backbone->name, "'s stages so"),
                 "a max_multiplier and an order with at least one solution");
     return;
   }
   // Before any of them is built: at five stages there can be a quarter of a million.
-  const auto generated = static_cast<int64_t>(solutions->size() * generator.base_channels.size());
+  const auto generated = static_cast<int64_t>(solutions->size()) * generator.base_channels_size();
   if (generated > kMaxNetworks) {
     errors_.Add(field,
                 absl::StrCat(generated, " networks (", solutions->size(), " solutions, ",
-                             generator.base_channels.size(), " base channels)"),
+                             generator.base_channels().size(), " base channels)"),
                 absl::StrCat("at most ", kMaxNetworks));
     return;
   }
-  for (const int64_t base_channels : generator.base_channels) {
+  for (const int64_t base_channels : generator.base_channels()) {
     for (const std::vector<int64_t>& multipliers : *solutions) {
       if (full_) return;
       NamedArchitecture solution = HybReNet(*backbone, multipliers, base_channels);
-      solution.architecture.side = spec_.data.side;
-      solution.architecture.classes = spec_.data.classes;
+      solution.architecture.side = spec_.data().side();
+      solution.architecture.classes = spec_.data().classes();
       AddGenerated(field, solution, CandidateRole::kSearch, /*teacher=*/-1,
                    OriginText("deepreshape", *choice));
     }

@@ -17,24 +17,20 @@
 namespace reluscape {
 
 // "budgets.relus[2]".
-std::string EntryOf(const std::string& list, size_t index);
-
-// Whether `value` lies in its range; else an error.
-bool CheckRange(const std::string& field, int64_t value, int64_t low, int64_t high,
-                FieldErrors& errors);
+std::string EntryOf(const std::string& list, int64_t index);
 
 // Collects the networks of a proposal, one per hash. Errors and notes are those of
 // ProposeNetworks.
 class Collector {
  public:
-  Collector(const JobSpec& spec, const MeasuredOrders& measured, FieldErrors& errors)
+  Collector(const v1::JobSpec& spec, const MeasuredOrders& measured, FieldErrors& errors)
       : spec_(spec), measured_(measured), errors_(errors) {}
 
   // Entry `index` of candidates.networks, and where its stages are measured its stage networks; of
   // candidates.deepreshape; of candidates.deepreduce.
-  void AddNamed(size_t index);
-  void AddDeepReShape(size_t index);
-  void AddDeepReduce(size_t index);
+  void AddNamed(int index);
+  void AddDeepReShape(int index);
+  void AddDeepReduce(int index);
   // What was collected, with the notes cut to kMaxNotes. The collector is empty afterwards.
   Proposal Take();
 
@@ -53,7 +49,7 @@ class Collector {
   // Full, with one error for the whole Job, where there would be too many.
   void Append(ProposedNetwork network, const std::string& field);
 
-  const JobSpec& spec_;
+  const v1::JobSpec& spec_;
   const MeasuredOrders& measured_;
   FieldErrors& errors_;
   Proposal proposal_;

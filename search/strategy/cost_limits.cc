@@ -12,6 +12,7 @@
 #include "search/cost/kept_relus.h"
 #include "search/cost/metric_pricer.h"
 #include "search/objective.h"
+#include "search/vocabulary/messages.h"
 
 namespace reluscape {
 namespace {
@@ -48,7 +49,7 @@ struct Outlook {
 class NetworkCosts {
  public:
   NetworkCosts(const ProposedNetwork& network, const MetricCatalog& catalog,
-               const std::vector<CostMetric>& metrics, Replacement replacement)
+               const std::vector<CostMetric>& metrics, v1::LinearizeSpec::Replacement replacement)
       : network_(network), metrics_(metrics), replacement_(replacement) {
     absl::StatusOr<std::unique_ptr<MetricPricer>> pricer =
         MetricPricer::Create(catalog, metrics, network.network);
@@ -99,13 +100,13 @@ class NetworkCosts {
   }
 
   std::vector<MetricPrice> Price(PricedNetwork network) {
-    if (replacement_ == Replacement::kPolynomial) MakeRestPolynomials(network);
+    if (replacement_ == v1::LinearizeSpec::POLYNOMIAL) MakeRestPolynomials(network);
     return pricer_->Price(network);
   }
 
   const ProposedNetwork& network_;
   const std::vector<CostMetric>& metrics_;
-  const Replacement replacement_;  // of the ReLUs that a Budget removes
+  const v1::LinearizeSpec::Replacement replacement_;  // of the ReLUs that a Budget removes
   std::unique_ptr<MetricPricer> pricer_;
   std::string reason_;  // why nothing can be priced
   int64_t budget_ = -1;
@@ -114,16 +115,17 @@ class NetworkCosts {
 
 class Checker {
  public:
-  Checker(const JobSpec& spec, const MetricCatalog& catalog, Proposal& proposal,
+  Checker(const v1::JobSpec& spec, const MetricCatalog& catalog, Proposal& proposal,
           FieldErrors& errors)
       : spec_(spec),
         catalog_(catalog),
-        metrics_(NamedMetrics(spec.objectives, spec.limits.costs, catalog)),
+        limits_(CostLimitsOf(spec.limits())),
+        metrics_(NamedMetrics(ListOf(spec.objectives()), limits_, catalog)),
         proposal_(proposal),
         errors_(errors) {}
 
   void Run() {
-    if (metrics_.empty() && spec_.limits.costs.empty()) return;
+    if (metrics_.empty() && limits_.empty()) return;
     std::vector<bool> stays;
     for (ProposedNetwork& network : proposal_.networks) stays.push_back(Check(network));
     Keep(std::move(stays));
@@ -160,12 +162,13 @@ class Checker {
 
   // Whether the network stays; takes Budgets out of it.
   bool Check(ProposedNetwork& network) {
-    const bool named = std::find(spec_.candidates.networks.begin(), spec_.candidates.networks.end(),
-                                 network.name) != spec_.candidates.networks.end();
+    const bool named =
+        std::find(spec_.candidates().networks().begin(), spec_.candidates().networks().end(),
+                  network.name) != spec_.candidates().networks().end();
     if (network.budgets.empty()) return true;
-    NetworkCosts costs(network, catalog_, metrics_, spec_.stages.linearize.replacement);
-    for (size_t i = 0; i < spec_.objectives.size(); ++i) {
-      const std::string& name = spec_.objectives[i];
+    NetworkCosts costs(network, catalog_, metrics_, spec_.stages().linearize().replacement());
+    for (int i = 0; i < spec_.objectives_size(); ++i) {
+      const std::string& name = spec_.objectives(i);
       if (name.find('.') == std::string::npos) continue;
       const Outlook outlook = costs.At(name, network.budgets.front());
       if (outlook.proportional) continue;
@@ -174,14 +177,14 @@ class Checker {
           absl::StrCat(name, " gives no value for ", network.name, " (", outlook.reason, ")"),
           "a metric that can price every network");
     }
-    for (size_t i = 0; i < spec_.limits.costs.size(); ++i) {
+    for (size_t i = 0; i < limits_.size(); ++i) {
       if (!Limit(network, named, i, costs)) return false;
     }
     return true;
   }
 
   bool Limit(ProposedNetwork& network, bool named, size_t place, NetworkCosts& costs) {
-    const CostLimit& limit = spec_.limits.costs[place];
+    const CostLimit& limit = limits_[place];
     const std::string field = absl::StrCat("limits.costs[", place, "]");
     std::vector<int64_t> kept;
     bool told = false;
@@ -240,8 +243,9 @@ class Checker {
     }
   }
 
-  const JobSpec& spec_;
+  const v1::JobSpec& spec_;
   const MetricCatalog& catalog_;
+  const std::vector<CostLimit> limits_;
   const std::vector<CostMetric> metrics_;
   Proposal& proposal_;
   FieldErrors& errors_;
@@ -250,18 +254,17 @@ class Checker {
 
 }  // namespace
 
-void CheckObjectives(const JobSpec& spec, const MetricCatalog& metrics, FieldErrors& errors) {
-  for (size_t i = 0; i < spec.objectives.size(); ++i) {
-    ParseObjective(spec.objectives[i], metrics, absl::StrCat("objectives[", i, "]"), errors);
+void CheckObjectives(const v1::JobSpec& spec, const MetricCatalog& metrics, FieldErrors& errors) {
+  for (int i = 0; i < spec.objectives_size(); ++i) {
+    ParseObjective(spec.objectives(i), metrics, absl::StrCat("objectives[", i, "]"), errors);
   }
-  for (size_t i = 0; i < spec.limits.costs.size(); ++i) {
-    ParseCostLimit(CostLimitText(spec.limits.costs[i]), metrics,
-                   absl::StrCat("limits.costs[", i, "]"), errors);
+  for (int i = 0; i < spec.limits().costs_size(); ++i) {
+    ParseCostLimit(spec.limits().costs(i), metrics, absl::StrCat("limits.costs[", i, "]"), errors);
   }
-  if (spec.objectives.empty()) errors.Add("objectives", "none", "at least one, as \"relus\"");
+  if (spec.objectives().empty()) errors.Add("objectives", "none", "at least one, as \"relus\"");
 }
 
-void ApplyCostLimits(const JobSpec& spec, const MetricCatalog& metrics, Proposal& proposal,
+void ApplyCostLimits(const v1::JobSpec& spec, const MetricCatalog& metrics, Proposal& proposal,
                      FieldErrors& errors) {
   Checker(spec, metrics, proposal, errors).Run();
 }

@@ -3,14 +3,14 @@
 // Looks at what a proposal's networks would cost before anything is trained. Thread-safe.
 
 #include "base/field_errors.h"
+#include "reluscape/v1/job.pb.h"
 #include "search/cost/metric.h"
-#include "search/job.h"
 #include "search/strategy/candidates.h"
 
 namespace reluscape {
 
 // Adds an error for every name in spec.objectives and spec.limits.costs that is not known.
-void CheckObjectives(const JobSpec& spec, const MetricCatalog& metrics, FieldErrors& errors);
+void CheckObjectives(const v1::JobSpec& spec, const MetricCatalog& metrics, FieldErrors& errors);
 
 // Compares the networks of a proposal without errors with the limits of `spec`, whose names are
 // known:
@@ -25,7 +25,7 @@ void CheckObjectives(const JobSpec& spec, const MetricCatalog& metrics, FieldErr
 // in proportion to each layer's units and also with all of it in the layers nearest the input, and
 // nearest the output: where the count decides, and not the place. One that breaks it in proportion
 // alone stays, with a note; its Results are looked at one by one.
-void ApplyCostLimits(const JobSpec& spec, const MetricCatalog& metrics, Proposal& proposal,
+void ApplyCostLimits(const v1::JobSpec& spec, const MetricCatalog& metrics, Proposal& proposal,
                      FieldErrors& errors);
 
 }  // namespace reluscape

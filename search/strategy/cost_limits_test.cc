@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "search/cost/metric_test_util.h"
+#include "search/vocabulary/json_test_util.h"
+#include "search/vocabulary/messages.h"
 
 namespace reluscape {
 namespace {
@@ -17,20 +19,13 @@ using ::testing::SizeIs;
 // toy takes a millisecond per ReLU; spread adds 100 s per layer that keeps any.
 class CostLimitsTest : public ::testing::Test {
  protected:
-  CostLimitsTest() {
-    spec_.data.set = "toy";
-    spec_.data.classes = 10;
-    spec_.data.side = 32;
-    spec_.budgets.relus = {1000, 3000};
-  }
-
+  void Name() { SetList(spec_.mutable_candidates()->mutable_networks(), {"resnet18@4"}); }
   void Generate() {
-    DeepReShapeSpec generator;
-    generator.backbone = "resnet18";
-    generator.order = {3, 2, 4, 1};
-    generator.base_channels = {4};
-    generator.max_multiplier = 7;
-    spec_.candidates.deepreshape = {generator};
+    *spec_.mutable_candidates()->add_deepreshape() = FromJson<v1::DeepReShapeSpec>(
+        R"({"order": [3, 2, 4, 1], "base_channels": [4], "max_multiplier": 7})");
+  }
+  void Limit(const std::vector<std::string>& costs) {
+    SetList(spec_.mutable_limits()->mutable_costs(), costs);
   }
   Proposal Propose() {
     errors_ = {};
@@ -45,21 +40,22 @@ class CostLimitsTest : public ::testing::Test {
   const FakeProtocol spread_{{.name = "spread", .seconds_per_layer = 100}};
   const FakeProtocol picky_{{.name = "picky", .refused_relus = 3000}};
   const MetricCatalog catalog_{{&toy_, &spread_, &picky_}};
-  JobSpec spec_;
+  v1::JobSpec spec_ = FromJson<v1::JobSpec>(R"({"data": {"set": "toy", "classes": 10, "side": 32},
+                                "candidates": {}, "budgets": {"relus": [1000, 3000]}})");
   FieldErrors errors_;
 };
 
 TEST_F(CostLimitsTest, BudgetOfANamedNetworkAboveTheLimitIsRefused) {
-  spec_.candidates.networks = {"resnet18@4"};
-  spec_.limits.costs = {{"toy.online_s@loopback", 2}};
+  Name();
+  Limit({"toy.online_s@loopback <= 2"});
   Propose();
   EXPECT_THAT(Errors(), HasSubstr("limits.costs[0]: found resnet18@4 at budget 3000: "
                                   "toy.online_s@loopback is 3; allowed: at most 2"));
 }
 
 TEST_F(CostLimitsTest, BudgetsWithinTheLimitStay) {
-  spec_.candidates.networks = {"resnet18@4"};
-  spec_.limits.costs = {{"toy.online_s@loopback", 3}, {"latency.delphi_online", 1}};
+  Name();
+  Limit({"toy.online_s@loopback <= 3", "latency.delphi_online <= 1"});
   const Proposal proposal = Propose();
   EXPECT_TRUE(errors_.empty()) << Errors();
   EXPECT_THAT(proposal.networks.at(0).budgets, ElementsAre(3000, 1000));
@@ -67,26 +63,26 @@ TEST_F(CostLimitsTest, BudgetsWithinTheLimitStay) {
 }
 
 TEST_F(CostLimitsTest, RemovedReluThatBecomePolynomialsArePriced) {
-  spec_.candidates.networks = {"resnet18@4"};
-  spec_.limits.costs = {{"toy.online_s@loopback", 4}};
+  Name();
+  Limit({"toy.online_s@loopback <= 4"});
   Propose();
   EXPECT_TRUE(errors_.empty()) << Errors();
   // The units of every other ReLU at a millisecond each.
-  spec_.stages.linearize.replacement = Replacement::kPolynomial;
+  spec_.mutable_stages()->mutable_linearize()->set_replacement(v1::LinearizeSpec::POLYNOMIAL);
   Propose();
   EXPECT_THAT(Errors(), HasSubstr("limits.costs[0]: found resnet18@4 at budget 3000"));
 }
 
 TEST_F(CostLimitsTest, LatencyOfThePapersIsALimitToo) {
-  spec_.candidates.networks = {"resnet18@4"};
-  spec_.limits.costs = {{"latency.delphi_online", 0.05}};  // 3000 ReLUs take 64.5 ms
+  Name();
+  Limit({"latency.delphi_online <= 0.05"});  // 3000 ReLUs take 64.5 ms
   Propose();
   EXPECT_THAT(Errors(), HasSubstr("limits.costs[0]: found resnet18@4 at budget 3000"));
 }
 
 TEST_F(CostLimitsTest, BudgetsOfGeneratedNetworksAreLeftOutWithANote) {
   Generate();
-  spec_.limits.costs = {{"toy.online_s@loopback", 2}};
+  Limit({"toy.online_s@loopback <= 2"});
   const Proposal proposal = Propose();
   EXPECT_TRUE(errors_.empty()) << Errors();
   ASSERT_THAT(proposal.networks, ::testing::Not(IsEmpty()));
@@ -99,7 +95,7 @@ TEST_F(CostLimitsTest, BudgetsOfGeneratedNetworksAreLeftOutWithANote) {
 
 TEST_F(CostLimitsTest, GeneratedNetworkWithoutBudgetsIsLeftOut) {
   Generate();
-  spec_.limits.costs = {{"toy.online_s@loopback", 0.5}};
+  Limit({"toy.online_s@loopback <= 0.5"});
   const Proposal proposal = Propose();
   EXPECT_TRUE(errors_.empty()) << Errors();
   EXPECT_THAT(proposal.networks, IsEmpty());
@@ -108,35 +104,35 @@ TEST_F(CostLimitsTest, GeneratedNetworkWithoutBudgetsIsLeftOut) {
 }
 
 TEST_F(CostLimitsTest, BudgetThatSomeDistributionAllowsStaysWithANote) {
-  spec_.candidates.networks = {"resnet18@4"};
+  Name();
   // In proportion all 16 layers keep some: more than 1600 s. In one or two layers: little more
   // than 200 s.
-  spec_.limits.costs = {{"spread.online_s@loopback", 500}};
+  Limit({"spread.online_s@loopback <= 500"});
   const Proposal proposal = Propose();
   EXPECT_TRUE(errors_.empty()) << Errors();
   EXPECT_THAT(proposal.networks.at(0).budgets, SizeIs(2));
   EXPECT_THAT(proposal.notes, Each(HasSubstr("it stays")));
   EXPECT_THAT(proposal.notes, SizeIs(2));
-  spec_.limits.costs = {{"spread.online_s@loopback", 99}};
+  Limit({"spread.online_s@loopback <= 99"});
   Propose();
   EXPECT_THAT(Errors(), HasSubstr("limits.costs[0]: found resnet18@4 at budget 3000"));
 }
 
 TEST_F(CostLimitsTest, NetworkThatAMetricCannotPriceIsRefusedWithTheReason) {
-  spec_.candidates.networks = {"resnet18@4"};
-  spec_.limits.costs = {{"picky.online_s@lan", 1000}};
+  Name();
+  Limit({"picky.online_s@lan <= 1000"});
   Propose();
   EXPECT_THAT(Errors(), HasSubstr("limits.costs[0]: found picky.online_s@lan gives no value for "
                                   "resnet18@4 (toy refuses 3000 ReLUs)"));
-  spec_.limits.costs.clear();
-  spec_.objectives = {"relus", "picky.online_s@lan"};
+  Limit({});
+  SetList(spec_.mutable_objectives(), {"relus", "picky.online_s@lan"});
   Propose();
   EXPECT_THAT(Errors(), HasSubstr("objectives[1]: found picky.online_s@lan gives no value"));
 }
 
 TEST_F(CostLimitsTest, NamesAreChecked) {
-  spec_.objectives = {"relus", "toy.speed@lan"};
-  spec_.limits.costs = {{"toy.online_s@lan", 1}, {"teleport.online_s@lan", 1}};
+  SetList(spec_.mutable_objectives(), {"relus", "toy.speed@lan"});
+  Limit({"toy.online_s@lan <= 1", "teleport.online_s@lan <= 1"});
   CheckObjectives(spec_, catalog_, errors_);
   EXPECT_THAT(Errors(), AllOf(HasSubstr("objectives[1]: found \"toy.speed@lan\""),
                               HasSubstr("limits.costs[1]: found \"teleport.online_s@lan\"")));

@@ -35,54 +35,56 @@ absl::Status CheckStage(const StageAccuracy& measured, int64_t expected) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<StageCriticality>> ScoreStages(const std::vector<StageAccuracy>& stages,
-                                                          const CriticalitySettings& settings) {
-  if (!std::isfinite(settings.exponent) || settings.exponent < 0) {
+absl::StatusOr<std::vector<v1::StageCriticality>> ScoreStages(
+    const std::vector<StageAccuracy>& stages, const v1::CriticalitySpec& settings) {
+  if (!std::isfinite(settings.exponent()) || settings.exponent() < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("exponent: found ", settings.exponent, "; allowed: a number of at least 0"));
+        absl::StrCat("exponent: found ", settings.exponent(), "; allowed: a number of at least 0"));
   }
   std::vector<StageAccuracy> sorted = stages;
   std::sort(sorted.begin(), sorted.end(),
             [](const StageAccuracy& a, const StageAccuracy& b) { return a.stage < b.stage; });
-  std::vector<StageCriticality> scored;
+  std::vector<v1::StageCriticality> scored;
   for (StageAccuracy& measured : sorted) {
     RETURN_IF_ERROR(CheckStage(measured, static_cast<int64_t>(scored.size()) + 1));
     // Sorted first, so that the sum does not depend on which replicate ended when.
     std::sort(measured.accuracies.begin(), measured.accuracies.end());
-    StageCriticality stage;
-    stage.stage = measured.stage;
-    stage.relus = measured.relus;
-    stage.replicates = static_cast<int64_t>(measured.accuracies.size());
-    stage.accuracy = std::accumulate(measured.accuracies.begin(), measured.accuracies.end(), 0.0) /
-                     static_cast<double>(stage.replicates);
-    stage.accuracy_lowest = measured.accuracies.front();
-    stage.accuracy_highest = measured.accuracies.back();
+    const auto replicates = static_cast<int64_t>(measured.accuracies.size());
+    v1::StageCriticality stage;
+    stage.set_stage(measured.stage);
+    stage.set_relus(measured.relus);
+    stage.set_replicates(replicates);
+    stage.set_accuracy(
+        std::accumulate(measured.accuracies.begin(), measured.accuracies.end(), 0.0) /
+        static_cast<double>(replicates));
+    stage.set_accuracy_lowest(measured.accuracies.front());
+    stage.set_accuracy_highest(measured.accuracies.back());
     scored.push_back(stage);
   }
   if (scored.empty()) return absl::InvalidArgumentError("stages: found none; allowed: at least 1");
 
   double base = 0;
-  if (settings.baseline == CriticalityBaseline::kMinimum) {
+  if (settings.baseline() == v1::CriticalitySpec::MINIMUM) {
     base = std::min_element(scored.begin(), scored.end(),
-                            [](const StageCriticality& a, const StageCriticality& b) {
-                              return a.accuracy < b.accuracy;
+                            [](const v1::StageCriticality& a, const v1::StageCriticality& b) {
+                              return a.accuracy() < b.accuracy();
                             })
-               ->accuracy;
+               ->accuracy();
   }
-  for (StageCriticality& stage : scored) {
-    stage.score =
-        (stage.accuracy - base) / std::pow(static_cast<double>(stage.relus), settings.exponent);
+  for (v1::StageCriticality& stage : scored) {
+    stage.set_score((stage.accuracy() - base) /
+                    std::pow(static_cast<double>(stage.relus()), settings.exponent()));
   }
   std::vector<size_t> order(scored.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    const StageCriticality& left = scored[a];
-    const StageCriticality& right = scored[b];
-    if (left.score != right.score) return left.score > right.score;
-    if (left.relus != right.relus) return left.relus < right.relus;
-    return left.stage > right.stage;
+    const v1::StageCriticality& left = scored[a];
+    const v1::StageCriticality& right = scored[b];
+    if (left.score() != right.score()) return left.score() > right.score();
+    if (left.relus() != right.relus()) return left.relus() < right.relus();
+    return left.stage() > right.stage();
   });
-  for (size_t i = 0; i < order.size(); ++i) scored[order[i]].rank = static_cast<int64_t>(i) + 1;
+  for (size_t i = 0; i < order.size(); ++i) scored[order[i]].set_rank(static_cast<int64_t>(i) + 1);
   return scored;
 }
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "search/job.h"
-#include "search/views.h"
+#include "reluscape/v1/job.pb.h"
+#include "reluscape/v1/views.pb.h"
 
 namespace reluscape {
 
@@ -29,7 +29,7 @@ struct StageAccuracy {
 //
 // INVALID_ARGUMENT names the stage that is missing, is there twice, has no ReLU, no accuracy or one
 // outside [0, 1], or the exponent where it is negative or not finite.
-absl::StatusOr<std::vector<StageCriticality>> ScoreStages(const std::vector<StageAccuracy>& stages,
-                                                          const CriticalitySettings& settings);
+absl::StatusOr<std::vector<v1::StageCriticality>> ScoreStages(
+    const std::vector<StageAccuracy>& stages, const v1::CriticalitySpec& settings);
 
 }  // namespace reluscape

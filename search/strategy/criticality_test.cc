@@ -5,15 +5,28 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 #include <string>
 
 #include "base/random.h"
+#include "search/vocabulary/messages.h"
+
+#include "search/vocabulary/json_test_util.h"
 
 namespace reluscape {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+v1::CriticalitySpec Settings(double exponent, v1::CriticalitySpec::Baseline baseline) {
+  v1::CriticalitySpec settings;
+  settings.set_exponent(exponent);
+  settings.set_baseline(baseline);
+  return settings;
+}
+
+v1::CriticalitySpec Defaults() { return FromJson<v1::CriticalitySpec>("{}"); }
 
 // ResNet18 at 32 x 32 (deepreshape.md, section 3.1).
 std::vector<StageAccuracy> ResNet18(const std::vector<double>& accuracies) {
@@ -26,26 +39,29 @@ std::vector<StageAccuracy> ResNet18(const std::vector<double>& accuracies) {
 }
 
 std::vector<int64_t> Order(const std::vector<StageAccuracy>& stages,
-                           const CriticalitySettings& settings = {}) {
+                           const v1::CriticalitySpec& settings = Defaults()) {
   const auto scored = ScoreStages(stages, settings);
   EXPECT_TRUE(scored.ok()) << scored.status();
   if (!scored.ok()) return {};
-  CriticalityView view;
-  view.stages = *scored;
-  return view.Order();
+  std::map<int64_t, int64_t> by_rank;
+  for (const v1::StageCriticality& stage : *scored) by_rank[stage.rank()] = stage.stage();
+  std::vector<int64_t> order;
+  for (const auto& [rank, stage] : by_rank) order.push_back(stage);
+  return order;
 }
 
 TEST(CriticalityTest, ScoresFollowTheFormula) {
-  const auto scored = ScoreStages(ResNet18({0.5, 0.7, 0.75, 0.6}), {});
+  const auto scored = ScoreStages(ResNet18({0.5, 0.7, 0.75, 0.6}), Defaults());
   ASSERT_TRUE(scored.ok()) << scored.status();
-  EXPECT_EQ((*scored)[0].score, 0) << "the worst stage scores 0";
-  EXPECT_DOUBLE_EQ((*scored)[1].score, (0.7 - 0.5) / std::pow(131072, 0.07));
-  EXPECT_DOUBLE_EQ((*scored)[2].score, 0.25 / std::pow(65536, 0.07));
-  EXPECT_DOUBLE_EQ((*scored)[3].score, (0.6 - 0.5) / std::pow(32768, 0.07));
-  EXPECT_EQ((*scored)[2].rank, 1);
+  EXPECT_EQ((*scored)[0].score(), 0) << "the worst stage scores 0";
+  EXPECT_DOUBLE_EQ((*scored)[1].score(), (0.7 - 0.5) / std::pow(131072, 0.07));
+  EXPECT_DOUBLE_EQ((*scored)[2].score(), 0.25 / std::pow(65536, 0.07));
+  EXPECT_DOUBLE_EQ((*scored)[3].score(), (0.6 - 0.5) / std::pow(32768, 0.07));
+  EXPECT_EQ((*scored)[2].rank(), 1);
 
-  const auto plain = ScoreStages(ResNet18({0.5, 0.7, 0.75, 0.6}), {0, CriticalityBaseline::kNone});
-  EXPECT_EQ((*plain)[0].score, 0.5);
+  const auto plain =
+      ScoreStages(ResNet18({0.5, 0.7, 0.75, 0.6}), Settings(0, v1::CriticalitySpec::NONE));
+  EXPECT_EQ((*plain)[0].score(), 0.5);
 }
 
 TEST(CriticalityTest, OrderIsTheMeasuredOne) {
@@ -56,9 +72,9 @@ TEST(CriticalityTest, OrderIsTheMeasuredOne) {
 TEST(CriticalityTest, BaselineAndExponentCanChangeTheOrder) {
   // Per ReLU the small stage wins, by accuracy the large one.
   const std::vector<StageAccuracy> stages = {{1, 100'000, {0.6}}, {2, 1'000, {0.59}}};
-  EXPECT_THAT(Order(stages, {0, CriticalityBaseline::kNone}), ElementsAre(1, 2));
-  EXPECT_THAT(Order(stages, {1, CriticalityBaseline::kNone}), ElementsAre(2, 1));
-  EXPECT_THAT(Order(stages, {1, CriticalityBaseline::kMinimum}), ElementsAre(1, 2));
+  EXPECT_THAT(Order(stages, Settings(0, v1::CriticalitySpec::NONE)), ElementsAre(1, 2));
+  EXPECT_THAT(Order(stages, Settings(1, v1::CriticalitySpec::NONE)), ElementsAre(2, 1));
+  EXPECT_THAT(Order(stages, Settings(1, v1::CriticalitySpec::MINIMUM)), ElementsAre(1, 2));
 }
 
 TEST(CriticalityTest, TiesGoToFewerRelusThenToTheLaterStage) {
@@ -67,15 +83,14 @@ TEST(CriticalityTest, TiesGoToFewerRelusThenToTheLaterStage) {
 }
 
 TEST(CriticalityTest, ReplicatesAreAveragedInAnyOrder) {
-  const auto scored =
-      ScoreStages({{2, 10, {0.9, 0.1, 0.2}}, {1, 10, {0.5, 0.4, 0.6}}}, CriticalitySettings{});
+  const auto scored = ScoreStages({{2, 10, {0.9, 0.1, 0.2}}, {1, 10, {0.5, 0.4, 0.6}}}, Defaults());
   ASSERT_TRUE(scored.ok()) << scored.status();
-  EXPECT_EQ((*scored)[0].stage, 1);
-  EXPECT_DOUBLE_EQ((*scored)[1].accuracy, 0.4);
-  EXPECT_EQ((*scored)[1].accuracy_lowest, 0.1);
-  EXPECT_EQ((*scored)[1].accuracy_highest, 0.9);
-  EXPECT_EQ((*scored)[1].replicates, 3);
-  const auto other = ScoreStages({{1, 10, {0.4, 0.6, 0.5}}, {2, 10, {0.2, 0.9, 0.1}}}, {});
+  EXPECT_EQ((*scored)[0].stage(), 1);
+  EXPECT_DOUBLE_EQ((*scored)[1].accuracy(), 0.4);
+  EXPECT_EQ((*scored)[1].accuracy_lowest(), 0.1);
+  EXPECT_EQ((*scored)[1].accuracy_highest(), 0.9);
+  EXPECT_EQ((*scored)[1].replicates(), 3);
+  const auto other = ScoreStages({{1, 10, {0.4, 0.6, 0.5}}, {2, 10, {0.2, 0.9, 0.1}}}, Defaults());
   EXPECT_EQ(*scored, *other);
 }
 
@@ -91,8 +106,9 @@ TEST(CriticalityTest, UnitOfReluCountsDoesNotMatter) {
       stages.push_back({k, relus, {accuracy}});
       scaled.push_back({k, relus * 1000, {accuracy}});
     }
-    for (const auto baseline : {CriticalityBaseline::kMinimum, CriticalityBaseline::kNone}) {
-      EXPECT_EQ(Order(stages, {0.07, baseline}), Order(scaled, {0.07, baseline})) << round;
+    for (const auto baseline : {v1::CriticalitySpec::MINIMUM, v1::CriticalitySpec::NONE}) {
+      EXPECT_EQ(Order(stages, Settings(0.07, baseline)), Order(scaled, Settings(0.07, baseline)))
+          << round;
     }
   }
 }
@@ -100,7 +116,7 @@ TEST(CriticalityTest, UnitOfReluCountsDoesNotMatter) {
 TEST(CriticalityTest, WhatCannotBeScoredIsNamed) {
   const auto error = [](const std::vector<StageAccuracy>& stages, double exponent = 0.07) {
     return std::string(
-        ScoreStages(stages, {exponent, CriticalityBaseline::kMinimum}).status().message());
+        ScoreStages(stages, Settings(exponent, v1::CriticalitySpec::MINIMUM)).status().message());
   };
   EXPECT_THAT(error({}), HasSubstr("stages: found none"));
   EXPECT_THAT(error({{2, 10, {0.5}}}), HasSubstr("found stage 2 where stage 1 should be"));

@@ -7,6 +7,7 @@
 #include "search/network/accounting.h"
 #include "search/network/deepreduce.h"
 #include "search/strategy/collector.h"
+#include "search/vocabulary/messages.h"
 
 namespace reluscape {
 namespace {
@@ -28,31 +29,32 @@ void AddFieldErrors(const std::string& path, const std::string& message, FieldEr
 
 }  // namespace
 
-void Collector::AddDeepReduce(size_t index) {
+void Collector::AddDeepReduce(int index) {
   if (full_) return;
   const std::string field = EntryOf("candidates.deepreduce", index);
-  const DeepReduceSpec& generator = spec_.candidates.deepreduce[index];
+  const v1::DeepReduceSpec& generator = spec_.candidates().deepreduce(index);
   FieldErrors own;
   const std::optional<Architecture> backbone =
-      ParseArchitecture(generator.backbone, spec_.data.side, spec_.data.classes, own);
+      ParseArchitecture(generator.backbone(), spec_.data().side(), spec_.data().classes(), own);
   if (!backbone) {
     for (const FieldError& error : own.errors()) {
-      errors_.Add(field + ".backbone",
-                  absl::StrCat(Quoted(generator.backbone), " with ", error.field, " ", error.found),
-                  absl::StrCat(error.field, " ", error.allowed));
+      errors_.Add(
+          field + ".backbone",
+          absl::StrCat(Quoted(generator.backbone()), " with ", error.field, " ", error.found),
+          absl::StrCat(error.field, " ", error.allowed));
     }
     return;
   }
   const std::optional<OrderChoice> choice =
-      ChooseOrder(field, generator.backbone, static_cast<int64_t>(backbone->blocks.size()),
-                  generator.order, generator.order_from_job, measured_, errors_);
+      ChooseOrder(field, generator.backbone(), static_cast<int64_t>(backbone->blocks.size()),
+                  ListOf(generator.order()), generator.order_from_job(), measured_, errors_);
   if (!choice) return;
   const absl::StatusOr<DeepReduceProposal> reduced =
-      ProposeDeepReduce(generator.backbone, spec_.data.side, spec_.data.classes,
+      ProposeDeepReduce(generator.backbone(), spec_.data().side(), spec_.data().classes(),
                         {.order = choice->order,
-                         .max_culled = generator.max_culled,
-                         .channel_scales = generator.channel_scales,
-                         .resolutions = generator.resolutions});
+                         .max_culled = generator.max_culled(),
+                         .channel_scales = ListOf(generator.channel_scales()),
+                         .resolutions = ListOf(generator.resolutions())});
   if (!reduced.ok()) {
     AddFieldErrors(field, std::string(reduced.status().message()), errors_);
     return;

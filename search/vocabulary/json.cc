@@ -102,23 +102,28 @@ class MessageReader final : public nlohmann::json_sax<Json> {
   }
   bool string(string_t& value) override { return Read(std::move(value)); }
   bool binary(binary_t&) override { return false; }
-  bool start_object(size_t) override { return Read(Json::object()); }
+  bool start_object(size_t) override {
+    static const Json& empty = *new Json(Json::object());
+    return Read(empty);
+  }
   bool end_object() override { return Close(); }
-  bool start_array(size_t) override { return Read(Json::array()); }
+  bool start_array(size_t) override {
+    static const Json& empty = *new Json(Json::array());
+    return Read(empty);
+  }
   bool end_array() override { return Close(); }
 
   bool key(string_t& name) override {
     if (passed_over_ > 0) return true;
     Level& level = levels_.back();
     const Descriptor& type = *level.message->GetDescriptor();
-    const std::string path = Joined(level.path, name);
     level.key = name;
     level.field =
         level.of == nullptr ? type.FindFieldByName(name) : level.of->message_type()->map_value();
     if (level.field == nullptr) {
-      ReportUnknown(type, name, path);
-    } else if (!level.seen.insert(name).second) {
-      errors_.Add(path, "the same key again", "each key once");
+      ReportUnknown(type, name);
+    } else if (!IsNew(level)) {
+      errors_.Add(Path(), "the same key again", "each key once");
       level.field = nullptr;
     } else if (level.of != nullptr) {
       level.entry = level.message->GetReflection()->AddMessage(level.message, level.of);
@@ -151,18 +156,41 @@ class MessageReader final : public nlohmann::json_sax<Json> {
  private:
   // An object or list that is being read.
   struct Level {
-    std::string path;
     Message* message;
     // The list or map in `message` whose items or entries stand here; null: its fields do.
     const FieldDescriptor* of;
-    size_t items;  // of the list, so far
+    size_t items;  // of the list, so far, with the one that is being read
 
     // Of the key that was read last.
     std::string key;
     const FieldDescriptor* field;  // null where the key was reported
     Message* entry;                // of the map
-    std::set<std::string> seen;    // all keys so far
+    std::vector<bool> seen;        // by index of the message's fields
+    std::set<std::string> keys;    // of the map, so far
   };
+
+  // Whether the key of `level` was not there before.
+  static bool IsNew(Level& level) {
+    if (level.of != nullptr) return level.keys.insert(level.key).second;
+    level.seen.resize(static_cast<size_t>(level.message->GetDescriptor()->field_count()));
+    const auto seen = level.seen[static_cast<size_t>(level.field->index())];
+    const bool is_new = !seen;
+    level.seen[static_cast<size_t>(level.field->index())] = true;
+    return is_new;
+  }
+
+  // Of the value that is being read. Made where there is an error: most texts have none.
+  std::string Path() const {
+    std::string path;
+    for (const Level& level : levels_) {
+      if (level.of != nullptr && !level.of->is_map()) {
+        absl::StrAppend(&path, "[", level.items - 1, "]");
+      } else {
+        path = Joined(path, level.key);
+      }
+    }
+    return path;
+  }
 
   // The part of nlohmann's message that says what it expected.
   static std::string Reason(const std::string& what) {
@@ -202,8 +230,8 @@ class MessageReader final : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  void Open(const std::string& path, Message& message, const FieldDescriptor* of) {
-    levels_.push_back({path, &message, of, 0, "", nullptr, nullptr, {}});
+  void Open(Message& message, const FieldDescriptor* of) {
+    levels_.push_back({&message, of, 0, "", nullptr, nullptr, {}, {}});
   }
 
   bool Close() {
@@ -218,7 +246,7 @@ class MessageReader final : public nlohmann::json_sax<Json> {
   void Place(const Json& value) {
     if (levels_.empty()) {
       if (value.is_object()) {
-        Open("", message_, nullptr);
+        Open(message_, nullptr);
       } else {
         errors_.Add("", Shown(value), "an object");
       }
@@ -226,46 +254,45 @@ class MessageReader final : public nlohmann::json_sax<Json> {
     }
     Level& level = levels_.back();
     if (level.of != nullptr && !level.of->is_map()) {
-      ReadSingle(*level.of, value, absl::StrCat(level.path, "[", level.items++, "]"),
-                 *level.message);
+      ++level.items;
+      ReadSingle(*level.of, value, *level.message);
     } else if (level.field == nullptr) {
       return;
     } else if (level.of != nullptr) {
-      ReadSingle(*level.field, value, Joined(level.path, level.key), *level.entry);
+      ReadSingle(*level.field, value, *level.entry);
     } else if (!value.is_null()) {  // null is as if left out: absent optionals are written so
-      ReadField(*level.field, value, Joined(level.path, level.key), *level.message);
+      ReadField(*level.field, value, *level.message);
     }
   }
 
-  void ReportUnknown(const Descriptor& type, const std::string& name, const std::string& path) {
+  void ReportUnknown(const Descriptor& type, const std::string& name) {
     std::vector<std::string> names;
     for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
     const std::string nearest = Nearest(name, names);
-    errors_.Add(path, "an unknown field",
+    errors_.Add(Path(), "an unknown field",
                 nearest.empty() ? absl::StrJoin(names, ", ")
                                 : absl::StrCat(nearest, " (did you mean that?), or another of: ",
                                                absl::StrJoin(names, ", ")));
   }
 
-  void ReadField(const FieldDescriptor& field, const Json& value, const std::string& path,
-                 Message& message) {
+  void ReadField(const FieldDescriptor& field, const Json& value, Message& message) {
     if (const auto* oneof = field.real_containing_oneof();
         oneof != nullptr && message.GetReflection()->HasOneof(message, oneof)) {
-      errors_.Add(path, "a second choice", absl::StrCat("one field of ", oneof->name()));
+      errors_.Add(Path(), "a second choice", absl::StrCat("one field of ", oneof->name()));
     } else if (field.is_map()) {
       if (!value.is_object()) {
-        errors_.Add(path, Shown(value), "an object");
+        errors_.Add(Path(), Shown(value), "an object");
       } else if (field.message_type()->map_key()->cpp_type() != CppType::CPPTYPE_STRING) {
-        errors_.Add(path, "a map whose keys are no strings", "nothing: JSON cannot give it");
+        errors_.Add(Path(), "a map whose keys are no strings", "nothing: JSON cannot give it");
       } else {
-        Open(path, message, &field);
+        Open(message, &field);
       }
     } else if (!field.is_repeated()) {
-      ReadSingle(field, value, path, message);
+      ReadSingle(field, value, message);
     } else if (!value.is_array()) {
-      errors_.Add(path, Shown(value), absl::StrCat("a list of ", KindOf(field, /*plural=*/true)));
+      errors_.Add(Path(), Shown(value), absl::StrCat("a list of ", KindOf(field, /*plural=*/true)));
     } else {
-      Open(path, message, &field);
+      Open(message, &field);
     }
   }
 
@@ -306,31 +333,30 @@ class MessageReader final : public nlohmann::json_sax<Json> {
   }
 
   // Sets the field, or adds an item to it.
-  void ReadSingle(const FieldDescriptor& field, const Json& value, const std::string& path,
-                  Message& message) {
+  void ReadSingle(const FieldDescriptor& field, const Json& value, Message& message) {
     const Reflection& reflection = *message.GetReflection();
     const bool add = field.is_repeated();
     switch (field.cpp_type()) {
       case CppType::CPPTYPE_INT32:
-        if (int32_t number = 0; ReadInteger(value, path, number)) {
+        if (int32_t number = 0; ReadInteger(value, number)) {
           add ? reflection.AddInt32(&message, &field, number)
               : reflection.SetInt32(&message, &field, number);
         }
         return;
       case CppType::CPPTYPE_INT64:
-        if (int64_t number = 0; ReadInteger(value, path, number)) {
+        if (int64_t number = 0; ReadInteger(value, number)) {
           add ? reflection.AddInt64(&message, &field, number)
               : reflection.SetInt64(&message, &field, number);
         }
         return;
       case CppType::CPPTYPE_UINT32:
-        if (uint32_t number = 0; ReadInteger(value, path, number)) {
+        if (uint32_t number = 0; ReadInteger(value, number)) {
           add ? reflection.AddUInt32(&message, &field, number)
               : reflection.SetUInt32(&message, &field, number);
         }
         return;
       case CppType::CPPTYPE_UINT64:
-        if (uint64_t number = 0; ReadInteger(value, path, number)) {
+        if (uint64_t number = 0; ReadInteger(value, number)) {
           add ? reflection.AddUInt64(&message, &field, number)
               : reflection.SetUInt64(&message, &field, number);
         }
@@ -356,7 +382,7 @@ class MessageReader final : public nlohmann::json_sax<Json> {
       case CppType::CPPTYPE_STRING:
         if (!value.is_string()) break;
         if (field.type() == FieldDescriptor::TYPE_BYTES) {
-          errors_.Add(path, "bytes", "nothing: JSON cannot give them");
+          errors_.Add(Path(), "bytes", "nothing: JSON cannot give them");
           return;
         }
         add ? reflection.AddString(&message, &field, value.get<std::string>())
@@ -373,22 +399,21 @@ class MessageReader final : public nlohmann::json_sax<Json> {
       }
       case CppType::CPPTYPE_MESSAGE:
         if (!value.is_object()) break;
-        Open(path,
-             add ? *reflection.AddMessage(&message, &field)
+        Open(add ? *reflection.AddMessage(&message, &field)
                  : *reflection.MutableMessage(&message, &field),
              nullptr);
         return;
     }
-    errors_.Add(path, Shown(value), KindOf(field, /*plural=*/false));
+    errors_.Add(Path(), Shown(value), KindOf(field, /*plural=*/false));
   }
 
   template <typename T>
-  bool ReadInteger(const Json& value, const std::string& path, T& number) {
+  bool ReadInteger(const Json& value, T& number) {
     if (!value.is_number_integer()) {
-      errors_.Add(path, Shown(value), "an integer");
+      errors_.Add(Path(), Shown(value), "an integer");
     } else if (value.is_number_unsigned() ? !std::in_range<T>(value.get<uint64_t>())
                                           : !std::in_range<T>(value.get<int64_t>())) {
-      errors_.Add(path, Shown(value),
+      errors_.Add(Path(), Shown(value),
                   absl::StrCat("an integer from ", std::numeric_limits<T>::min(), " to ",
                                std::numeric_limits<T>::max()));
     } else {
@@ -594,8 +619,8 @@ std::string MessageToJson(const Message& message, bool compact) {
   return std::move(writer).Take();
 }
 
-std::string MessageToShortJson(const Message& message) {
-  MessageWriter writer(/*compact=*/false, /*leave_out_absent=*/true);
+std::string MessageToShortJson(const Message& message, bool compact) {
+  MessageWriter writer(compact, /*leave_out_absent=*/true);
   writer.WriteMessage(message);
   return std::move(writer).Take();
 }

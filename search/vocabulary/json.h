@@ -16,8 +16,8 @@ namespace reluscape {
 std::string MessageToJson(const google::protobuf::Message& message, bool compact = false);
 
 // As MessageToJson, but leaves out absent optionals and empty lists: what a person would write in
-// a job file.
-std::string MessageToShortJson(const google::protobuf::Message& message);
+// a job file, and what is stored.
+std::string MessageToShortJson(const google::protobuf::Message& message, bool compact = false);
 
 // Fills `message` from `text`; adds one error per unknown field, wrong type, unknown enum value,
 // number out of the type's range or repeated key; what could be read is in `message` even then. A

@@ -185,20 +185,21 @@ v1::Result SomeResult() {
   v1::Result result;
   result.set_result(9'007'199'254'740'993);  // not a double
   result.set_name("a \"quoted\"\nname \xc3\xa9");
-  result.set_accuracy_soft(0.1);
-  result.set_accuracy_trimmed(1e-300);
-  result.set_accuracy_validation(1.0 / 3);
+  v1::ResultReport& report = *result.mutable_report();
+  report.set_accuracy_soft(0.1);
+  report.set_accuracy_trimmed(1e-300);
+  report.set_accuracy_validation(1.0 / 3);
   (*result.mutable_latency())["b"] = 2.5;
   (*result.mutable_latency())["a"] = std::numeric_limits<double>::denorm_min();
   result.set_on_front(true);
   result.mutable_seeds()->set_pretrain(std::numeric_limits<int64_t>::min());
   result.mutable_measurement();
-  v1::LayerRelus& layer = *result.add_layers();
+  v1::LayerRelus& layer = *report.add_layers();
   layer.set_layer("stage1.block1.relu1");
   layer.set_units(5);
   layer.set_polynomials(3);
   layer.set_input_min(-0.1);
-  result.add_layers();
+  report.add_layers();
   return result;
 }
 
@@ -256,6 +257,7 @@ TEST(JsonTest, ShortFormLeavesOutWhatIsAbsent) {
   spec.mutable_data()->set_set("synthetic");
   EXPECT_EQ(MessageToShortJson(spec),
             "{\n  \"data\": {\n    \"set\": \"synthetic\"\n  },\n  \"seed\": 0\n}");
+  EXPECT_EQ(MessageToShortJson(spec, /*compact=*/true), R"({"data":{"set":"synthetic"},"seed":0})");
 }
 
 TEST(JsonTest, TwoChoicesOfOneOfAreAnError) {

@@ -12,25 +12,22 @@
 #include "base/sha256.h"
 #include "base/status_macros.h"
 #include "search/artifact_upload.h"
-#include "search/wire/job.h"
+#include "search/job.h"
 #include "search/vocabulary/json.h"
 #include "search/wire/status.h"
-#include "search/wire/views.h"
 
 namespace reluscape {
 namespace {
 
 constexpr size_t kLongestRequestId = 100;
-constexpr int64_t kMostAddedBudgets = 100;  // as many as a Job may have of either kind
 constexpr int64_t kMostEvents = 10'000;
 constexpr int64_t kDefaultEvents = 1'000;
 constexpr size_t kChunkBytes = size_t{1024} * 1024;
 
-// The message of a view, or the status.
-template <typename View, typename Message>
-grpc::Status Answer(absl::StatusOr<View> view, Message* response) {
-  if (!view.ok()) return ToGrpc(view.status());
-  *response = ToProto(*view);
+template <typename Message>
+grpc::Status Answer(absl::StatusOr<Message> message, Message* response) {
+  if (!message.ok()) return ToGrpc(message.status());
+  *response = *std::move(message);
   return grpc::Status::OK;
 }
 
@@ -43,13 +40,13 @@ absl::StatusOr<std::unique_ptr<ResultReader>> JobService::OpenReader() const {
 
 absl::StatusOr<v1::SubmitJobResponse> JobService::Submit(const v1::SubmitJobRequest& request) {
   FieldErrors errors;
-  JobSpec spec;
+  std::optional<Checked<v1::JobSpec>> spec;
   switch (request.job_case()) {
     case v1::SubmitJobRequest::kSpec:
-      spec = JobSpecFromProto(request.spec(), errors);
+      spec = Checked<v1::JobSpec>::From(request.spec(), "", errors);
       break;
     case v1::SubmitJobRequest::kJobJson:
-      spec = JobSpecFromJson(request.job_json(), errors);
+      spec = JobFromJson(request.job_json(), errors);
       break;
     case v1::SubmitJobRequest::JOB_NOT_SET:
       return absl::InvalidArgumentError("job: found nothing; allowed: spec or job_json");
@@ -60,20 +57,16 @@ absl::StatusOr<v1::SubmitJobResponse> JobService::Submit(const v1::SubmitJobRequ
   }
   if (!errors.empty()) return errors.ToStatus();
   ASSIGN_OR_RETURN(const SubmitOutcome outcome,
-                   coordinator_.Submit(spec, MessageToJson(ToProto(spec)), RecipeHash(spec.stages),
-                                       request.request_id(), request.validate_only()));
+                   coordinator_.Submit(*spec, request.request_id(), request.validate_only()));
   v1::SubmitJobResponse response;
   response.set_job(outcome.job.value);
-  *response.mutable_preview() = ToProto(outcome.preview);
+  *response.mutable_preview() = outcome.preview;
   return response;
 }
 
 grpc::Status JobService::SubmitJob(grpc::ServerContext*, const v1::SubmitJobRequest* request,
                                    v1::SubmitJobResponse* response) {
-  absl::StatusOr<v1::SubmitJobResponse> submitted = Submit(*request);
-  if (!submitted.ok()) return ToGrpc(submitted.status());
-  *response = *std::move(submitted);
-  return grpc::Status::OK;
+  return Answer(Submit(*request), response);
 }
 
 grpc::Status JobService::ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
@@ -106,17 +99,8 @@ grpc::Status JobService::GetCandidate(grpc::ServerContext*, const v1::GetCandida
 
 absl::StatusOr<v1::Job> JobService::ReadJob(int64_t job) {
   ASSIGN_OR_RETURN(const auto reader, OpenReader());
-  ASSIGN_OR_RETURN(const JobDetailView detail, reader->GetJob(JobId{job}));
-  return ToProto(detail.job);
-}
-
-absl::StatusOr<v1::JobSpec> JobService::StoredSpec(JobId job, const std::string& spec_json) {
-  FieldErrors errors;
-  v1::JobSpec message = ToProto(JobSpecFromJson(spec_json, errors));
-  if (errors.empty()) return message;
-  return absl::FailedPreconditionError(
-      absl::StrCat("job ", job.value, " was stored by another version, and its job file is not ",
-                   "valid for this one: ", std::string(errors.ToStatus().message())));
+  ASSIGN_OR_RETURN(const v1::JobDetail detail, reader->GetJob(JobId{job}));
+  return detail.job();
 }
 
 absl::StatusOr<v1::RetryTasksResponse> JobService::Retry(const v1::RetryTasksRequest& request) {
@@ -135,18 +119,9 @@ absl::StatusOr<v1::RetryTasksResponse> JobService::Retry(const v1::RetryTasksReq
       return absl::InvalidArgumentError("what: found nothing; allowed: job, candidate or task");
   }
   ASSIGN_OR_RETURN(const JobId job, coordinator_.JobOf(scope));
-  std::optional<RaisedCap> cap;
-  if (request.has_max_epochs()) {
-    ASSIGN_OR_RETURN(const auto reader, OpenReader());
-    ASSIGN_OR_RETURN(const JobDetailView detail, reader->GetJob(job));
-    ASSIGN_OR_RETURN(v1::JobSpec message, StoredSpec(job, detail.job.spec_json));
-    message.mutable_stages()->mutable_linearize()->set_max_epochs(request.max_epochs());
-    FieldErrors errors;
-    const JobSpec spec = JobSpecFromProto(message, errors);
-    if (!errors.empty()) return errors.ToStatus();
-    cap = RaisedCap{request.max_epochs(), MessageToJson(ToProto(spec)), detail.job.spec_json};
-  }
-  ASSIGN_OR_RETURN(const int64_t tasks, coordinator_.Retry(scope, cap));
+  std::optional<int64_t> max_epochs;
+  if (request.has_max_epochs()) max_epochs = request.max_epochs();
+  ASSIGN_OR_RETURN(const int64_t tasks, coordinator_.Retry(scope, max_epochs));
   v1::RetryTasksResponse response;
   ASSIGN_OR_RETURN(*response.mutable_job(), ReadJob(job.value));
   response.set_tasks(tasks);
@@ -155,10 +130,7 @@ absl::StatusOr<v1::RetryTasksResponse> JobService::Retry(const v1::RetryTasksReq
 
 grpc::Status JobService::RetryTasks(grpc::ServerContext*, const v1::RetryTasksRequest* request,
                                     v1::RetryTasksResponse* response) {
-  absl::StatusOr<v1::RetryTasksResponse> retried = Retry(*request);
-  if (!retried.ok()) return ToGrpc(retried.status());
-  *response = *std::move(retried);
-  return grpc::Status::OK;
+  return Answer(Retry(*request), response);
 }
 
 absl::StatusOr<v1::ChooseDataResponse> JobService::Choose(const v1::ChooseDataRequest& request) {
@@ -172,10 +144,7 @@ absl::StatusOr<v1::ChooseDataResponse> JobService::Choose(const v1::ChooseDataRe
 
 grpc::Status JobService::ChooseData(grpc::ServerContext*, const v1::ChooseDataRequest* request,
                                     v1::ChooseDataResponse* response) {
-  absl::StatusOr<v1::ChooseDataResponse> chosen = Choose(*request);
-  if (!chosen.ok()) return ToGrpc(chosen.status());
-  *response = *std::move(chosen);
-  return grpc::Status::OK;
+  return Answer(Choose(*request), response);
 }
 
 absl::StatusOr<v1::AddBudgetsResponse> JobService::Add(const v1::AddBudgetsRequest& request) {
@@ -183,32 +152,11 @@ absl::StatusOr<v1::AddBudgetsResponse> JobService::Add(const v1::AddBudgetsReque
     return absl::InvalidArgumentError(
         "budgets: found none; allowed: at least one in relus or fractions");
   }
-  FieldErrors errors;
-  const auto check_length = [&](const char* field, int64_t length) {
-    if (length <= kMostAddedBudgets) return;
-    errors.Add(field, absl::StrCat(length, " entries"),
-               absl::StrCat("at most ", kMostAddedBudgets));
-  };
-  check_length("budgets.relus", request.relus_size());
-  check_length("budgets.fractions", request.fractions_size());
-  if (!errors.empty()) return errors.ToStatus();
   const JobId job{request.job()};
-  ASSIGN_OR_RETURN(const auto reader, OpenReader());
-  ASSIGN_OR_RETURN(const JobDetailView detail, reader->GetJob(job));
-  const std::string& known = detail.job.spec_json;
-  ASSIGN_OR_RETURN(v1::JobSpec message, StoredSpec(job, known));
-  // An entry that stands there already is no second one.
-  const auto append = [](const auto& added, auto& list) {
-    for (const auto& one : added) {
-      if (std::find(list.begin(), list.end(), one) == list.end()) list.Add(one);
-    }
-  };
-  append(request.relus(), *message.mutable_budgets()->mutable_relus());
-  append(request.fractions(), *message.mutable_budgets()->mutable_fractions());
-  const JobSpec spec = JobSpecFromProto(message, errors);
-  if (!errors.empty()) return errors.ToStatus();
-  ASSIGN_OR_RETURN(const AddedBudgets added,
-                   coordinator_.AddBudgets(job, spec, MessageToJson(ToProto(spec)), known));
+  v1::BudgetsSpec more;
+  *more.mutable_relus() = request.relus();
+  *more.mutable_fractions() = request.fractions();
+  ASSIGN_OR_RETURN(const AddedBudgets added, coordinator_.AddBudgets(job, more));
   v1::AddBudgetsResponse response;
   ASSIGN_OR_RETURN(*response.mutable_job(), ReadJob(job.value));
   response.set_added(added.added);
@@ -218,10 +166,7 @@ absl::StatusOr<v1::AddBudgetsResponse> JobService::Add(const v1::AddBudgetsReque
 
 grpc::Status JobService::AddBudgets(grpc::ServerContext*, const v1::AddBudgetsRequest* request,
                                     v1::AddBudgetsResponse* response) {
-  absl::StatusOr<v1::AddBudgetsResponse> added = Add(*request);
-  if (!added.ok()) return ToGrpc(added.status());
-  *response = *std::move(added);
-  return grpc::Status::OK;
+  return Answer(Add(*request), response);
 }
 
 grpc::Status JobService::CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,
@@ -229,10 +174,7 @@ grpc::Status JobService::CancelJob(grpc::ServerContext*, const v1::CancelJobRequ
   if (absl::Status status = coordinator_.Cancel(JobId{request->job()}); !status.ok()) {
     return ToGrpc(status);
   }
-  absl::StatusOr<v1::Job> job = ReadJob(request->job());
-  if (!job.ok()) return ToGrpc(job.status());
-  *response = *std::move(job);
-  return grpc::Status::OK;
+  return Answer(ReadJob(request->job()), response);
 }
 
 grpc::Status JobService::UnsealJob(grpc::ServerContext*, const v1::UnsealJobRequest* request,
@@ -240,10 +182,7 @@ grpc::Status JobService::UnsealJob(grpc::ServerContext*, const v1::UnsealJobRequ
   if (absl::Status status = coordinator_.Unseal(JobId{request->job()}); !status.ok()) {
     return ToGrpc(status);
   }
-  absl::StatusOr<v1::Job> job = ReadJob(request->job());
-  if (!job.ok()) return ToGrpc(job.status());
-  *response = *std::move(job);
-  return grpc::Status::OK;
+  return Answer(ReadJob(request->job()), response);
 }
 
 grpc::Status JobService::ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest*,
@@ -275,7 +214,7 @@ grpc::Status JobService::ReadArtifact(grpc::ServerContext* context,
         absl::StrCat("sha256: found \"", request->sha256().substr(0, 100),
                      "\"; allowed: 64 lower-case hexadecimal digits")));
   }
-  const std::filesystem::path path = artifacts_.PathOf(ArtifactRef{request->sha256(), 0});
+  const std::filesystem::path path = artifacts_.PathOf(MakeArtifact(request->sha256(), 0));
   std::error_code error;
   std::ifstream file(path, std::ios::binary);
   if (!file || !std::filesystem::is_regular_file(path, error)) {
@@ -301,11 +240,11 @@ absl::StatusOr<v1::WriteArtifactResponse> JobService::Receive(
   if (!reader.Read(&part)) {
     return absl::InvalidArgumentError("sha256: found no message; allowed: at least one");
   }
-  const ArtifactRef announced{part.sha256(), part.bytes()};
+  const v1::Artifact announced = MakeArtifact(part.sha256(), part.bytes());
   v1::WriteArtifactResponse response;
   // Equal name and size could still be a file that a crash of the machine spoiled.
   const bool known = artifacts_.Has(announced) &&
-                     Sha256OfFile(artifacts_.PathOf(announced)).value_or("") == announced.sha256;
+                     Sha256OfFile(artifacts_.PathOf(announced)).value_or("") == announced.sha256();
   if (!known) {
     ASSIGN_OR_RETURN(ArtifactUpload upload, ArtifactUpload::Begin(artifacts_, announced));
     do {
@@ -326,10 +265,7 @@ absl::StatusOr<v1::WriteArtifactResponse> JobService::Receive(
 grpc::Status JobService::WriteArtifact(grpc::ServerContext*,
                                        grpc::ServerReader<v1::WriteArtifactRequest>* reader,
                                        v1::WriteArtifactResponse* response) {
-  absl::StatusOr<v1::WriteArtifactResponse> received = Receive(*reader);
-  if (!received.ok()) return ToGrpc(received.status());
-  *response = *received;
-  return grpc::Status::OK;
+  return Answer(Receive(*reader), response);
 }
 
 }  // namespace reluscape

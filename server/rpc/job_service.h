@@ -1,7 +1,7 @@
 #pragma once
 
 // The service that users and their scripts call: validates, asks the Coordinator to act or a
-// ResultReader to read, and turns what comes back into messages. Thread-safe.
+// ResultReader to read. Thread-safe.
 
 #include <filesystem>
 #include <memory>
@@ -55,8 +55,6 @@ class JobService final : public v1::JobService::Service {
   absl::StatusOr<v1::AddBudgetsResponse> Add(const v1::AddBudgetsRequest& request);
   absl::StatusOr<v1::RetryTasksResponse> Retry(const v1::RetryTasksRequest& request);
   absl::StatusOr<v1::ChooseDataResponse> Choose(const v1::ChooseDataRequest& request);
-  // The job file that a Job was stored with. FAILED_PRECONDITION where another version stored it.
-  absl::StatusOr<v1::JobSpec> StoredSpec(JobId job, const std::string& spec_json);
   absl::StatusOr<v1::WriteArtifactResponse> Receive(
       grpc::ServerReader<v1::WriteArtifactRequest>& reader);
   absl::StatusOr<v1::Job> ReadJob(int64_t job);

@@ -260,7 +260,7 @@ TEST_F(RpcServerTest, UnknownIdsAreNotFound) {
 
 TEST_F(RpcServerTest, ReadsAnArtifactInPiecesAndNothingElse) {
   const std::string content(2'500'000, 'x');
-  const absl::StatusOr<ArtifactRef> stored = artifacts_->Put(content);
+  const absl::StatusOr<v1::Artifact> stored = artifacts_->Put(content);
   ASSERT_TRUE(stored.ok());
   const auto read = [&](const std::string& sha256, std::string& bytes) {
     v1::ReadArtifactRequest request;
@@ -279,7 +279,7 @@ TEST_F(RpcServerTest, ReadsAnArtifactInPiecesAndNothingElse) {
     return reader->Finish();
   };
   std::string bytes;
-  EXPECT_TRUE(read(stored->sha256, bytes).ok());
+  EXPECT_TRUE(read(stored->sha256(), bytes).ok());
   EXPECT_EQ(bytes, content);
   EXPECT_EQ(read(std::string(64, '0'), bytes).error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(read("../reluscape.db", bytes).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
@@ -308,21 +308,22 @@ TEST_F(RpcServerTest, AFileIsStoredUnderItsHashOrNotAtAll) {
     return status;
   };
   constexpr size_t kPiece = 1024 * 1024;
-  const ArtifactRef artifact{Sha256Hex(content), static_cast<int64_t>(content.size())};
+  const v1::Artifact artifact =
+      MakeArtifact(Sha256Hex(content), static_cast<int64_t>(content.size()));
   const auto code = [&](const std::string& sha256, const std::string& sent, size_t piece) {
     return write(sha256, sent, piece).error_code();
   };
   EXPECT_EQ(code("../../escape", content, kPiece), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(code(artifact.sha256, content, 2 * kPiece), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(code(artifact.sha256, content.substr(1), kPiece), grpc::StatusCode::DATA_LOSS);
-  EXPECT_EQ(code(artifact.sha256, content.substr(1) + "v", kPiece), grpc::StatusCode::DATA_LOSS);
-  EXPECT_EQ(code(artifact.sha256, content + "w", kPiece), grpc::StatusCode::DATA_LOSS);
+  EXPECT_EQ(code(artifact.sha256(), content, 2 * kPiece), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(code(artifact.sha256(), content.substr(1), kPiece), grpc::StatusCode::DATA_LOSS);
+  EXPECT_EQ(code(artifact.sha256(), content.substr(1) + "v", kPiece), grpc::StatusCode::DATA_LOSS);
+  EXPECT_EQ(code(artifact.sha256(), content + "w", kPiece), grpc::StatusCode::DATA_LOSS);
   EXPECT_FALSE(artifacts_->Has(artifact));
-  const grpc::Status first = write(artifact.sha256, content, kPiece);
+  const grpc::Status first = write(artifact.sha256(), content, kPiece);
   EXPECT_TRUE(first.ok()) << first.error_message();
   EXPECT_TRUE(stored);
   EXPECT_EQ(artifacts_->Get(artifact).value(), content);
-  const grpc::Status second = write(artifact.sha256, content, kPiece);
+  const grpc::Status second = write(artifact.sha256(), content, kPiece);
   EXPECT_TRUE(second.ok()) << second.error_message();
   EXPECT_FALSE(stored);
 }
@@ -345,7 +346,8 @@ TEST_F(RpcServerTest, RetriesAndChoicesNameWhatIsWrongWithThem) {
   request.set_max_epochs(0);
   const grpc::Status cap = retry(request);
   EXPECT_EQ(cap.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(cap.error_message(), HasSubstr("stages.linearize.max_epochs: found 0"));
+  EXPECT_THAT(cap.error_message(),
+              HasSubstr("max_epochs: found 0; allowed: at least the job's own, 2000"));
 
   v1::ChooseDataResponse chosen;
   v1::ChooseDataRequest choice;

@@ -1,25 +1,28 @@
 #include "server/rpc/worker_service.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/fault_point.h"
+#include "search/sync.h"
 #include "search/wire/status.h"
-#include "search/wire/sync.h"
 
 namespace reluscape {
 
 grpc::Status WorkerService::Synchronize(grpc::ServerContext*, const v1::SynchronizeRequest* request,
                                         v1::SynchronizeResponse* response) {
-  const absl::StatusOr<SyncRequest> read = FromProto(*request);
-  if (!read.ok()) return ToGrpc(read.status());
-  const absl::StatusOr<SyncResponse> answer = coordinator_.Synchronize(*read);
+  FieldErrors errors;
+  const auto checked = Checked<v1::SynchronizeRequest>::From(*request, /*path=*/"", errors);
+  if (!checked) return ToGrpc(errors.ToStatus());
+  absl::StatusOr<v1::SynchronizeResponse> answer = coordinator_.Synchronize(*checked);
   if (!answer.ok()) return ToGrpc(answer.status());
-  if (std::any_of(read->reports.begin(), read->reports.end(), [](const TaskReport& report) {
-        return report.state == ReportState::kSucceeded;
-      })) {
+  if (std::any_of(request->reports().begin(), request->reports().end(),
+                  [](const v1::TaskReport& report) {
+                    return report.state() == v1::TaskReport::SUCCEEDED;
+                  })) {
     FaultPoint("coordinator.before_answer");
   }
-  *response = ToProto(*answer);
+  *response = *std::move(answer);
   return grpc::Status::OK;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// The service that Workers call: one call, see search/sync.h. Thread-safe.
+// The service that Workers call: one call, see worker_service.proto. Thread-safe.
 
 #include "reluscape/v1/worker_service.grpc.pb.h"
 #include "server/coordinator.h"

@@ -5,7 +5,9 @@
 -- docs/database.md explains every column.
 --
 -- Times are milliseconds since 1970-01-01 UTC (columns *_ms), accuracies fractions in [0, 1],
--- seconds wall-clock seconds (columns seconds*, *_s). Ids are never used again.
+-- seconds wall-clock seconds (columns seconds*, *_s). Times in columns *_steady_ms are the
+-- coordinator's own: they start with the wall clock when it starts, are never stepped, and mean
+-- nothing across its restarts. Ids are never used again.
 
 -- Facts of the installation: artifact_folder_id = content of the marker in its artifact folder.
 CREATE TABLE facts (
@@ -15,40 +17,29 @@ CREATE TABLE facts (
 
 CREATE TABLE jobs (
   job_id INTEGER PRIMARY KEY AUTOINCREMENT,
-  name TEXT NOT NULL,
   request_id TEXT UNIQUE,  -- chosen by the submitter, NULL if not
   state TEXT NOT NULL CHECK (state IN ('RUNNING', 'FINISHED', 'FAILED', 'CANCELLED')),
-  recipe TEXT NOT NULL,    -- SHA-256 of the stage settings
-  data_set TEXT NOT NULL,  -- name that workers map to a path
-  classes INTEGER NOT NULL,
-  side INTEGER NOT NULL,               -- images are side x side x 3
-  train_images INTEGER NOT NULL,       -- 0 = all that validation leaves
-  validation_images INTEGER NOT NULL,  -- 0 = a tenth of the training images
-  test_images INTEGER NOT NULL,        -- 0 = all
-  max_attempts INTEGER NOT NULL,
-  seed INTEGER NOT NULL,
+  recipe TEXT NOT NULL,         -- hash of the stage settings
   split_seed INTEGER NOT NULL,  -- which images are held out for validation
-  spec_json TEXT NOT NULL,      -- the job file with every default filled in
+  spec TEXT NOT NULL,           -- the job file with every default filled in (docs/job-file.md)
   created_at_ms INTEGER NOT NULL,
   finished_at_ms INTEGER,
-  unsealed_at_ms INTEGER        -- since when test accuracies are shown
+  unsealed_at_ms INTEGER,       -- since when test accuracies are shown
+  data_hash_chosen TEXT,        -- by which copy of its data set it goes, as `reluscape data` chose
+
+  -- What is joined or asked for of spec.
+  name TEXT NOT NULL GENERATED ALWAYS AS (spec ->> '$.name') STORED,
+  kind TEXT NOT NULL GENERATED ALWAYS AS (spec ->> '$.kind') STORED,
+  seed INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.seed') STORED,
+  data_set TEXT NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.set') STORED,
+  classes INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.classes') STORED,
+  side INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.side') STORED,
+  train_images INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.train_images') STORED,
+  validation_images INTEGER NOT NULL
+    GENERATED ALWAYS AS (spec ->> '$.data.validation_images') STORED,
+  test_images INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.test_images') STORED,
+  data_hash_stated TEXT GENERATED ALWAYS AS (spec ->> '$.data.hash') STORED
 ) STRICT;
-
--- The stage settings one by one: "pretrain.learning_rate" = 0.1. Lists as comma-separated text.
-CREATE TABLE job_settings (
-  job_id INTEGER NOT NULL REFERENCES jobs,
-  name TEXT NOT NULL,
-  value ANY NOT NULL,
-  PRIMARY KEY (job_id, name)
-) STRICT, WITHOUT ROWID;
-
--- What the front trades against accuracy_validation, to be minimised.
-CREATE TABLE job_objectives (
-  job_id INTEGER NOT NULL REFERENCES jobs,
-  position INTEGER NOT NULL,
-  objective TEXT NOT NULL,  -- relus, macs, parameters, latency.<model>
-  PRIMARY KEY (job_id, position)
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE candidates (
   candidate_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -63,8 +54,23 @@ CREATE TABLE candidates (
   parameters INTEGER NOT NULL,
   data_hash TEXT,   -- found by the pretrain; NULL before it succeeded
   split_hash TEXT,
+  -- search: pretrain, linearize and a fine-tune per budget. teacher: pretrain alone. stage: pretrain
+  -- alone, ReLUs in measured_stage only, learning from teacher_id. whole: pretrain alone, learning
+  -- from teacher_id, and its network with all its ReLUs is its one result.
+  role TEXT NOT NULL DEFAULT 'search' CHECK (role IN ('search', 'teacher', 'stage', 'whole')),
+  measured_stage INTEGER NOT NULL DEFAULT 0,  -- of a stage, from 1
+  teacher_id INTEGER REFERENCES candidates,
+  origin TEXT NOT NULL DEFAULT '',  -- 'named', or the generator with its order and that one's source
+  -- The file with the weights, as the job file names it, and its content; NULL: they are trained.
+  pretrained_file TEXT,
+  pretrained_sha256 TEXT REFERENCES artifacts,
   UNIQUE (job_id, network_hash, replicate)
 ) STRICT;
+
+CREATE INDEX candidates_by_teacher ON candidates (teacher_id) WHERE teacher_id IS NOT NULL;
+CREATE INDEX candidates_by_pretrained ON candidates (pretrained_sha256)
+  WHERE pretrained_sha256 IS NOT NULL;
+CREATE INDEX candidates_by_data ON candidates (job_id, data_hash) WHERE data_hash IS NOT NULL;
 
 CREATE TABLE candidate_budgets (
   candidate_id INTEGER NOT NULL REFERENCES candidates,
@@ -87,10 +93,10 @@ CREATE TABLE tasks (
   seed INTEGER NOT NULL,
   state TEXT NOT NULL
     CHECK (state IN ('BLOCKED', 'QUEUED', 'LEASED', 'SUCCEEDED', 'FAILED', 'CANCELLED')),
-  attempt INTEGER NOT NULL DEFAULT 0,        -- number of the newest lease
-  attempts_lost INTEGER NOT NULL DEFAULT 0,  -- leases that expired or failed
-  worker TEXT NOT NULL DEFAULT '',           -- of the newest lease
-  lease_until_ms INTEGER,
+  attempt INTEGER NOT NULL DEFAULT 0,  -- number of the newest lease
+  worker TEXT NOT NULL DEFAULT '',     -- of the newest lease
+  lease_until_steady_ms INTEGER,
+  not_before_steady_ms INTEGER,        -- the pause after a lost attempt
   epochs_planned INTEGER NOT NULL DEFAULT 0,
   device_seconds REAL NOT NULL DEFAULT 0,
   checkpoint_sha256 TEXT REFERENCES artifacts,
@@ -100,7 +106,7 @@ CREATE TABLE tasks (
   finished_at_ms INTEGER,
   message TEXT NOT NULL DEFAULT '',
   UNIQUE (candidate_id, stage, budget),
-  CHECK ((state = 'LEASED') = (lease_until_ms IS NOT NULL))
+  CHECK ((state = 'LEASED') = (lease_until_steady_ms IS NOT NULL))
 ) STRICT;
 
 CREATE INDEX tasks_by_state ON tasks (state, job_id, stage);
@@ -128,16 +134,7 @@ CREATE TABLE stage_progress (
 CREATE TABLE measurements (
   task_id INTEGER PRIMARY KEY REFERENCES tasks,
   attempt INTEGER NOT NULL,
-  build_commit TEXT NOT NULL,
-  torch_version TEXT NOT NULL,
-  device TEXT NOT NULL,
-  precision TEXT NOT NULL,
-  threads INTEGER NOT NULL,
-  data_hash TEXT NOT NULL,   -- of the decoded images and labels in use
-  split_hash TEXT NOT NULL,  -- of the indices of training and validation images
-  train_images INTEGER NOT NULL,
-  validation_images INTEGER NOT NULL,
-  test_images INTEGER NOT NULL
+  measurement TEXT NOT NULL  -- Measurement of report.proto, as JSON
 ) STRICT;
 
 -- Where a descent crossed a budget: the fine-tune of that budget starts here.
@@ -161,12 +158,7 @@ CREATE TABLE results (
   job_id INTEGER NOT NULL REFERENCES jobs,
   candidate_id INTEGER NOT NULL REFERENCES candidates,
   task_id INTEGER NOT NULL UNIQUE REFERENCES tasks,
-  budget INTEGER NOT NULL,
-  relus INTEGER NOT NULL,
-  accuracy_soft REAL NOT NULL,        -- at the snapshot, before the trim
-  accuracy_trimmed REAL NOT NULL,     -- after trim and binarisation, before fine-tuning
-  accuracy_validation REAL NOT NULL,  -- final, the one that ranks
-  artifact_sha256 TEXT NOT NULL REFERENCES artifacts,  -- final weights and masks
+  report TEXT NOT NULL,  -- what was reported: ResultReport of report.proto, as JSON
   data_hash TEXT NOT NULL,
   split_hash TEXT NOT NULL,
   seconds_pretrain REAL NOT NULL,
@@ -175,20 +167,19 @@ CREATE TABLE results (
   worker TEXT NOT NULL,
   attempt INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL,
+
+  -- What is joined, sorted or asked for of report.
+  budget INTEGER NOT NULL GENERATED ALWAYS AS (report ->> '$.budget') STORED,
+  relus INTEGER NOT NULL GENERATED ALWAYS AS (report ->> '$.relus') STORED,
+  accuracy_validation REAL NOT NULL  -- final, the one that ranks
+    GENERATED ALWAYS AS (report ->> '$.accuracy_validation') STORED,
+  artifact_sha256 TEXT NOT NULL REFERENCES artifacts  -- final weights and masks
+    GENERATED ALWAYS AS (report ->> '$.artifact.sha256') STORED,
   UNIQUE (candidate_id, budget)
 ) STRICT;
 
 CREATE INDEX results_by_job ON results (job_id);
 CREATE INDEX results_by_artifact ON results (artifact_sha256);
-
-CREATE TABLE result_layers (
-  result_id INTEGER NOT NULL REFERENCES results,
-  position INTEGER NOT NULL,  -- from the input on
-  layer TEXT NOT NULL,
-  units INTEGER NOT NULL,
-  kept INTEGER NOT NULL,
-  PRIMARY KEY (result_id, position)
-) STRICT, WITHOUT ROWID;
 
 -- Estimated seconds of one private inference, by cost model; computed again when a model changes.
 CREATE TABLE result_latencies (
@@ -216,7 +207,15 @@ CREATE TABLE workers (
   build_commit TEXT NOT NULL,
   slots INTEGER NOT NULL,
   first_seen_ms INTEGER NOT NULL,
-  last_seen_ms INTEGER NOT NULL
+  last_seen_ms INTEGER NOT NULL,
+  protocol INTEGER NOT NULL,
+  behaviour INTEGER NOT NULL,
+  problem TEXT NOT NULL DEFAULT '',     -- as it says itself
+  quarantine TEXT NOT NULL DEFAULT '',  -- why it is kept out
+  failures_in_row INTEGER NOT NULL DEFAULT 0,
+  -- Heard of within the time of a lease, and not since it said that it ends.
+  connected INTEGER NOT NULL DEFAULT 0,
+  heard_steady_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE worker_incarnations (
@@ -245,3 +244,92 @@ CREATE TABLE events (
 ) STRICT;
 
 CREATE INDEX events_by_job ON events (job_id, event_id);
+CREATE INDEX events_by_result ON events (result_id) WHERE result_id IS NOT NULL;
+
+-- Scores of the stages of a network, by all its replicates; written once, with the last of them.
+CREATE TABLE criticality (
+  candidate_id INTEGER NOT NULL REFERENCES candidates,  -- the full network, replicate 0
+  stage INTEGER NOT NULL,      -- from 1
+  relus INTEGER NOT NULL,      -- of the stage
+  accuracy REAL NOT NULL,      -- validation, ReLUs in this stage alone; mean over the replicates
+  accuracy_lowest REAL NOT NULL,
+  accuracy_highest REAL NOT NULL,
+  replicates INTEGER NOT NULL,
+  score REAL NOT NULL,
+  rank INTEGER NOT NULL,       -- 1 = most critical
+  PRIMARY KEY (candidate_id, stage),
+  UNIQUE (candidate_id, rank)
+) STRICT, WITHOUT ROWID;
+
+-- "cheetah.online_s@wan": <protocol>.<output>@<link or preset>, always in full.
+CREATE TABLE cost_metrics (
+  metric_id INTEGER PRIMARY KEY,
+  metric TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- What a value was computed with, and what is assumed or missing in it. Apart from the values,
+-- because a few rows serve all of them.
+CREATE TABLE cost_sources (
+  source_id INTEGER PRIMARY KEY,
+  model_version TEXT NOT NULL,  -- of the protocol's model
+  profile TEXT NOT NULL,        -- machines, link or preset by name, and a hash of their constants
+  note TEXT NOT NULL,
+  UNIQUE (model_version, profile, note)
+) STRICT;
+
+-- By the ReLUs that each layer of the result kept; computed again when a model, a profile or the
+-- list of metrics changes.
+CREATE TABLE result_costs (
+  result_id INTEGER NOT NULL REFERENCES results,
+  metric_id INTEGER NOT NULL REFERENCES cost_metrics,
+  source_id INTEGER NOT NULL REFERENCES cost_sources,
+  value REAL,                       -- NULL: there is none, the note says why
+  is_lower_bound INTEGER NOT NULL CHECK (is_lower_bound IN (0, 1)),
+  PRIMARY KEY (result_id, metric_id)
+) STRICT, WITHOUT ROWID;
+
+-- Which metrics, versions and profiles the rows of a result are of, by a hash: what another hash
+-- stands for is priced again.
+CREATE TABLE result_price_sets (
+  result_id INTEGER PRIMARY KEY REFERENCES results,
+  price_set TEXT NOT NULL
+) STRICT;
+
+-- Files that users have stored. One that no candidate names is removed after a day.
+CREATE TABLE uploads (
+  sha256 TEXT PRIMARY KEY REFERENCES artifacts ON DELETE CASCADE,
+  uploaded_at_ms INTEGER NOT NULL  -- the last time
+) STRICT, WITHOUT ROWID;
+
+-- Images that a worker has opened for jobs: their hash, or why it cannot use them.
+CREATE TABLE worker_data (
+  worker TEXT NOT NULL REFERENCES workers,
+  data_set TEXT NOT NULL,
+  classes INTEGER NOT NULL,
+  side INTEGER NOT NULL,
+  train_images INTEGER NOT NULL,
+  validation_images INTEGER NOT NULL,
+  test_images INTEGER NOT NULL,
+  split_seed INTEGER NOT NULL,
+  data_hash TEXT,
+  split_hash TEXT,
+  problem TEXT NOT NULL,
+  PRIMARY KEY (worker, data_set, split_seed, classes, side, train_images, validation_images,
+               test_images)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX worker_data_by_images ON worker_data
+  (data_set, split_seed, classes, side, train_images, validation_images, test_images, data_hash);
+
+-- Attempts that count against limits.max_attempts of the job. Forgotten when a later one moves the checkpoint
+-- on, and when the task is retried.
+CREATE TABLE lost_attempts (
+  task_id INTEGER NOT NULL REFERENCES tasks,
+  attempt INTEGER NOT NULL,
+  worker TEXT NOT NULL,
+  expired INTEGER NOT NULL CHECK (expired IN (0, 1)),  -- the worker was not heard of in time
+  artifact TEXT NOT NULL,  -- SHA-256 of the input that was of no use to it; '' = another reason
+  at_ms INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (task_id, attempt)
+) STRICT, WITHOUT ROWID;

@@ -15,9 +15,7 @@ SELECT
   (SELECT count(*) FROM tasks t
    WHERE t.job_id = j.job_id AND t.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED')) AS tasks_ended,
   (SELECT count(*) FROM results r WHERE r.job_id = j.job_id) AS results,
-  (SELECT json_group_array(objective)
-   FROM (SELECT objective FROM job_objectives o WHERE o.job_id = j.job_id ORDER BY position))
-    AS objectives,
+  j.spec -> '$.objectives' AS objectives,
   j.created_at_ms,
   j.finished_at_ms,
   j.unsealed_at_ms,
@@ -54,6 +52,7 @@ SELECT
   c.pretrained_sha256
 FROM candidates c;
 
+-- A number of the report is REAL only by a cast: JSON has 1 for 1.0.
 CREATE VIEW results_v AS
 SELECT
   r.result_id AS result,
@@ -68,8 +67,8 @@ SELECT
   r.relus + (c.relus_with_stem - c.relus) AS relus_with_stem,
   c.macs,
   c.parameters,
-  r.accuracy_soft,
-  r.accuracy_trimmed,
+  CAST(r.report ->> 'accuracy_soft' AS REAL) AS accuracy_soft,
+  CAST(r.report ->> 'accuracy_trimmed' AS REAL) AS accuracy_trimmed,
   r.accuracy_validation,
   CASE WHEN j.unsealed_at_ms IS NOT NULL
     THEN (SELECT s.accuracy_test FROM sealed_test_accuracy s WHERE s.result_id = r.result_id)
@@ -83,14 +82,14 @@ SELECT
   d.seed AS seed_linearize,
   CASE f.stage WHEN 'fine-tune' THEN f.seed END AS seed_fine_tune,
   j.split_seed AS seed_split,
-  m.build_commit,
-  m.torch_version,
-  m.device,
-  m.precision,
-  m.threads,
-  m.train_images,
-  m.validation_images,
-  m.test_images,
+  m.measurement ->> 'build_commit' AS build_commit,
+  m.measurement ->> 'torch_version' AS torch_version,
+  m.measurement ->> 'device' AS device,
+  m.measurement ->> 'precision' AS precision,
+  m.measurement ->> 'threads' AS threads,
+  m.measurement ->> 'train_images' AS train_images,
+  m.measurement ->> 'validation_images' AS validation_images,
+  m.measurement ->> 'test_images' AS test_images,
   r.seconds_pretrain,
   r.seconds_linearize,
   r.seconds_fine_tune,
@@ -100,7 +99,7 @@ SELECT
   r.created_at_ms,
   c.role,
   c.origin,
-  coalesce((SELECT sum(l.polynomials) FROM result_layers l WHERE l.result_id = r.result_id), 0)
+  coalesce((SELECT sum(l.value ->> 'polynomials') FROM json_each(r.report, '$.layers') l), 0)
     AS polynomials
 FROM results r
 JOIN jobs j ON j.job_id = r.job_id
@@ -109,6 +108,27 @@ JOIN tasks f ON f.task_id = r.task_id
 JOIN tasks p ON p.candidate_id = r.candidate_id AND p.stage = 'pretrain' AND p.budget = 0
 LEFT JOIN tasks d ON d.candidate_id = r.candidate_id AND d.stage = 'linearize' AND d.budget = 0
 LEFT JOIN measurements m ON m.task_id = r.task_id;
+
+-- What the front trades against accuracy_validation, to be minimised.
+CREATE VIEW job_objectives AS
+SELECT j.job_id, o.key AS position, o.value AS objective
+FROM jobs j, json_each(j.spec, '$.objectives') o;
+
+-- A result above one of them is never on the front. In spec each is "<metric> <= <value>".
+CREATE VIEW job_cost_limits AS
+SELECT
+  j.job_id,
+  k.key AS position,
+  trim(substr(k.value, 1, instr(k.value, '<=') - 1)) AS metric,
+  CAST(trim(substr(k.value, instr(k.value, '<=') + 2)) AS REAL) AS at_most
+FROM jobs j, json_each(j.spec, '$.limits.costs') k;
+
+-- One row per setting of a job's recipe: "pretrain.learning_rate", 0.1; lists entry by entry.
+CREATE VIEW job_settings_v AS
+SELECT j.job_id AS job, replace(substr(s.fullkey, length('$.stages.') + 1), '"', '') AS name,
+  s.atom AS value
+FROM jobs j, json_tree(j.spec, '$.stages') s
+WHERE s.type NOT IN ('object', 'array', 'null');
 
 -- One row per result and objective, every value to be minimised (the accuracy enters negated, at
 -- position -1). NULL where nothing is known.
@@ -165,14 +185,32 @@ SELECT
   c.name,
   r.budget,
   r.relus,
-  k.class,
-  k.name AS class_name,
-  k.images,
-  k.correct,
+  k.key AS class,
+  k.value ->> 'name' AS class_name,
+  k.value ->> 'images' AS images,
+  k.value ->> 'correct' AS correct,
   -- NULL for a class without validation images
-  1.0 * k.correct / nullif(k.images, 0) AS accuracy
-FROM result_classes k
-JOIN results r ON r.result_id = k.result_id
+  1.0 * (k.value ->> 'correct') / nullif(k.value ->> 'images', 0) AS accuracy
+FROM results r
+JOIN json_each(r.report, '$.classes') k
+JOIN candidates c ON c.candidate_id = r.candidate_id;
+
+CREATE VIEW result_layers_v AS
+SELECT
+  r.job_id AS job,
+  r.result_id AS result,
+  c.name,
+  r.budget,
+  r.relus,
+  l.key AS position,
+  l.value ->> 'layer' AS layer,
+  l.value ->> 'units' AS units,
+  l.value ->> 'kept' AS kept,
+  l.value ->> 'polynomials' AS polynomials,
+  CAST(l.value ->> 'input_min' AS REAL) AS input_min,
+  CAST(l.value ->> 'input_max' AS REAL) AS input_max
+FROM results r
+JOIN json_each(r.report, '$.layers') l
 JOIN candidates c ON c.candidate_id = r.candidate_id;
 
 CREATE VIEW learning_curves_v AS
@@ -213,8 +251,8 @@ SELECT
   k.replicates,
   k.score,
   k.rank,
-  j.criticality_exponent AS exponent,
-  j.criticality_baseline AS baseline,
+  j.spec ->> '$.criticality.exponent' AS exponent,
+  j.spec ->> '$.criticality.baseline' AS baseline,
   j.data_set,
   substr(j.recipe, 1, 12) AS recipe,
   c.data_hash,

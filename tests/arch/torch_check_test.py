@@ -29,6 +29,9 @@ class TorchCheckTest(unittest.TestCase):
             (folder / "CMakeLists.txt").write_text(PROJECT.format(root=ROOT))
             torch = folder / "torch"
             torch.mkdir()
+            message = folder / "protobuf/google/protobuf/message.h"
+            message.parent.mkdir(parents=True)
+            message.touch()
             if version:
                 (torch / "TorchConfig.cmake").write_text(
                     f'set(Torch_FOUND TRUE)\nset(TORCH_CXX_FLAGS "{flags}")\n')
@@ -36,7 +39,8 @@ class TorchCheckTest(unittest.TestCase):
             environment = {k: v for k, v in os.environ.items()
                            if k not in ("Torch_DIR", "CMAKE_PREFIX_PATH")}
             run = subprocess.run(["cmake", "-S", folder, "-B", folder / "build", "-Wno-dev",
-                                  f"-DTorch_DIR={torch}"],
+                                  f"-DTorch_DIR={torch}",
+                                  f"-DProtobuf_INCLUDE_DIRS={folder / 'protobuf'}"],
                                  capture_output=True, text=True, env=environment)
             return run.returncode == 0, " ".join((run.stdout + run.stderr).split())
 

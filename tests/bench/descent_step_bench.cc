@@ -51,7 +51,7 @@ struct Options {
   std::string network;
   int64_t batch = 0;
   int threads = 0;
-  Precision precision = Precision::kFloat32;
+  v1::StagesSpec::Precision precision = v1::StagesSpec::FLOAT32;
   bool cache = false;
   at::Device device = at::kCPU;
 };
@@ -81,7 +81,7 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
         options.batch >= 2 && options.batch <= 65536 && options.threads >= 1 &&
         options.threads <= 1024 && (precision == "float32" || precision == "bfloat16") &&
         (source == "network" || source == "cache")) {
-      if (precision == "bfloat16") options.precision = Precision::kBfloat16;
+      if (precision == "bfloat16") options.precision = v1::StagesSpec::BFLOAT16;
       options.cache = source == "cache";
       return options;
     }
@@ -120,34 +120,35 @@ absl::Status Run(const Options& options) {
   ASSIGN_OR_RETURN(const Architecture architecture,
                    ParseArchitecture(options.network, kSide, kClasses));
   ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
-  const DataSpec spec{.set = "synthetic",
-                      .classes = kClasses,
-                      .side = kSide,
-                      .train_images = options.batch,
-                      .validation_images = 2,
-                      .test_images = 2};
+  v1::DataSpec spec = Filled<v1::DataSpec>();
+  spec.set_set("synthetic");
+  spec.set_classes(kClasses);
+  spec.set_side(kSide);
+  spec.set_train_images(options.batch);
+  spec.set_validation_images(2);
+  spec.set_test_images(2);
   ASSIGN_OR_RETURN(const DataSet data, LoadDataSet(spec, /*split_seed=*/1, "", {}));
-  const StageSettings settings;
+  v1::StagesSpec settings = Filled<v1::StagesSpec>();
   TrainingImages images(data.train, kClasses, {.mean = data.mean, .deviation = data.deviation},
-                        settings.augmentation, options.device);
+                        settings.augmentation(), options.device);
   images.StartEpoch(/*seed=*/2, /*epoch=*/0);
   const Batch batch = images.Get(/*step=*/0, options.batch);
 
-  GraphNetwork student(network, MaskMode::kSoft, options.device, MaskShape::kPixel,
-                       Replacement::kIdentity, options.precision);
+  GraphNetwork student(network, MaskMode::kSoft, options.device, v1::LinearizeSpec::PIXEL,
+                       v1::LinearizeSpec::IDENTITY, options.precision);
   student.Initialize(/*seed=*/3);
-  GraphNetwork teacher(network, MaskMode::kNone, options.device, MaskShape::kPixel,
-                       Replacement::kIdentity, options.precision);
+  GraphNetwork teacher(network, MaskMode::kNone, options.device, v1::LinearizeSpec::PIXEL,
+                       v1::LinearizeSpec::IDENTITY, options.precision);
   teacher.Initialize(/*seed=*/3);
   RETURN_IF_ERROR(WriteStart(options, teacher, batch));
   teacher.Fold();
-  LogitCache cache(options.batch, TrainingImages::ViewsPerImage(settings.augmentation), kClasses,
+  LogitCache cache(options.batch, TrainingImages::ViewsPerImage(settings.augmentation()), kClasses,
                    /*limit_bytes=*/int64_t{1} << 30, options.device);
   const Teacher targets(teacher, options.cache ? &cache : nullptr);
-  AdamOptimizer weights(student.weights(), settings.linearize.weight_learning_rate);
-  const std::unique_ptr<MaskRule> rule = MakeSoftMasks(student, settings.linearize);
-  const DescentStep step{targets, student, weights, *rule, settings.distillation};
-  rule->SetLambda(settings.linearize.lambda);
+  AdamOptimizer weights(student.weights(), settings.linearize().weight_learning_rate());
+  const std::unique_ptr<MaskRule> rule = MakeSoftMasks(student, settings.linearize());
+  const DescentStep step{targets, student, weights, *rule, settings.distillation()};
+  rule->SetLambda(settings.linearize().lambda());
   StepGraph graph([&](const StepInput& input) { return step.Take(input); },
                   [&] { student.DropGradients(); }, MakeStepRecorder(options.device));
 

@@ -16,12 +16,13 @@ import time
 class Installation:
     """Starts and kills reluscape-server and workers; talks to them through the real client."""
 
-    def __init__(self, bin_dir, lease_seconds=2):
+    def __init__(self, bin_dir, lease_seconds=2, data=None):
+        """`data`: a data folder that is there already."""
         self.bin = pathlib.Path(bin_dir)
         self.lease_seconds = lease_seconds
         self.folder = tempfile.TemporaryDirectory(prefix="reluscape-test-")
-        self.data = pathlib.Path(self.folder.name) / "data"
-        self.data.mkdir()
+        self.data = data or pathlib.Path(self.folder.name) / "data"
+        self.data.mkdir(exist_ok=True)
         self.server = None
         self.workers = []
         self.grpc_port = 0

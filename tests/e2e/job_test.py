@@ -72,16 +72,17 @@ class JobTest(unittest.TestCase):
         number, detail = self.run_job(small_job())
         candidate = detail["candidates"][0]
         front = self.here.front(number)["results"]
-        self.assertEqual(sorted(result["budget"] for result in front),
+        self.assertEqual(sorted(result["report"]["budget"] for result in front),
                          sorted(candidate["budgets"]))
         for result in front:
-            self.assertEqual(result["relus"], result["budget"])
-            self.assertEqual(sum(layer["kept"] for layer in result["layers"]), result["relus"])
-            self.assertEqual(sum(layer["units"] for layer in result["layers"]),
+            report = result["report"]
+            self.assertEqual(report["relus"], report["budget"])
+            self.assertEqual(sum(layer["kept"] for layer in report["layers"]), report["relus"])
+            self.assertEqual(sum(layer["units"] for layer in report["layers"]),
                              candidate["relus"])
             for accuracy in ("accuracy_soft", "accuracy_trimmed", "accuracy_validation"):
-                self.assertTrue(0 <= result[accuracy] <= 1)
-            self.assertAlmostEqual(result["latency"]["delphi_online"], 21.5e-6 * result["relus"])
+                self.assertTrue(0 <= report[accuracy] <= 1)
+            self.assertAlmostEqual(result["latency"]["delphi_online"], 21.5e-6 * report["relus"])
             measurement = result["measurement"]
             self.assertEqual(len(measurement["data_hash"]), 64)
             self.assertEqual(len(measurement["split_hash"]), 64)
@@ -121,11 +122,11 @@ class JobTest(unittest.TestCase):
         length = struct.unpack("<Q", header[:8])[0]
         tensors = json.loads(header[8:8 + length])
         masks = [name for name in tensors if name.endswith(".mask")]
-        self.assertEqual(len(masks), len(result["layers"]))
+        self.assertEqual(len(masks), len(result["report"]["layers"]))
         begin = 8 + length
         kept = sum(sum(header[begin + tensors[name]["data_offsets"][0]:
                               begin + tensors[name]["data_offsets"][1]]) for name in masks)
-        self.assertEqual(kept, result["relus"])
+        self.assertEqual(kept, result["report"]["relus"])
         self.assertEqual(json.loads((out / "architecture.json").read_text())["network"],
                          result["network"])
 
@@ -135,8 +136,7 @@ class JobTest(unittest.TestCase):
         self.here.wait_for_job(second)
 
         def numbers(job):
-            return [(r["budget"], r["accuracy_validation"], r["accuracy_soft"],
-                     r["artifact_sha256"]) for r in self.here.front(job)["results"]]
+            return [r["report"] for r in self.here.front(job)["results"]]
 
         self.assertEqual(numbers(first), numbers(second))
 
@@ -151,7 +151,7 @@ class JobTest(unittest.TestCase):
         self.here.wait_for_job(second)
 
         def artifacts(job):
-            return [r["artifact_sha256"] for r in self.here.front(job)["results"]]
+            return [r["report"]["artifact"] for r in self.here.front(job)["results"]]
 
         self.assertEqual(artifacts(first), artifacts(second))
 
@@ -176,8 +176,7 @@ class JobTest(unittest.TestCase):
         self.assertEqual(self.here.client("add-budgets", number, check=False).returncode, 3)
 
         def numbers(job):
-            return [(r["budget"], r["accuracy_validation"], r["accuracy_soft"],
-                     r["artifact_sha256"]) for r in self.here.front(job)["results"]]
+            return [r["report"] for r in self.here.front(job)["results"]]
 
         def curve(job):
             return self.here.sql("SELECT epoch, loss, train_accuracy, lambda, relus "
@@ -213,7 +212,7 @@ class JobTest(unittest.TestCase):
             number, _ = self.run_job(job, "--data", f"stripes={folder}")
         result = self.here.front(number)["results"][0]
         self.assertEqual(result["measurement"]["validation_images"], 12)
-        self.assertEqual(result["relus"], 500)
+        self.assertEqual(result["report"]["relus"], 500)
 
     def test_a_broken_image_keeps_the_job_waiting_and_names_the_file(self):
         with tempfile.TemporaryDirectory() as folder:

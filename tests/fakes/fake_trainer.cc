@@ -87,20 +87,19 @@ double OfImages(double accuracy, int64_t images) {
 
 // Classes whose images are `images` in all, of which `accuracy` of them are right; as even as it
 // goes.
-std::vector<ClassAccuracy> Classes(int64_t classes, int64_t images, double accuracy) {
+void SetClasses(int64_t classes, int64_t images, double accuracy, v1::ResultReport& result) {
   const auto correct = static_cast<int64_t>(std::llround(accuracy * static_cast<double>(images)));
-  std::vector<ClassAccuracy> list;
   int64_t correct_so_far = 0;
   for (int64_t i = 0; i < classes; ++i) {
     const int64_t of_class = images * (i + 1) / classes - images * i / classes;
     const int64_t until = images * (i + 1) / classes;
     const int64_t correct_until = images > 0 ? correct * until / images : 0;
-    list.push_back({.name = absl::StrCat("class ", i),
-                    .images = of_class,
-                    .correct = correct_until - correct_so_far});
+    v1::ClassAccuracy& one = *result.add_classes();
+    one.set_name(absl::StrCat("class ", i));
+    one.set_images(of_class);
+    one.set_correct(correct_until - correct_so_far);
     correct_so_far = correct_until;
   }
-  return list;
 }
 
 bool SleepUnlessStopped(Milliseconds time, const std::stop_token& stop) {
@@ -119,15 +118,15 @@ bool SleepUnlessStopped(Milliseconds time, const std::stop_token& stop) {
 struct FakeTrainer::Script {
   Network network;
   NetworkCounts counts;
-  Measurement measurement;
+  v1::Measurement measurement;
   int64_t epochs = 0;       // of the whole stage
   int64_t first_epoch = 0;  // to play
   double seconds_before = 0;
 
   // Of the descent after that many epochs: a straight line from the full network to the smallest
   // Budget.
-  int64_t RelusAfter(const TaskDescription& task, int64_t epochs_done) const {
-    const int64_t end = task.budgets.back();
+  int64_t RelusAfter(const v1::TaskDescription& task, int64_t epochs_done) const {
+    const int64_t end = *task.budgets().rbegin();
     return counts.relus - (counts.relus - end) * epochs_done / epochs;
   }
   // Validation accuracy of a network with `relus` left, in [0.1, 0.95].
@@ -141,25 +140,28 @@ struct FakeTrainer::Script {
 FakeTrainer::FakeTrainer(FakeTrainerOptions options, const ArtifactFolder& artifacts)
     : options_(std::move(options)), artifacts_(artifacts) {}
 
-void FakeTrainer::Describe(WorkerInfo& info) const {
-  info.device = options_.device;
-  info.torch_version = "none (scripted)";
-  info.data_sets = options_.data_sets;
-  info.protocol = options_.protocol;
-  info.behaviour = options_.behaviour;
+void FakeTrainer::Describe(v1::WorkerInfo& info) const {
+  info.set_device(options_.device);
+  info.set_torch_version("none (scripted)");
+  SetList(info.mutable_data_sets(), options_.data_sets);
+  info.set_protocol(options_.protocol);
+  info.set_behaviour(options_.behaviour);
 }
 
-DataState FakeTrainer::OpenData(const DataRequest& request, std::stop_token /*stop*/) {
-  if (const std::string problem = DataProblem(request.data); !problem.empty()) {
-    return {request, "", "", problem};
-  }
-  return {request, DataHash(request.data), SplitHash(request.split_seed), ""};
+v1::DataState FakeTrainer::OpenData(const v1::DataRequest& request, std::stop_token /*stop*/) {
+  v1::DataState state;
+  *state.mutable_request() = request;
+  state.set_problem(DataProblem(request.data()));
+  if (!state.problem().empty()) return state;
+  state.set_data_hash(DataHash(request.data()));
+  state.set_split_hash(SplitHash(request.split_seed()));
+  return state;
 }
 
-std::string FakeTrainer::DataProblem(const DataSpec& data) const {
-  if (std::find(options_.data_sets.begin(), options_.data_sets.end(), data.set) ==
+std::string FakeTrainer::DataProblem(const v1::DataSpec& data) const {
+  if (std::find(options_.data_sets.begin(), options_.data_sets.end(), data.set()) ==
       options_.data_sets.end()) {
-    return absl::StrCat("data set ", data.set, " is not scripted");
+    return absl::StrCat("data set ", data.set(), " is not scripted");
   }
   if (!Holds(options_.data_problem)) return "";
   if (options_.data_problem[0] != '@') return options_.data_problem;
@@ -167,10 +169,10 @@ std::string FakeTrainer::DataProblem(const DataSpec& data) const {
                       " exists");
 }
 
-std::string FakeTrainer::DataHash(const DataSpec& data) const {
+std::string FakeTrainer::DataHash(const v1::DataSpec& data) const {
   const std::string& salt = options_.data_salt;
   return Sha256Hex(
-      absl::StrCat("scripted ", data.set, " ", data.classes, salt.empty() ? "" : " ", salt));
+      absl::StrCat("scripted ", data.set(), " ", data.classes(), salt.empty() ? "" : " ", salt));
 }
 
 absl::Status FakeTrainer::CheckStorage() const {
@@ -179,29 +181,29 @@ absl::Status FakeTrainer::CheckStorage() const {
                                              options_.storage_problem.substr(1), " exists"));
 }
 
-absl::StatusOr<ArtifactRef> FakeTrainer::Put(const std::string& content) const {
+absl::StatusOr<v1::Artifact> FakeTrainer::Put(const std::string& content) const {
   absl::Status status = CheckStorage();
   if (status.ok()) {
-    absl::StatusOr<ArtifactRef> artifact = artifacts_.Put(content);
+    absl::StatusOr<v1::Artifact> artifact = artifacts_.Put(content);
     if (artifact.ok()) return artifact;
     status = artifact.status();
   }
-  return WithFault(status, {.kind = FailureKind::kStorage,
+  return WithFault(status, {.kind = v1::Failure::STORAGE,
                             .unstored_bytes = static_cast<int64_t>(content.size())});
 }
 
-absl::StatusOr<std::string> FakeTrainer::Get(const ArtifactRef& artifact) const {
+absl::StatusOr<std::string> FakeTrainer::Get(const v1::Artifact& artifact) const {
   absl::Status status = CheckStorage();
   if (status.ok()) {
     absl::StatusOr<std::string> content = artifacts_.Get(artifact);
     if (content.ok()) return content;
     status = content.status();
   }
-  return WithFault(status, {.kind = FailureKind::kStorage, .artifact = artifact});
+  return WithFault(status, {.kind = v1::Failure::STORAGE, .artifact = artifact});
 }
 
-absl::Status FakeTrainer::GoOnFrom(const ArtifactRef& checkpoint, Script& script) const {
-  RETURN_IF_ERROR(WithFault(CheckStorage(), {.kind = FailureKind::kStorage}));
+absl::Status FakeTrainer::GoOnFrom(const v1::Artifact& checkpoint, Script& script) const {
+  RETURN_IF_ERROR(WithFault(CheckStorage(), {.kind = v1::Failure::STORAGE}));
   const auto read = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const std::string file, artifacts_.Get(checkpoint));
     ASSIGN_OR_RETURN(const int64_t epochs_done, MetadataInteger(file, "epochs_done"));
@@ -216,76 +218,80 @@ absl::Status FakeTrainer::GoOnFrom(const ArtifactRef& checkpoint, Script& script
   return absl::OkStatus();
 }
 
-absl::StatusOr<FakeTrainer::Script> FakeTrainer::Prepare(const TaskDescription& task) const {
-  const TaskFault refused{.kind = FailureKind::kRefused};
-  const TaskFault of_data{.kind = FailureKind::kData};
+absl::StatusOr<FakeTrainer::Script> FakeTrainer::Prepare(const v1::TaskDescription& task) const {
+  const TaskFault refused{.kind = v1::Failure::REFUSED};
+  const TaskFault of_data{.kind = v1::Failure::DATA};
   Script script;
-  const auto architecture = ParseArchitecture(task.network, task.data.side, task.data.classes);
+  const auto architecture =
+      ParseArchitecture(task.network(), task.data().side(), task.data().classes());
   RETURN_IF_ERROR(WithFault(architecture.status(), refused));
   absl::StatusOr<Network> network = BuildNetwork(*architecture);
   RETURN_IF_ERROR(WithFault(network.status(), refused));
   script.network = *std::move(network);
   ASSIGN_OR_RETURN(script.counts, CountNetwork(script.network));
-  if (task.stage != Stage::kPretrain && task.budgets.empty()) {
+  if (StageOf(task) != Stage::kPretrain && task.budgets().empty()) {
     return TaskError(refused, "the task names no budget");
   }
-  if (const std::string problem = DataProblem(task.data); !problem.empty()) {
+  if (const std::string problem = DataProblem(task.data()); !problem.empty()) {
     return TaskError(of_data, problem);
   }
-  Measurement& measurement = script.measurement;
-  measurement.build_commit = BuildCommit();
-  measurement.torch_version = "none (scripted)";
-  measurement.device = options_.device;
-  measurement.precision = "float32";
-  measurement.threads = 1;
-  measurement.data_hash = DataHash(task.data);
-  measurement.split_hash = SplitHash(task.split_seed);
-  measurement.train_images = task.data.train_images > 0 ? task.data.train_images : 9000;
-  measurement.validation_images =
-      task.data.validation_images > 0 ? task.data.validation_images : 1000;
-  measurement.test_images = task.data.test_images > 0 ? task.data.test_images : 2000;
-  if (!task.data_hash.empty() && task.data_hash != measurement.data_hash) {
-    return TaskError(of_data, absl::StrCat("the data differs from what the job goes by: found ",
-                                           measurement.data_hash, ", expected ", task.data_hash));
+  v1::Measurement& measurement = script.measurement;
+  measurement.set_build_commit(BuildCommit());
+  measurement.set_torch_version("none (scripted)");
+  measurement.set_device(options_.device);
+  measurement.set_precision("float32");
+  measurement.set_threads(1);
+  measurement.set_data_hash(DataHash(task.data()));
+  measurement.set_split_hash(SplitHash(task.split_seed()));
+  measurement.set_train_images(task.data().train_images() > 0 ? task.data().train_images() : 9000);
+  measurement.set_validation_images(
+      task.data().validation_images() > 0 ? task.data().validation_images() : 1000);
+  measurement.set_test_images(task.data().test_images() > 0 ? task.data().test_images() : 2000);
+  if (!task.data_hash().empty() && task.data_hash() != measurement.data_hash()) {
+    return TaskError(of_data,
+                     absl::StrCat("the data differs from what the job goes by: found ",
+                                  measurement.data_hash(), ", expected ", task.data_hash()));
   }
-  if (!task.split_hash.empty() && task.split_hash != measurement.split_hash) {
-    return TaskError(of_data, absl::StrCat("the split differs from what the pretrain used: found ",
-                                           measurement.split_hash, ", expected ", task.split_hash));
+  if (!task.split_hash().empty() && task.split_hash() != measurement.split_hash()) {
+    return TaskError(of_data,
+                     absl::StrCat("the split differs from what the pretrain used: found ",
+                                  measurement.split_hash(), ", expected ", task.split_hash()));
   }
-  for (const ArtifactRef& input : {task.weights, task.snapshot, task.teacher, task.pretrained}) {
-    if (input) RETURN_IF_ERROR(Get(input).status());
+  for (const v1::Artifact& input :
+       {task.weights(), task.snapshot(), task.teacher(), task.pretrained()}) {
+    if (IsSet(input)) RETURN_IF_ERROR(Get(input).status());
   }
-  const auto chosen = options_.epochs.find(task.stage);
+  const auto chosen = options_.epochs.find(StageOf(task));
   if (chosen != options_.epochs.end() && chosen->second > 0) {
     script.epochs = chosen->second;
-  } else if (task.stage == Stage::kPretrain) {
-    script.epochs = task.settings.pretrain.epochs;
-  } else if (task.stage == Stage::kFineTune) {
-    script.epochs = task.settings.fine_tune.epochs;
+  } else if (StageOf(task) == Stage::kPretrain) {
+    script.epochs = task.settings().pretrain().epochs();
+  } else if (StageOf(task) == Stage::kFineTune) {
+    script.epochs = task.settings().fine_tune().epochs();
   } else {
-    script.epochs = std::min(kLinearizeEpochs, task.settings.linearize.max_epochs);
+    script.epochs = std::min(kLinearizeEpochs, task.settings().linearize().max_epochs());
   }
-  if (task.checkpoint) RETURN_IF_ERROR(GoOnFrom(task.checkpoint, script));
+  if (IsSet(task.checkpoint())) RETURN_IF_ERROR(GoOnFrom(task.checkpoint(), script));
   return script;
 }
 
-Failure FakeTrainer::ScriptedFailure(const TaskDescription& task, int64_t epoch) const {
-  Failure failure{options_.fail_kind, "scripted failure", epoch};
-  if (failure.kind != FailureKind::kArtifact) return failure;
-  for (const ArtifactRef& input : {task.snapshot, task.weights, task.teacher}) {
-    if (input && !failure.artifact) failure.artifact = input;
+v1::Failure FakeTrainer::ScriptedFailure(const v1::TaskDescription& task, int64_t epoch) const {
+  v1::Failure failure = MakeFailure(options_.fail_kind, "scripted failure", epoch);
+  if (failure.kind() != v1::Failure::ARTIFACT) return failure;
+  for (const v1::Artifact& input : {task.snapshot(), task.weights(), task.teacher()}) {
+    if (IsSet(input) && !failure.has_artifact()) *failure.mutable_artifact() = input;
   }
   return failure;
 }
 
-absl::Status FakeTrainer::Play(const TaskDescription& task, const Script& script,
+absl::Status FakeTrainer::Play(const v1::TaskDescription& task, const Script& script,
                                TaskListener& listener, const std::stop_token& stop,
                                TaskOutcome& outcome) const {
   const auto begin = std::chrono::steady_clock::now();
   auto last_checkpoint = begin;
   outcome.device_seconds = script.seconds_before;
   for (int64_t epoch = script.first_epoch; epoch < script.epochs; ++epoch) {
-    if (options_.fail_stage == task.stage && epoch == options_.fail_epoch) {
+    if (options_.fail_stage == StageOf(task) && epoch == options_.fail_epoch) {
       outcome.failure = ScriptedFailure(task, epoch);
       return absl::OkStatus();
     }
@@ -300,44 +306,45 @@ absl::Status FakeTrainer::Play(const TaskDescription& task, const Script& script
     outcome.device_seconds =
         script.seconds_before + std::chrono::duration<double>(now - begin).count();
     const double progress = static_cast<double>(epoch + 1) / static_cast<double>(script.epochs);
-    EpochReport report;
-    report.epoch = epoch;
-    report.seconds = std::chrono::duration<double>(now - epoch_begin).count();
-    report.relus = script.counts.relus;
-    double accuracy = script.AccuracyAt(script.counts.relus, task.seed);
-    if (task.stage == Stage::kPretrain) {
+    v1::Epoch report;
+    report.set_epoch(epoch);
+    report.set_seconds(std::chrono::duration<double>(now - epoch_begin).count());
+    report.set_relus(script.counts.relus);
+    double accuracy = script.AccuracyAt(script.counts.relus, task.seed());
+    if (StageOf(task) == Stage::kPretrain) {
       accuracy *= 1 - std::exp(-4 * progress) * 0.8;
-      report.learning_rate = task.settings.pretrain.learning_rate * (1 - progress);
-    } else if (task.stage == Stage::kLinearize) {
-      report.relus = script.RelusAfter(task, epoch + 1);
-      report.lambda = task.settings.linearize.lambda * std::pow(1.1, static_cast<double>(epoch));
-      accuracy = script.AccuracyAt(report.relus, task.seed);
-      report.learning_rate = task.settings.linearize.weight_learning_rate;
+      report.set_learning_rate(task.settings().pretrain().learning_rate() * (1 - progress));
+    } else if (StageOf(task) == Stage::kLinearize) {
+      report.set_relus(script.RelusAfter(task, epoch + 1));
+      report.set_lambda(task.settings().linearize().lambda() *
+                        std::pow(1.1, static_cast<double>(epoch)));
+      accuracy = script.AccuracyAt(report.relus(), task.seed());
+      report.set_learning_rate(task.settings().linearize().weight_learning_rate());
     } else {
-      report.relus = task.budgets.front();
-      accuracy = script.AccuracyAt(report.relus, task.seed) * (0.8 + 0.2 * progress);
-      report.learning_rate = task.settings.fine_tune.learning_rate * (1 - progress);
+      report.set_relus(task.budgets(0));
+      accuracy = script.AccuracyAt(report.relus(), task.seed()) * (0.8 + 0.2 * progress);
+      report.set_learning_rate(task.settings().fine_tune().learning_rate() * (1 - progress));
     }
-    report.validation_accuracy = accuracy;
-    report.train_accuracy = std::min(1.0, accuracy + 0.03);
-    report.loss = 2.3 * (1 - accuracy);
-    if (task.stage == Stage::kLinearize) {
+    report.set_validation_accuracy(accuracy);
+    report.set_train_accuracy(std::min(1.0, accuracy + 0.03));
+    report.set_loss(2.3 * (1 - accuracy));
+    if (StageOf(task) == Stage::kLinearize) {
       const int64_t before = script.RelusAfter(task, epoch);
-      for (const int64_t budget : task.budgets) {
+      for (const int64_t budget : task.budgets()) {
         // Left behind in this epoch; or reached with its very last step.
-        const bool crossed = before >= budget && report.relus < budget;
-        const bool met = epoch + 1 == script.epochs && report.relus == budget;
+        const bool crossed = before >= budget && report.relus() < budget;
+        const bool met = epoch + 1 == script.epochs && report.relus() == budget;
         if (!crossed && !met) continue;
-        SnapshotReport snapshot;
-        snapshot.budget = budget;
-        snapshot.relus = crossed ? before : report.relus;
-        snapshot.epoch = epoch;
-        snapshot.device_seconds = outcome.device_seconds;
-        ASSIGN_OR_RETURN(snapshot.artifact,
+        v1::Snapshot snapshot;
+        snapshot.set_budget(budget);
+        snapshot.set_relus(crossed ? before : report.relus());
+        snapshot.set_epoch(epoch);
+        snapshot.set_device_seconds(outcome.device_seconds);
+        ASSIGN_OR_RETURN(*snapshot.mutable_artifact(),
                          Put(TensorFile({{"kind", "snapshot"},
                                          {"budget", absl::StrCat(budget)},
-                                         {"candidate", absl::StrCat(task.candidate.value)},
-                                         {"seed", absl::StrCat(task.seed)}},
+                                         {"candidate", absl::StrCat(task.candidate())},
+                                         {"seed", absl::StrCat(task.seed())}},
                                         {})));
         listener.OnSnapshot(snapshot);
       }
@@ -346,11 +353,11 @@ absl::Status FakeTrainer::Play(const TaskDescription& task, const Script& script
     if (now - last_checkpoint >= options_.checkpoint_interval && epoch + 1 < script.epochs) {
       last_checkpoint = now;
       ASSIGN_OR_RETURN(
-          const ArtifactRef checkpoint,
+          const v1::Artifact checkpoint,
           Put(TensorFile(
               {{"kind", "checkpoint"},
-               {"task", absl::StrCat(task.task.value)},
-               {"seed", absl::StrCat(task.seed)},
+               {"task", absl::StrCat(task.task())},
+               {"seed", absl::StrCat(task.seed())},
                {"epochs_done", absl::StrCat(epoch + 1)},
                {"milliseconds", absl::StrCat(static_cast<int64_t>(outcome.device_seconds * 1000))}},
               {})));
@@ -360,87 +367,88 @@ absl::Status FakeTrainer::Play(const TaskDescription& task, const Script& script
   return Finish(task, script, outcome);
 }
 
-absl::Status FakeTrainer::Finish(const TaskDescription& task, const Script& script,
+absl::Status FakeTrainer::Finish(const v1::TaskDescription& task, const Script& script,
                                  TaskOutcome& outcome) const {
-  if (task.stage == Stage::kLinearize) return absl::OkStatus();
-  if (task.stage == Stage::kPretrain && task.budgets.empty()) {
+  if (StageOf(task) == Stage::kLinearize) return absl::OkStatus();
+  if (StageOf(task) == Stage::kPretrain && task.budgets().empty()) {
     ASSIGN_OR_RETURN(
         outcome.weights,
         Put(TensorFile(
-            {{"kind", "weights"}, {"network", task.network}, {"seed", absl::StrCat(task.seed)}},
+            {{"kind", "weights"}, {"network", task.network()}, {"seed", absl::StrCat(task.seed())}},
             {{"tail.weight", "scripted"}})));
     return absl::OkStatus();
   }
-  ResultReport result;
-  result.budget = task.budgets.front();
-  result.relus = result.budget;
+  v1::ResultReport result;
+  result.set_budget(task.budgets(0));
+  result.set_relus(result.budget());
   std::map<std::string, std::string> masks;
   int64_t units_so_far = 0;
   int64_t kept_so_far = 0;
   for (const Op& op : script.network.ops) {
     if (op.kind != OpKind::kRelu) continue;
-    LayerRelus layer;
-    layer.layer = op.name;
-    layer.units = op.relu_channels * op.output.height * op.output.width;
+    v1::LayerRelus& layer = *result.add_layers();
+    layer.set_layer(op.name);
+    layer.set_units(op.relu_channels * op.output.height * op.output.width);
     // Evenly over all layers, exact in the sum.
-    units_so_far += layer.units;
-    const auto kept_until = static_cast<int64_t>(static_cast<__int128>(result.budget) *
+    units_so_far += layer.units();
+    const auto kept_until = static_cast<int64_t>(static_cast<__int128>(result.budget()) *
                                                  units_so_far / script.counts.relus);
-    layer.kept = kept_until - kept_so_far;
+    layer.set_kept(kept_until - kept_so_far);
     kept_so_far = kept_until;
-    if (task.settings.linearize.replacement == Replacement::kPolynomial &&
-        layer.kept < layer.units) {
-      layer.polynomials = layer.units - layer.kept;
-      layer.input_min = -1;
-      layer.input_max = 1;
+    if (task.settings().linearize().replacement() == v1::LinearizeSpec::POLYNOMIAL &&
+        layer.kept() < layer.units()) {
+      layer.set_polynomials(layer.units() - layer.kept());
+      layer.set_input_min(-1);
+      layer.set_input_max(1);
     }
-    std::string mask(static_cast<size_t>(layer.units), '\0');
-    std::fill_n(mask.begin(), layer.kept, '\1');
+    std::string mask(static_cast<size_t>(layer.units()), '\0');
+    std::fill_n(mask.begin(), layer.kept(), '\1');
     masks[op.name + ".mask"] = std::move(mask);
-    result.layers.push_back(std::move(layer));
   }
-  const int64_t images = script.measurement.validation_images;
-  const double accuracy = OfImages(script.AccuracyAt(result.relus, task.seed), images);
-  result.accuracy_validation = accuracy;
-  result.accuracy_soft = OfImages(accuracy - 0.02, images);
-  result.accuracy_trimmed = OfImages(accuracy - 0.1, images);
-  result.accuracy_test = OfImages(accuracy - 0.01, script.measurement.test_images);
-  result.classes = Classes(task.data.classes, images, result.accuracy_validation);
-  ASSIGN_OR_RETURN(result.artifact, Put(TensorFile({{"kind", "result"},
-                                                    {"network", task.network},
-                                                    {"budget", absl::StrCat(result.budget)},
-                                                    {"seed", absl::StrCat(task.seed)}},
-                                                   masks)));
+  const int64_t images = script.measurement.validation_images();
+  const double accuracy = OfImages(script.AccuracyAt(result.relus(), task.seed()), images);
+  result.set_accuracy_validation(accuracy);
+  result.set_accuracy_soft(OfImages(accuracy - 0.02, images));
+  result.set_accuracy_trimmed(OfImages(accuracy - 0.1, images));
+  outcome.accuracy_test = OfImages(accuracy - 0.01, script.measurement.test_images());
+  SetClasses(task.data().classes(), images, accuracy, result);
+  ASSIGN_OR_RETURN(const v1::Artifact artifact,
+                   Put(TensorFile({{"kind", "result"},
+                                   {"network", task.network()},
+                                   {"budget", absl::StrCat(result.budget())},
+                                   {"seed", absl::StrCat(task.seed())}},
+                                  masks)));
+  *result.mutable_artifact() = artifact;
   outcome.result = std::move(result);
   return absl::OkStatus();
 }
 
 void FakeTrainer::Forge(TaskOutcome& outcome) const {
   if (options_.forgery == Forgery::kArtifact) {
-    const ArtifactRef& artifact = outcome.result ? outcome.result->artifact : outcome.weights;
-    if (artifact) {
+    const v1::Artifact artifact = outcome.result ? outcome.result->artifact() : outcome.weights;
+    if (IsSet(artifact)) {
       std::ofstream(artifacts_.PathOf(artifact), std::ios::binary)
-          << std::string(static_cast<size_t>(artifact.bytes), 'x');
+          << std::string(static_cast<size_t>(artifact.bytes()), 'x');
     }
   }
   if (!outcome.result) return;
-  ResultReport& result = *outcome.result;
-  if (options_.forgery == Forgery::kAccuracy) result.accuracy_validation = 1;
+  v1::ResultReport& result = *outcome.result;
+  if (options_.forgery == Forgery::kAccuracy) result.set_accuracy_validation(1);
   if (options_.forgery == Forgery::kResult) {
-    result.relus = 0;
-    for (LayerRelus& layer : result.layers) layer.kept = 0;
-    for (ClassAccuracy& one : result.classes) one.correct = one.images;
-    result.accuracy_soft = 1;
-    result.accuracy_trimmed = 1;
-    result.accuracy_validation = 1;
-    result.accuracy_test = 1;
+    result.set_relus(0);
+    for (v1::LayerRelus& layer : *result.mutable_layers()) layer.set_kept(0);
+    for (v1::ClassAccuracy& one : *result.mutable_classes()) one.set_correct(one.images());
+    result.set_accuracy_soft(1);
+    result.set_accuracy_trimmed(1);
+    result.set_accuracy_validation(1);
+    outcome.accuracy_test = 1;
   }
 }
 
-TaskOutcome FakeTrainer::Run(const TaskDescription& task, TaskListener& listener,
+TaskOutcome FakeTrainer::Run(const v1::TaskDescription& task, TaskListener& listener,
                              std::stop_token stop) {
   TaskOutcome outcome;
-  if (options_.fail_every && options_.fail_stage.value_or(task.stage) == task.stage) {
+  if (options_.fail_every && options_.fail_stage.value_or(StageOf(task)) == StageOf(task)) {
     outcome.failure = ScriptedFailure(task, /*epoch=*/-1);
     return outcome;
   }

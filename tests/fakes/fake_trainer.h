@@ -43,7 +43,7 @@ struct FakeTrainerOptions {
   // Fails in this epoch of this stage, if set; every Attempt that comes that far does.
   std::optional<Stage> fail_stage;
   int64_t fail_epoch = 0;
-  FailureKind fail_kind = FailureKind::kRefused;
+  v1::Failure::Kind fail_kind = v1::Failure::REFUSED;
   // Fails every Task of `fail_stage`, or of all stages where that is not set, before its first
   // epoch.
   bool fail_every = false;
@@ -64,9 +64,9 @@ class FakeTrainer final : public Trainer {
   // `artifacts` must outlive the trainer.
   FakeTrainer(FakeTrainerOptions options, const ArtifactFolder& artifacts);
 
-  void Describe(WorkerInfo& info) const override;
-  DataState OpenData(const DataRequest& request, std::stop_token stop) override;
-  TaskOutcome Run(const TaskDescription& task, TaskListener& listener,
+  void Describe(v1::WorkerInfo& info) const override;
+  v1::DataState OpenData(const v1::DataRequest& request, std::stop_token stop) override;
+  TaskOutcome Run(const v1::TaskDescription& task, TaskListener& listener,
                   std::stop_token stop) override;
   // Whether artifacts can be read and written at present.
   absl::Status CheckStorage() const;
@@ -75,17 +75,17 @@ class FakeTrainer final : public Trainer {
   struct Script;  // what one Task plays
 
   // Why images, or artifacts, cannot be used at present; empty where they can.
-  std::string DataProblem(const DataSpec& data) const;
-  std::string DataHash(const DataSpec& data) const;
-  absl::StatusOr<ArtifactRef> Put(const std::string& content) const;
-  absl::StatusOr<std::string> Get(const ArtifactRef& artifact) const;
-  absl::Status GoOnFrom(const ArtifactRef& checkpoint, Script& script) const;
-  Failure ScriptedFailure(const TaskDescription& task, int64_t epoch) const;
+  std::string DataProblem(const v1::DataSpec& data) const;
+  std::string DataHash(const v1::DataSpec& data) const;
+  absl::StatusOr<v1::Artifact> Put(const std::string& content) const;
+  absl::StatusOr<std::string> Get(const v1::Artifact& artifact) const;
+  absl::Status GoOnFrom(const v1::Artifact& checkpoint, Script& script) const;
+  v1::Failure ScriptedFailure(const v1::TaskDescription& task, int64_t epoch) const;
   void Forge(TaskOutcome& outcome) const;
-  absl::StatusOr<Script> Prepare(const TaskDescription& task) const;
-  absl::Status Play(const TaskDescription& task, const Script& script, TaskListener& listener,
+  absl::StatusOr<Script> Prepare(const v1::TaskDescription& task) const;
+  absl::Status Play(const v1::TaskDescription& task, const Script& script, TaskListener& listener,
                     const std::stop_token& stop, TaskOutcome& outcome) const;
-  absl::Status Finish(const TaskDescription& task, const Script& script,
+  absl::Status Finish(const v1::TaskDescription& task, const Script& script,
                       TaskOutcome& outcome) const;
 
   const FakeTrainerOptions options_;

@@ -35,10 +35,11 @@ class PretendingLink final : public CoordinatorLink {
   PretendingLink(std::unique_ptr<CoordinatorLink> link, std::string id)
       : link_(std::move(link)), id_(std::move(id)) {}
 
-  absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request, Milliseconds timeout,
-                                           std::stop_token cancel) override {
-    SyncRequest pretended = request;
-    pretended.worker.id = id_;
+  absl::StatusOr<v1::SynchronizeResponse> Synchronize(const v1::SynchronizeRequest& request,
+                                                      Milliseconds timeout,
+                                                      std::stop_token cancel) override {
+    v1::SynchronizeRequest pretended = request;
+    pretended.mutable_worker()->set_id(id_);
     return link_->Synchronize(pretended, timeout, std::move(cancel));
   }
 
@@ -52,12 +53,14 @@ class MisreadingLink final : public CoordinatorLink {
  public:
   explicit MisreadingLink(std::unique_ptr<CoordinatorLink> link) : link_(std::move(link)) {}
 
-  absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request, Milliseconds timeout,
-                                           std::stop_token cancel) override {
-    absl::StatusOr<SyncResponse> response = link_->Synchronize(request, timeout, std::move(cancel));
+  absl::StatusOr<v1::SynchronizeResponse> Synchronize(const v1::SynchronizeRequest& request,
+                                                      Milliseconds timeout,
+                                                      std::stop_token cancel) override {
+    absl::StatusOr<v1::SynchronizeResponse> response =
+        link_->Synchronize(request, timeout, std::move(cancel));
     if (!response.ok()) return response;
-    for (Lease& lease : response->leases) {
-      lease.description.recipe_understood = Sha256Hex("misread");
+    for (v1::Lease& lease : *response->mutable_leases()) {
+      lease.mutable_description()->set_recipe(Sha256Hex("misread"));
     }
     return response;
   }
@@ -102,11 +105,11 @@ int Main(int argc, char** argv) {
   const std::map<std::string, Stage> stages = {{"pretrain", Stage::kPretrain},
                                                {"linearize", Stage::kLinearize},
                                                {"fine-tune", Stage::kFineTune}};
-  const std::map<std::string, FailureKind> kinds = {
-      {"transient", FailureKind::kTransient},  {"data", FailureKind::kData},
-      {"storage", FailureKind::kStorage},      {"artifact", FailureKind::kArtifact},
-      {"refused", FailureKind::kRefused},      {"diverged", FailureKind::kDiverged},
-      {"infeasible", FailureKind::kInfeasible}};
+  const std::map<std::string, v1::Failure::Kind> kinds = {
+      {"transient", v1::Failure::TRANSIENT},  {"data", v1::Failure::DATA},
+      {"storage", v1::Failure::STORAGE},      {"artifact", v1::Failure::ARTIFACT},
+      {"refused", v1::Failure::REFUSED},      {"diverged", v1::Failure::DIVERGED},
+      {"infeasible", v1::Failure::INFEASIBLE}};
   std::string fail_stage;
   std::string fail_kind = "refused";
   app.add_option("--fail-stage", fail_stage, "stage that fails")->check(CLI::IsMember(stages));

@@ -8,6 +8,7 @@ Usage: kill_drill.py BIN_DIR SCRIPTED_WORKER [KILLS [SEED]]
 Ends with a line that says what was killed and found. Runs some six minutes with 100 kills.
 """
 
+import json
 import pathlib
 import random
 import sys
@@ -25,8 +26,8 @@ def job(seed):
 
 
 def results(here, number):
-    return sorted((r["name"], r["budget"], r["relus"], r["accuracy_validation"],
-                   r["artifact_sha256"]) for r in here.front(number)["results"])
+    return sorted((r["name"], r["report"]["budget"], json.dumps(r["report"]))
+                  for r in here.front(number)["results"])
 
 
 def drill(bin_dir, worker, kills, rng, what):

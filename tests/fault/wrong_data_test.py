@@ -44,7 +44,7 @@ class WrongDataTest(unittest.TestCase):
             here.wait_for_job(number)
             results = here.front(number)["results"]
         cls.data_hash = results[0]["measurement"]["data_hash"]
-        cls.expected = [(r["budget"], r["artifact_sha256"]) for r in results]
+        cls.expected = [(r["report"]["budget"], r["report"]["artifact"]) for r in results]
         assert len(cls.expected) == 1
 
     @classmethod
@@ -81,7 +81,7 @@ class WrongDataTest(unittest.TestCase):
         detail = self.here.wait_for_job(number)
         self.assertEqual(detail["job"]["state"], "FINISHED", detail["job"]["message"])
         results = self.here.front(number)["results"]
-        self.assertEqual([(r["budget"], r["artifact_sha256"]) for r in results], self.expected)
+        self.assertEqual([(r["report"]["budget"], r["report"]["artifact"]) for r in results], self.expected)
         lost = self.here.sql("SELECT detail FROM events WHERE worker <> ? AND kind IN"
                              " ('task.retried', 'lease.expired', 'task.failed')", dead)
         self.assertEqual(lost, [])

@@ -7,6 +7,7 @@ All are real processes. The workers' trainer plays curves that depend on network
 epoch alone, so that results can be compared.
 """
 
+import json
 import pathlib
 import signal
 import subprocess
@@ -45,8 +46,8 @@ class WrongWorkerTest(unittest.TestCase):
 
     def results(self, number):
         """What a user compares: everything but who measured it and when."""
-        return sorted((r["name"], r["budget"], r["relus"], r["accuracy_validation"],
-                       r["artifact_sha256"]) for r in self.here.front(number)["results"])
+        return sorted((r["name"], r["report"]["budget"], json.dumps(r["report"]))
+                      for r in self.here.front(number)["results"])
 
     def expect_as_undisturbed(self, number, attempts=None):
         detail = self.here.wait_for_job(number, 60)

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "reluscape/v1/job.pb.h"
-#include "search/wire/job.h"
+#include "search/job.h"
 #include "search/vocabulary/json.h"
 #include "server/job_planner.h"
 #include "tests/fuzz/fuzz_target.h"
@@ -19,18 +19,19 @@ namespace {
 using google::protobuf::util::MessageDifferencer;
 
 // Whether planning takes milliseconds; larger Jobs would only take longer.
-bool IsSmall(const CandidatesSpec& spec) {
-  const bool few = spec.networks.size() <= 2 && spec.replicates <= 3 &&
-                   spec.deepreshape.size() + spec.deepreduce.size() <= 1;
+bool IsSmall(const v1::CandidatesSpec& spec) {
+  const bool few = spec.networks_size() <= 2 && spec.replicates() <= 3 &&
+                   spec.deepreshape_size() + spec.deepreduce_size() <= 1;
   return few &&
-         std::all_of(spec.deepreshape.begin(), spec.deepreshape.end(),
-                     [](const DeepReShapeSpec& one) {
-                       return one.max_multiplier <= 6 && one.base_channels.size() == 1;
+         std::all_of(spec.deepreshape().begin(), spec.deepreshape().end(),
+                     [](const v1::DeepReShapeSpec& one) {
+                       return one.max_multiplier() <= 6 && one.base_channels_size() == 1;
                      }) &&
-         std::all_of(spec.deepreduce.begin(), spec.deepreduce.end(), [](const DeepReduceSpec& one) {
-           return one.max_culled <= 1 && one.channel_scales.size() <= 1 &&
-                  one.resolutions.size() <= 1;
-         });
+         std::all_of(spec.deepreduce().begin(), spec.deepreduce().end(),
+                     [](const v1::DeepReduceSpec& one) {
+                       return one.max_culled() <= 1 && one.channel_scales_size() <= 1 &&
+                              one.resolutions_size() <= 1;
+                     });
 }
 
 void RequireExplained(const FieldErrors& errors, const std::string& text) {
@@ -39,10 +40,9 @@ void RequireExplained(const FieldErrors& errors, const std::string& text) {
   }
 }
 
-void PlanOne(const JobSpec& spec, const std::string& text) {
-  if (!IsSmall(spec.candidates)) return;
-  const absl::StatusOr<JobPlan> plan =
-      PlanJob(spec, MessageToJson(ToProto(spec)), RecipeHash(spec.stages));
+void PlanOne(const v1::JobSpec& spec, const std::string& text) {
+  if (!IsSmall(spec.candidates())) return;
+  const absl::StatusOr<JobPlan> plan = PlanJob(spec);
   if (plan.ok()) {
     Require(!plan->candidates.empty() && plan->candidates.size() == plan->teachers.size(),
             "a plan without candidates", text);
@@ -59,7 +59,7 @@ void ReadOne(const std::string& text) {
   RequireExplained(errors, text);
   if (!errors.empty()) {
     FieldErrors all;
-    JobSpecFromJson(text, all);
+    JobFromJson(text, all);
     Require(!all.empty(), "an error of the text is lost", text);
     RequireExplained(all, text);
     return;
@@ -68,14 +68,19 @@ void ReadOne(const std::string& text) {
   JsonToMessage(MessageToShortJson(message), again, errors);
   Require(errors.empty() && MessageDifferencer::Equals(again, message),
           "the message does not round-trip", text);
-  const JobSpec spec = JobSpecFromProto(message, errors);
+  const auto spec = Checked<v1::JobSpec>::From(message, "", errors);
   RequireExplained(errors, text);
-  if (!errors.empty()) return;
-  const std::string whole = MessageToJson(ToProto(spec));
-  const JobSpec reread = JobSpecFromJson(whole, errors);
-  Require(errors.empty() && reread == spec, "the spec does not round-trip", text);
-  Require(MessageToJson(ToProto(reread)) == whole, "the spec's text is not a fixed point", text);
-  PlanOne(spec, text);
+  Require(spec.has_value() == errors.empty(), "an error and a spec, or neither", text);
+  if (!spec) return;
+  const std::string whole = MessageToJson(**spec);
+  const auto reread = JobFromJson(whole, errors);
+  Require(reread && MessageDifferencer::Equals(**reread, **spec), "the spec does not round-trip",
+          text);
+  Require(MessageToJson(**reread) == whole, "the spec's text is not a fixed point", text);
+  v1::JobSpec filled = **spec;
+  FillJobDefaults(filled);
+  Require(MessageDifferencer::Equals(filled, **spec), "defaults change a checked spec", text);
+  PlanOne(**spec, text);
 }
 
 }  // namespace

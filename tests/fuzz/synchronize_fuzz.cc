@@ -28,9 +28,9 @@
 #include "absl/strings/str_split.h"
 #include "base/log.h"
 #include "base/sha256.h"
-#include "search/wire/job.h"
+#include "search/job.h"
+#include "search/sync.h"
 #include "search/vocabulary/json.h"
-#include "search/wire/sync.h"
 #include "server/coordinator.h"
 #include "storage/store.h"
 #include "tests/fakes/fake_clock.h"
@@ -88,7 +88,7 @@ class Site {
   explicit Site(const ArtifactFolder& artifacts) : artifacts_(artifacts) {
     RequireOk(StartLog("fuzz", "error"), "no log", "");
     for (const char* const content : kFiles) {
-      const absl::StatusOr<ArtifactRef> artifact = artifacts.Put(content);
+      const absl::StatusOr<v1::Artifact> artifact = artifacts.Put(content);
       RequireOk(artifact.status(), "no file", content);
       files_[content] = *artifact;
     }
@@ -101,12 +101,9 @@ class Site {
       if (!artifacts_.Has(artifact)) RequireOk(artifacts_.Put(content).status(), "no file", "");
     }
     FieldErrors errors;
-    const JobSpec spec = JobSpecFromJson(absl::StrReplaceAll(kJob, {{"TOY", DataSet()}}), errors);
+    const auto spec = JobFromJson(absl::StrReplaceAll(kJob, {{"TOY", DataSet()}}), errors);
     RequireOk(errors.ToStatus(), "no job", kJob);
-    RequireOk(coordinator_
-                  ->Submit(spec, MessageToJson(ToProto(spec)), RecipeHash(spec.stages),
-                           /*request_id=*/"", /*validate_only=*/false)
-                  .status(),
+    RequireOk(coordinator_->Submit(*spec, /*request_id=*/"", /*validate_only=*/false).status(),
               "not submitted", kJob);
   }
 
@@ -132,12 +129,16 @@ class Site {
   }
 
   // Of a Worker that does nothing wrong.
-  SyncRequest Honest() const {
-    SyncRequest request;
-    request.worker.id = absl::StrCat("honest/", job_);
-    request.worker.incarnation = request.worker.id;
-    request.worker.data_sets = {DataSet()};
-    request.artifact_folder_id = artifacts_.ReadId().value_or("");
+  v1::SynchronizeRequest Honest() const {
+    v1::SynchronizeRequest request;
+    request.mutable_worker()->set_id(absl::StrCat("honest/", job_));
+    request.mutable_worker()->set_incarnation(request.worker().id());
+    request.mutable_worker()->set_slots(1);
+    request.mutable_worker()->set_protocol(kProtocolNumber);
+    request.mutable_worker()->set_behaviour(kBehaviourNumber);
+    request.mutable_worker()->add_data_sets(DataSet());
+    request.set_accepts_work(true);
+    request.set_artifact_folder_id(artifacts_.ReadId().value_or(""));
     return request;
   }
 
@@ -163,7 +164,7 @@ class Site {
   }
 
   const ArtifactFolder& artifacts_;
-  std::map<std::string, ArtifactRef> files_;  // by content
+  std::map<std::string, v1::Artifact> files_;  // by content
   FakeClock clock_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Coordinator> coordinator_;
@@ -172,13 +173,11 @@ class Site {
 
 void Synchronize(Coordinator& coordinator, const v1::SynchronizeRequest& message,
                  const std::string& input) {
-  const absl::StatusOr<SyncRequest> request = FromProto(message);
-  if (!request.ok()) {
-    Require(absl::IsInvalidArgument(request.status()) && !request.status().message().empty(),
-            "not read, without saying why", input);
-    return;
-  }
-  const absl::StatusOr<SyncResponse> response = coordinator.Synchronize(*request);
+  FieldErrors errors;
+  const auto request = Checked<v1::SynchronizeRequest>::From(message, /*path=*/"", errors);
+  Require(request.has_value() == errors.empty(), "not read, without saying why", input);
+  if (!request) return;
+  const absl::StatusOr<v1::SynchronizeResponse> response = coordinator.Synchronize(*request);
   if (!response.ok()) {
     const absl::Status& status = response.status();
     Require(!status.message().empty() &&
@@ -187,10 +186,18 @@ void Synchronize(Coordinator& coordinator, const v1::SynchronizeRequest& message
             "refused without saying why", absl::StrCat(status.ToString(), "\n", input));
     return;
   }
-  RequireOk(FromProto(ToProto(*response)).status(), "an answer that no Worker can read", input);
+  RequireOk(CheckedResponse(*response).status(), "an answer that no Worker can read", input);
   const absl::Status again = coordinator.Synchronize(*request).status();
   // Unless the first one was a failure too many.
   if (!absl::IsAborted(again)) RequireOk(again, "refused when repeated", input);
+}
+
+absl::StatusOr<v1::SynchronizeResponse> SynchronizeHonest(Coordinator& coordinator,
+                                                          const v1::SynchronizeRequest& message) {
+  FieldErrors errors;
+  const auto request = Checked<v1::SynchronizeRequest>::From(message, /*path=*/"", errors);
+  if (!request) return errors.ToStatus();
+  return coordinator.Synchronize(*request);
 }
 
 Site& TheSite() {
@@ -213,13 +220,17 @@ void RunOne(const std::string& input) {
     }
     RequireOk(site.coordinator().Tick(), "no tick", input);
   }
-  SyncRequest honest = site.Honest();
-  absl::StatusOr<SyncResponse> answer = site.coordinator().Synchronize(honest);
+  v1::SynchronizeRequest honest = site.Honest();
+  absl::StatusOr<v1::SynchronizeResponse> answer = SynchronizeHonest(site.coordinator(), honest);
   RequireOk(answer.status(), "an honest worker", input);
-  for (const DataRequest& asked : answer->open) {
-    honest.worker.data.push_back({asked, Sha256Hex("data"), Sha256Hex("split"), ""});
+  for (const v1::DataRequest& asked : answer->open()) {
+    v1::DataState& state = *honest.mutable_worker()->add_data();
+    *state.mutable_request() = asked;
+    state.set_data_hash(Sha256Hex("data"));
+    state.set_split_hash(Sha256Hex("split"));
   }
-  RequireOk(site.coordinator().Synchronize(honest).status(), "an honest worker with data", input);
+  RequireOk(SynchronizeHonest(site.coordinator(), honest).status(), "an honest worker with data",
+            input);
   // Leases of this input end with it.
   site.clock().Advance(2 * kLeaseTime);
   RequireOk(site.coordinator().Tick(), "no tick at the end", input);

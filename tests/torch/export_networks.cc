@@ -32,8 +32,8 @@ absl::Status Write(const std::filesystem::path& folder, std::string name) {
   if (polynomial) name.resize(name.size() - kPolynomial.size());
   ASSIGN_OR_RETURN(const Architecture architecture, ParseArchitecture(name, kSide, kClasses));
   ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
-  GraphNetwork graph(network, MaskMode::kFrozen, at::kCPU, MaskShape::kPixel,
-                     polynomial ? Replacement::kPolynomial : Replacement::kIdentity);
+  GraphNetwork graph(network, MaskMode::kFrozen, at::kCPU, v1::LinearizeSpec::PIXEL,
+                     polynomial ? v1::LinearizeSpec::POLYNOMIAL : v1::LinearizeSpec::IDENTITY);
   graph.Initialize(1);
   graph.SetTraining(false);
   const c10::NoGradGuard no_grad;

@@ -1,6 +1,8 @@
-// LibTorch carries a protobuf of its own; the system's protobuf and gRPC must work beside it in one
-// process. This program uses all three, so that an upgrade that breaks them is seen.
+// LibTorch carries a protobuf of its own, headers and library; the system's protobuf and gRPC must
+// work beside it, in one file and in one process. This program uses all three, so that an upgrade
+// that breaks them is seen.
 
+#include <ATen/ATen.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -9,10 +11,16 @@
 #include <string>
 
 #include "reluscape/v1/job_service.grpc.pb.h"
-#include "tests/torch/autograd_step.h"
 
 namespace reluscape {
 namespace {
+
+// The gradient of x^3 at x = 2 (that is, 12), by LibTorch's autograd.
+double GradientOfACubeAtTwo() {
+  const at::Tensor x = at::full({}, 2.0).requires_grad_();
+  (x * x * x).backward();
+  return x.grad().item<double>();
+}
 
 // Answers with one worker whose id is a number that LibTorch computed.
 class WorkersService final : public v1::JobService::CallbackService {

@@ -16,7 +16,7 @@
 #include "base/status_macros.h"
 #include "search/artifact_folder.h"
 #include "search/network/names.h"
-#include "search/presets.h"
+#include "search/vocabulary/recipe.h"
 #include "worker/data/data_set.h"
 #include "worker/torch/artifacts.h"
 #include "worker/torch/batches.h"
@@ -34,16 +34,16 @@ constexpr int64_t kImages = 40;
 // Keeps what a Task reports.
 class Reports final : public TaskListener {
  public:
-  void OnMeasurement(const Measurement& found, int64_t /*epochs_planned*/) override {
+  void OnMeasurement(const v1::Measurement& found, int64_t /*epochs_planned*/) override {
     measurement = found;
   }
-  void OnEpoch(const EpochReport& epoch) override { epochs.push_back(epoch); }
-  void OnCheckpoint(const ArtifactRef& /*artifact*/, double /*device_seconds*/) override {}
-  void OnSnapshot(const SnapshotReport& snapshot) override { snapshots.push_back(snapshot); }
+  void OnEpoch(const v1::Epoch& epoch) override { epochs.push_back(epoch); }
+  void OnCheckpoint(const v1::Artifact& /*artifact*/, double /*device_seconds*/) override {}
+  void OnSnapshot(const v1::Snapshot& snapshot) override { snapshots.push_back(snapshot); }
 
-  Measurement measurement;
-  std::vector<EpochReport> epochs;
-  std::vector<SnapshotReport> snapshots;
+  v1::Measurement measurement;
+  std::vector<v1::Epoch> epochs;
+  std::vector<v1::Snapshot> snapshots;
 };
 
 class ReferenceRun {
@@ -54,14 +54,14 @@ class ReferenceRun {
   absl::Status Run();
 
  private:
-  TaskDescription Task() const;
+  v1::TaskDescription Task() const;
   // Runs `task`, writes its batches and records under `name`.
-  absl::StatusOr<TaskOutcome> Stage(const std::string& name, const TaskDescription& task,
+  absl::StatusOr<TaskOutcome> Stage(const std::string& name, const v1::TaskDescription& task,
                                     int64_t batch, Reports& reports);
-  absl::Status WriteBatches(const std::string& name, const TaskDescription& task, int64_t batch,
+  absl::Status WriteBatches(const std::string& name, const v1::TaskDescription& task, int64_t batch,
                             size_t epochs);
-  absl::Status Copy(const ArtifactRef& artifact, const std::string& name);
-  absl::Status WriteInitialWeights(const TaskDescription& task);
+  absl::Status Copy(const v1::Artifact& artifact, const std::string& name);
+  absl::Status WriteInitialWeights(const v1::TaskDescription& task);
 
   const std::filesystem::path folder_;
   ArtifactFolder artifacts_;
@@ -69,38 +69,38 @@ class ReferenceRun {
   Json document_;
 };
 
-TaskDescription ReferenceRun::Task() const {
-  TaskDescription task;
-  task.task = TaskId{1};
-  task.attempt = 1;
-  task.data = {.set = "synthetic",
-               .classes = 10,
-               .side = 32,
-               .train_images = kImages,
-               .validation_images = 10,
-               .test_images = 10};
-  task.network = CanonicalText(*ParseArchitecture(kNetworkName, 32, 10));
-  task.settings = *PresetSettings("snl-2022");
+v1::TaskDescription ReferenceRun::Task() const {
+  v1::TaskDescription task;
+  task.set_task(1);
+  task.set_attempt(1);
+  task.mutable_data()->set_set("synthetic");
+  task.mutable_data()->set_classes(10);
+  task.mutable_data()->set_side(32);
+  task.mutable_data()->set_train_images(kImages);
+  task.mutable_data()->set_validation_images(10);
+  task.mutable_data()->set_test_images(10);
+  task.set_network(CanonicalText(*ParseArchitecture(kNetworkName, 32, 10)));
+  *task.mutable_settings() = Filled<v1::StagesSpec>();
   // All images are one batch: an epoch is a step, whose loss, count and lambda are reported.
-  task.settings.pretrain.batch = kImages;
-  task.settings.pretrain.epochs = 20;
-  task.settings.pretrain.step_epochs = {8, 14};
-  task.settings.linearize.batch = kImages;
-  task.settings.linearize.max_epochs = 20;
-  task.settings.fine_tune.batch = kImages;
-  task.settings.fine_tune.epochs = 20;
-  task.split_seed = 3;
+  task.mutable_settings()->mutable_pretrain()->set_batch(kImages);
+  task.mutable_settings()->mutable_pretrain()->set_epochs(20);
+  SetList(task.mutable_settings()->mutable_pretrain()->mutable_step_epochs(), {8, 14});
+  task.mutable_settings()->mutable_linearize()->set_batch(kImages);
+  task.mutable_settings()->mutable_linearize()->set_max_epochs(20);
+  task.mutable_settings()->mutable_fine_tune()->set_batch(kImages);
+  task.mutable_settings()->mutable_fine_tune()->set_epochs(20);
+  task.set_split_seed(3);
   return task;
 }
 
-absl::Status ReferenceRun::WriteBatches(const std::string& name, const TaskDescription& task,
+absl::Status ReferenceRun::WriteBatches(const std::string& name, const v1::TaskDescription& task,
                                         int64_t batch, size_t epochs) {
-  ASSIGN_OR_RETURN(const DataSet data, LoadDataSet(task.data, task.split_seed, "", {}));
+  ASSIGN_OR_RETURN(const DataSet data, LoadDataSet(task.data(), task.split_seed(), "", {}));
   TrainingImages images(data.train, data.classes, {.mean = data.mean, .deviation = data.deviation},
-                        task.settings.augmentation, at::kCPU);
+                        task.settings().augmentation(), at::kCPU);
   SafetensorsFile file;
   for (size_t epoch = 0; epoch < epochs; ++epoch) {
-    images.StartEpoch(task.seed, static_cast<int64_t>(epoch));
+    images.StartEpoch(task.seed(), static_cast<int64_t>(epoch));
     for (int64_t step = 0; step < images.StepsPerEpoch(batch); ++step) {
       const Batch part = images.Get(step, batch);
       file.tensors[absl::StrCat("images/", epoch, "/", step)] = part.images.contiguous();
@@ -110,16 +110,16 @@ absl::Status ReferenceRun::WriteBatches(const std::string& name, const TaskDescr
   return WriteFileAtomically(folder_ / (name + "_batches.safetensors"), WriteSafetensors(file));
 }
 
-absl::Status ReferenceRun::Copy(const ArtifactRef& artifact, const std::string& name) {
+absl::Status ReferenceRun::Copy(const v1::Artifact& artifact, const std::string& name) {
   ASSIGN_OR_RETURN(const std::string bytes, artifacts_.Get(artifact));
   return WriteFileAtomically(folder_ / (name + ".safetensors"), bytes);
 }
 
-absl::Status ReferenceRun::WriteInitialWeights(const TaskDescription& task) {
-  ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(task.network));
+absl::Status ReferenceRun::WriteInitialWeights(const v1::TaskDescription& task) {
+  ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(task.network()));
   ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
   GraphNetwork graph(network, MaskMode::kNone, at::kCPU);
-  graph.Initialize(DeriveSeed(task.seed, "weights"));
+  graph.Initialize(DeriveSeed(task.seed(), "weights"));
   SafetensorsFile file;
   AddTensors(graph.weights(), file.tensors);
   AddTensors(graph.statistics(), file.tensors);
@@ -127,37 +127,40 @@ absl::Status ReferenceRun::WriteInitialWeights(const TaskDescription& task) {
 }
 
 absl::StatusOr<TaskOutcome> ReferenceRun::Stage(const std::string& name,
-                                                const TaskDescription& task, int64_t batch,
+                                                const v1::TaskDescription& task, int64_t batch,
                                                 Reports& reports) {
   TaskOutcome outcome = trainer_->Run(task, reports, {});
-  if (outcome.failure && outcome.failure->kind != FailureKind::kInfeasible) {
-    return absl::InternalError(absl::StrCat(name, ": ", outcome.failure->message));
+  if (outcome.failure && outcome.failure->kind() != v1::Failure::INFEASIBLE) {
+    return absl::InternalError(absl::StrCat(name, ": ", outcome.failure->message()));
   }
   RETURN_IF_ERROR(WriteBatches(name, task, batch, reports.epochs.size()));
   Json records = Json::array();
-  for (const EpochReport& epoch : reports.epochs) {
-    records.push_back({{"loss", epoch.loss},
-                       {"relus", epoch.relus},
-                       {"lambda", epoch.lambda.value_or(0)},
-                       {"learning_rate", epoch.learning_rate}});
+  for (const v1::Epoch& epoch : reports.epochs) {
+    records.push_back({{"loss", epoch.loss()},
+                       {"relus", epoch.relus()},
+                       {"lambda", epoch.lambda()},
+                       {"learning_rate", epoch.learning_rate()}});
   }
   document_[name] = {{"records", records}, {"steps", kImages / batch}};
   return outcome;
 }
 
-Json ToJson(const SgdSettings& settings) {
-  return {{"epochs", settings.epochs},           {"learning_rate", settings.learning_rate},
-          {"momentum", settings.momentum},       {"weight_decay", settings.weight_decay},
-          {"step_epochs", settings.step_epochs}, {"step_factor", settings.step_factor}};
+Json ToJson(const v1::SgdSpec& settings) {
+  return {{"epochs", settings.epochs()},
+          {"learning_rate", settings.learning_rate()},
+          {"momentum", settings.momentum()},
+          {"weight_decay", settings.weight_decay()},
+          {"step_epochs", ListOf(settings.step_epochs())},
+          {"step_factor", settings.step_factor()}};
 }
 
-Json ToJson(const LinearizeSettings& settings) {
-  return {{"weight_learning_rate", settings.weight_learning_rate},
-          {"mask_learning_rate", settings.mask_learning_rate},
-          {"lambda", settings.lambda},
-          {"lambda_growth", settings.lambda_growth},
-          {"lambda_patience", settings.lambda_patience},
-          {"threshold", settings.threshold}};
+Json ToJson(const v1::LinearizeSpec& settings) {
+  return {{"weight_learning_rate", settings.weight_learning_rate()},
+          {"mask_learning_rate", settings.mask_learning_rate()},
+          {"lambda", settings.lambda()},
+          {"lambda_growth", settings.lambda_growth()},
+          {"lambda_patience", settings.lambda_patience()},
+          {"threshold", settings.threshold()}};
 }
 
 absl::Status ReferenceRun::Run() {
@@ -167,62 +170,62 @@ absl::Status ReferenceRun::Run() {
   options.threads = 1;
   ASSIGN_OR_RETURN(trainer_, MakeTorchTrainer(options, artifacts_));
 
-  TaskDescription task = Task();
-  task.stage = Stage::kPretrain;
-  task.seed = 11;
+  v1::TaskDescription task = Task();
+  task.set_stage(StageName(Stage::kPretrain));
+  task.set_seed(11);
   RETURN_IF_ERROR(WriteInitialWeights(task));
   Reports pretrain;
   ASSIGN_OR_RETURN(const TaskOutcome pretrained, Stage("pretrain", task, kImages, pretrain));
   RETURN_IF_ERROR(Copy(pretrained.weights, "pretrained"));
-  document_["pretrain"]["settings"] = ToJson(task.settings.pretrain);
+  document_["pretrain"]["settings"] = ToJson(task.settings().pretrain());
 
   // The descent's first steps, with the published constants.
-  task.stage = Stage::kLinearize;
-  task.seed = 12;
-  task.weights = pretrained.weights;
-  task.data_hash = pretrain.measurement.data_hash;
-  task.split_hash = pretrain.measurement.split_hash;
-  task.budgets = {100};
+  task.set_stage(StageName(Stage::kLinearize));
+  task.set_seed(12);
+  *task.mutable_weights() = pretrained.weights;
+  task.set_data_hash(pretrain.measurement.data_hash());
+  task.set_split_hash(pretrain.measurement.split_hash());
+  SetList(task.mutable_budgets(), {100});
   Reports first;
   RETURN_IF_ERROR(Stage("first_steps", task, kImages, first).status());
-  document_["first_steps"]["settings"] = ToJson(task.settings.linearize);
+  document_["first_steps"]["settings"] = ToJson(task.settings().linearize());
 
   // A descent in miniature: five steps per epoch, masks fifty times as fast, and a patience of 0:
   // lambda rises in the first epochs, in which no mask can reach the threshold yet.
-  LinearizeSettings& linearize = task.settings.linearize;
-  linearize.batch = kImages / 5;
-  linearize.mask_learning_rate *= 50;
-  linearize.lambda = 1e-4;
-  linearize.lambda_patience = 0;
-  linearize.max_epochs = 40;
-  task.seed = 13;
-  task.budgets = {20000, 17000};
+  v1::LinearizeSpec& linearize = *task.mutable_settings()->mutable_linearize();
+  linearize.set_batch(kImages / 5);
+  linearize.set_mask_learning_rate(50 * linearize.mask_learning_rate());
+  linearize.set_lambda(1e-4);
+  linearize.set_lambda_patience(0);
+  linearize.set_max_epochs(40);
+  task.set_seed(13);
+  SetList(task.mutable_budgets(), {20000, 17000});
   Reports descent;
-  RETURN_IF_ERROR(Stage("descent", task, linearize.batch, descent).status());
+  RETURN_IF_ERROR(Stage("descent", task, linearize.batch(), descent).status());
   document_["descent"]["settings"] = ToJson(linearize);
-  document_["descent"]["budgets"] = task.budgets;
-  if (descent.snapshots.size() != task.budgets.size()) {
+  document_["descent"]["budgets"] = ListOf(task.budgets());
+  if (std::ssize(descent.snapshots) != task.budgets_size()) {
     return absl::InternalError("the descent did not cross both budgets");
   }
-  for (const SnapshotReport& snapshot : descent.snapshots) {
-    RETURN_IF_ERROR(Copy(snapshot.artifact, absl::StrCat("snapshot_", snapshot.budget)));
+  for (const v1::Snapshot& snapshot : descent.snapshots) {
+    RETURN_IF_ERROR(Copy(snapshot.artifact(), absl::StrCat("snapshot_", snapshot.budget())));
   }
 
-  for (const SnapshotReport& snapshot : descent.snapshots) {
-    const std::string name = absl::StrCat("fine_tune_", snapshot.budget);
-    task.stage = Stage::kFineTune;
-    task.seed = 14;
-    task.budgets = {snapshot.budget};
-    task.snapshot = snapshot.artifact;
+  for (const v1::Snapshot& snapshot : descent.snapshots) {
+    const std::string name = absl::StrCat("fine_tune_", snapshot.budget());
+    task.set_stage(StageName(Stage::kFineTune));
+    task.set_seed(14);
+    SetList(task.mutable_budgets(), {snapshot.budget()});
+    *task.mutable_snapshot() = snapshot.artifact();
     Reports tuning;
     ASSIGN_OR_RETURN(const TaskOutcome tuned, Stage(name, task, kImages, tuning));
-    RETURN_IF_ERROR(Copy(tuned.result->artifact, absl::StrCat("result_", snapshot.budget)));
-    document_[name]["settings"] = ToJson(task.settings.fine_tune);
+    RETURN_IF_ERROR(Copy(tuned.result->artifact(), absl::StrCat("result_", snapshot.budget())));
+    document_[name]["settings"] = ToJson(task.settings().fine_tune());
   }
   document_["distillation"] = {
-      {"temperature", task.settings.distillation.temperature},
-      {"weight", task.settings.distillation.weight},
-      {"cross_entropy_weight", task.settings.distillation.cross_entropy_weight}};
+      {"temperature", task.settings().distillation().temperature()},
+      {"weight", task.settings().distillation().weight()},
+      {"cross_entropy_weight", task.settings().distillation().cross_entropy_weight()}};
   return WriteFileAtomically(folder_ / "runs.json", document_.dump(1));
 }
 

@@ -15,7 +15,7 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path()
-HEADER = ("task,epoch,candidate,replicate,stage,budget,attempt,loss,train_accuracy,"
+HEADER = ("job,task,epoch,candidate,replicate,stage,budget,attempt,loss,train_accuracy,"
           "validation_accuracy,learning_rate,lambda,relus,seconds,name\r\n")
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -48,7 +48,8 @@ class MaskSpreadTest(ToolTest):
         (self.folder / "artifacts" / "00").mkdir(parents=True)
         results = [{"candidate": 4, "name": "net", "seeds": {"linearize": 70}},
                    {"candidate": 9, "name": "net", "seeds": {"linearize": 80}}]
-        (self.folder / "results.json").write_text(json.dumps({"results": results}))
+        for job, result in enumerate(results, 1):
+            (self.folder / f"results-{job}.json").write_text(json.dumps({"results": [result]}))
 
     def store(self, name, content):
         (self.folder / "artifacts" / "00" / f"{name}.safetensors").write_bytes(content)
@@ -103,19 +104,19 @@ class MaskSpreadTest(ToolTest):
     def test_a_folder_without_results_is_named(self):
         run = self.run_tool("mask_spread", self.folder / "none")
         self.assertEqual(run.returncode, 1)
-        self.assertIn("results.json", run.stderr)
+        self.assertIn("results-*.json", run.stderr)
 
 
 class CurveFigureTest(ToolTest):
     # Two epochs of pretrain, three of a descent that passes 40 in its second, two of a fine-tune,
     # and another candidate.
-    ROWS = ["1,0,1,0,pretrain,,1,2,0.1,0.2,0.1,,100,1,n", "1,1,1,0,pretrain,,1,2,0.1,0.3,0.1,,100,1,n",
-            "2,0,1,0,linearize,,1,2,0.1,0.3,0.1,0.001,100,1,n",
-            "2,1,1,0,linearize,,1,2,0.1,0.25,0.1,0.01,39,1,n",
-            "2,2,1,0,linearize,,1,2,0.1,0.2,0.1,0.1,10,1,n",
-            "3,0,1,0,fine-tune,40,1,2,0.1,0.28,0.1,,40,1,n",
-            "3,1,1,0,fine-tune,40,1,2,0.1,0.29,0.1,,40,1,n",
-            "9,0,2,1,pretrain,,1,2,0.1,0.99,0.1,,100,1,n"]
+    ROWS = ["1,1,0,1,0,pretrain,,1,2,0.1,0.2,0.1,,100,1,n", "1,1,1,1,0,pretrain,,1,2,0.1,0.3,0.1,,100,1,n",
+            "1,2,0,1,0,linearize,,1,2,0.1,0.3,0.1,0.001,100,1,n",
+            "1,2,1,1,0,linearize,,1,2,0.1,0.25,0.1,0.01,39,1,n",
+            "1,2,2,1,0,linearize,,1,2,0.1,0.2,0.1,0.1,10,1,n",
+            "1,3,0,1,0,fine-tune,40,1,2,0.1,0.28,0.1,,40,1,n",
+            "1,3,1,1,0,fine-tune,40,1,2,0.1,0.29,0.1,,40,1,n",
+            "1,9,0,2,1,pretrain,,1,2,0.1,0.99,0.1,,100,1,n"]
 
     def curves(self, rows=None, header=HEADER):
         path = self.folder / "epochs.csv"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A job comes to the same results, bit for bit, with a coordinator and with reluscape-train.
+"""A job comes to the same results, bit for bit, with server and worker and with reluscape-train.
 
 Usage: equal_test.py BIN_DIR
 """
@@ -17,19 +17,18 @@ from train_test import tiny_job  # noqa: E402
 
 BIN_DIR = ""
 # What a result is, beside numbers that a database gives and times.
-SAME = ("name", "network", "network_hash", "budget", "relus", "relus_with_stem", "macs",
-        "parameters", "accuracy_soft", "accuracy_trimmed", "accuracy_validation", "accuracy_test",
-        "latency", "costs", "off_front", "on_front", "seeds", "recipe", "measurement", "layers", "classes",
-        "artifact_sha256", "artifact_bytes", "origin")
+SAME = ("name", "network", "network_hash", "relus_with_stem", "macs", "parameters", "accuracy_test",
+        "latency", "costs", "off_front", "on_front", "seeds", "recipe", "measurement", "report",
+        "origin")
 
 
 def essence(results):
     # Programs of one build folder may come from different commits after a partial build.
     for result in results:
-        result["measurement"].pop("build_commit")
+        result["measurement"].pop("build_commit", None)
     return sorted(({key: result[key] for key in SAME} for result in results),
                   key=lambda result: (result["name"], result["seeds"]["pretrain"],
-                                      result["budget"]))
+                                      result["report"]["budget"]))
 
 
 class EqualTest(unittest.TestCase):
@@ -45,12 +44,35 @@ class EqualTest(unittest.TestCase):
         (folder / "job.json").write_text(json.dumps(job))
         subprocess.run([pathlib.Path(BIN_DIR) / "reluscape-train", folder / "job.json", "--out",
                         folder / "out", "--threads", "1", "--unseal"], check=True, timeout=300)
-        alone = json.loads((folder / "out" / "results.json").read_text())["results"]
+        alone = json.loads((folder / "out" / "results-1.json").read_text())["results"]
         self.assertGreaterEqual(len(alone), fewest_results)
         self.assertEqual(essence(alone), essence(here.front(number)["results"]))
+        return folder / "out", here.front(number)["results"]
 
     def test_descents(self):
         self.compare(tiny_job(candidates={"networks": ["resnet20@2"], "replicates": 2}), 4)
+
+    def test_the_folder_is_one_that_a_server_goes_on_with(self):
+        out, expected = self.compare(tiny_job(), 2)
+        export = self.enterContext(tempfile.TemporaryDirectory())
+        with Installation(BIN_DIR, data=out) as there:
+            there.start_server()
+            self.assertEqual(essence(there.front(1)["results"]), essence(expected))
+            there.client("export", 1, 1, "--out", export)
+            for name in ("weights.safetensors", "architecture.json", "result.json"):
+                written = next((out / "results").glob(f"001-*/{name}"))
+                self.assertEqual(pathlib.Path(export, name).read_bytes(), written.read_bytes())
+            there.start_worker("w", "--threads", "1")
+            self.assertEqual(there.submit(tiny_job(seed=9)), 2)
+            self.assertEqual(there.wait_for_job(2)["job"]["state"], "FINISHED")
+        # And back again.
+        (out.parent / "job.json").write_text(json.dumps(tiny_job(seed=9)))
+        again = subprocess.run([pathlib.Path(BIN_DIR) / "reluscape-train", out.parent / "job.json",
+                                "--out", out, "--threads", "1"], check=True, timeout=300,
+                               capture_output=True, text=True)
+        self.assertIn("goes on with job 2", again.stderr)
+        self.assertNotIn("leased", again.stderr)
+        self.assertEqual(len(json.loads((out / "results-2.json").read_text())["results"]), 2)
 
     def test_networks_that_are_trained_whole(self):
         job = tiny_job(candidates={"deepreduce": [

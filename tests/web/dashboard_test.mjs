@@ -230,8 +230,8 @@ async function main() {
     const text = await page.locator(".tooltip:not([hidden])").innerText();
     for (const part of [
       result.name,
-      result.budget.toLocaleString("en"),
-      `${(result.accuracy_validation * 100).toFixed(1)} %`,
+      result.report.budget.toLocaleString("en"),
+      `${(result.report.accuracy_validation * 100).toFixed(1)} %`,
       "DELPHI online",
     ]) {
       assert.ok(text.includes(part), `${part} in ${text}`);
@@ -266,11 +266,11 @@ async function main() {
     assert.equal(blank, 0, "charts without ink");
     for (const one of detail.results) {
       const bars = page.locator(`.result-card[data-result="${one.result}"] .layers tbody tr`);
-      assert.equal(await bars.count(), one.layers.length);
+      assert.equal(await bars.count(), one.report.layers.length);
       const widths = await bars.locator(".kept").evaluateAll((all) =>
         all.map((kept) => kept.getBoundingClientRect().width),
       );
-      one.layers.forEach((layer, i) => assert.equal(widths[i] > 0, layer.kept > 0, layer.layer));
+      one.report.layers.forEach((layer, i) => assert.equal(widths[i] > 0, layer.kept > 0, layer.layer));
     }
     await shoot(page, "candidate-1280");
     await page.click(".result-card summary");

@@ -24,6 +24,19 @@ if(TORCH_CXX_FLAGS MATCHES "_GLIBCXX_USE_CXX11_ABI=0")
 endif()
 message(STATUS "LibTorch ${Torch_VERSION}: ${Torch_DIR}")
 
+# What links LibTorch links this. LibTorch's include folder carries protobuf headers of another
+# version, under which no generated message compiles: a folder with a link to the right ones alone
+# comes before it, so that a file may include both. Whatever else is in the folder of the right
+# ones stays behind LibTorch's own.
+find_path(RELUSCAPE_PROTOBUF_HEADERS google/protobuf/message.h PATHS ${Protobuf_INCLUDE_DIRS}
+          NO_DEFAULT_PATH REQUIRED)
+set(protobuf_first ${CMAKE_BINARY_DIR}/protobuf_before_torch)
+file(MAKE_DIRECTORY ${protobuf_first})
+file(CREATE_LINK ${RELUSCAPE_PROTOBUF_HEADERS}/google ${protobuf_first}/google SYMBOLIC)
+add_library(reluscape_torch INTERFACE)
+target_include_directories(reluscape_torch SYSTEM INTERFACE ${protobuf_first})
+target_link_libraries(reluscape_torch INTERFACE ${TORCH_LIBRARIES})
+
 # A Python with the same LibTorch, for tests that compare with it: there where the wheel was
 # installed, not with a LibTorch of one's own.
 find_program(venv_python python3 PATHS ${CMAKE_SOURCE_DIR}/.deps/venv/bin NO_DEFAULT_PATH NO_CACHE)

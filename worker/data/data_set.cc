@@ -23,9 +23,9 @@
 namespace reluscape {
 namespace {
 
-absl::StatusOr<Source> Open(const DataSpec& spec, const std::string& path,
+absl::StatusOr<Source> Open(const v1::DataSpec& spec, const std::string& path,
                             const std::string& cache_folder) {
-  if (spec.set == kSyntheticName) {
+  if (spec.set() == kSyntheticName) {
     if (!path.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat("data set synthetic is built in: found the path ", path,
@@ -35,7 +35,7 @@ absl::StatusOr<Source> Open(const DataSpec& spec, const std::string& path,
   }
   if (path.empty()) {
     return absl::NotFoundError(absl::StrCat("data.set: this worker has no path for the data set \"",
-                                            spec.set, "\"; start it with --data ", spec.set,
+                                            spec.set(), "\"; start it with --data ", spec.set(),
                                             "=PATH"));
   }
   ASSIGN_OR_RETURN(const DataLayout layout, DetectLayout(path));
@@ -45,9 +45,9 @@ absl::StatusOr<Source> Open(const DataSpec& spec, const std::string& path,
     case DataFormat::kCifar100:
       return OpenCifar(layout.path, /*hundred=*/true);
     case DataFormat::kTinyImageNet:
-      return OpenTinyImageNet(layout.path, spec.side, cache_folder);
+      return OpenTinyImageNet(layout.path, spec.side(), cache_folder);
     case DataFormat::kImageFolder:
-      return OpenImageFolder(layout.path, spec.side, cache_folder);
+      return OpenImageFolder(layout.path, spec.side(), cache_folder);
   }
   return absl::InternalError("unknown data format");
 }
@@ -158,22 +158,22 @@ std::string DataHash(const DataSet& data, const Split& split) {
   return hash.HexDigest();
 }
 
-absl::StatusOr<DataSet> Load(const DataSpec& spec, uint64_t split_seed, const std::string& path,
+absl::StatusOr<DataSet> Load(const v1::DataSpec& spec, uint64_t split_seed, const std::string& path,
                              const std::stop_token& stop, const std::string& cache_folder) {
-  if (spec.side < 1 || spec.side > kMaxSide) {
+  if (spec.side() < 1 || spec.side() > kMaxSide) {
     return absl::InvalidArgumentError(
-        absl::StrCat("data.side: found ", spec.side, "; allowed: 1 to ", kMaxSide));
+        absl::StrCat("data.side: found ", spec.side(), "; allowed: 1 to ", kMaxSide));
   }
   ASSIGN_OR_RETURN(const Source source, Open(spec, path, cache_folder));
   FieldErrors errors;
   const auto classes = static_cast<int64_t>(source.class_names.size());
-  const std::string shown = path.empty() ? spec.set : absl::StrCat(spec.set, " in ", path);
-  if (spec.classes != classes) {
-    errors.Add("data.classes", absl::StrCat(spec.classes),
+  const std::string shown = path.empty() ? spec.set() : absl::StrCat(spec.set(), " in ", path);
+  if (spec.classes() != classes) {
+    errors.Add("data.classes", absl::StrCat(spec.classes()),
                absl::StrCat(classes, " (of ", shown, ")"));
   }
-  if (spec.side != source.side) {
-    errors.Add("data.side", absl::StrCat(spec.side),
+  if (spec.side() != source.side) {
+    errors.Add("data.side", absl::StrCat(spec.side()),
                absl::StrCat(source.side, " (of ", shown, ")"));
   }
   RETURN_IF_ERROR(errors.ToStatus());
@@ -192,7 +192,7 @@ absl::StatusOr<DataSet> Load(const DataSpec& spec, uint64_t split_seed, const st
   }
 
   DataSet data;
-  data.name = spec.set;
+  data.name = spec.set();
   data.side = source.side;
   data.classes = classes;
   data.class_names = source.class_names;
@@ -201,7 +201,7 @@ absl::StatusOr<DataSet> Load(const DataSpec& spec, uint64_t split_seed, const st
   RETURN_IF_ERROR(ReadImages(*source.train, split.validation, source.side, stop, data.validation));
   RETURN_IF_ERROR(ReadImages(*source.test, split.test, source.side, stop, data.test));
   const Normalization normalization =
-      PublishedNormalization(spec.set).value_or(MeasureNormalization(data.train.pixels));
+      PublishedNormalization(spec.set()).value_or(MeasureNormalization(data.train.pixels));
   data.mean = normalization.mean;
   data.deviation = normalization.deviation;
   data.data_hash = DataHash(data, split);
@@ -211,13 +211,13 @@ absl::StatusOr<DataSet> Load(const DataSpec& spec, uint64_t split_seed, const st
 
 }  // namespace
 
-absl::StatusOr<DataSet> LoadDataSet(const DataSpec& spec, uint64_t split_seed,
+absl::StatusOr<DataSet> LoadDataSet(const v1::DataSpec& spec, uint64_t split_seed,
                                     const std::string& path, std::stop_token stop,
                                     const std::string& cache_folder) {
   try {
     return Load(spec, split_seed, path, stop, cache_folder);
   } catch (const std::bad_alloc&) {
-    return absl::UnavailableError(absl::StrCat("not enough memory for the data set ", spec.set));
+    return absl::UnavailableError(absl::StrCat("not enough memory for the data set ", spec.set()));
   }
 }
 

@@ -64,7 +64,7 @@ struct DataSet {
 //                       memory, too many open files
 //   CANCELLED           `stop` was requested
 // A cache that cannot be used is no error.
-absl::StatusOr<DataSet> LoadDataSet(const DataSpec& spec, uint64_t split_seed,
+absl::StatusOr<DataSet> LoadDataSet(const v1::DataSpec& spec, uint64_t split_seed,
                                     const std::string& path, std::stop_token stop = {},
                                     const std::string& cache_folder = "");
 

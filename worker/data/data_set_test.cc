@@ -64,17 +64,17 @@ class DataSetTest : public ::testing::Test {
   }
   static std::string Png(int seed) { return EncodePng(Pixels(seed), kSide, kSide); }
 
-  static DataSpec Spec(int64_t train = 12, int64_t validation = 9, int64_t test = 6) {
-    DataSpec spec;
-    spec.set = "pictures";
-    spec.classes = 3;
-    spec.side = kSide;
-    spec.train_images = train;
-    spec.validation_images = validation;
-    spec.test_images = test;
+  static v1::DataSpec Spec(int64_t train = 12, int64_t validation = 9, int64_t test = 6) {
+    v1::DataSpec spec;
+    spec.set_set("pictures");
+    spec.set_classes(3);
+    spec.set_side(kSide);
+    spec.set_train_images(train);
+    spec.set_validation_images(validation);
+    spec.set_test_images(test);
     return spec;
   }
-  static DataSet MustLoad(const DataSpec& spec, uint64_t seed, const std::string& path) {
+  static DataSet MustLoad(const v1::DataSpec& spec, uint64_t seed, const std::string& path) {
     auto data = LoadDataSet(spec, seed, path);
     EXPECT_TRUE(data.ok()) << data.status();
     return data.ok() ? *std::move(data) : DataSet();
@@ -144,7 +144,7 @@ TEST_F(DataSetTest, SeedChoosesTheImages) {
 }
 
 TEST_F(DataSetTest, AnyChangedPixelOrLabelOrNameChangesTheDataHash) {
-  const DataSpec all = Spec(0, 12, 0);
+  const v1::DataSpec all = Spec(0, 12, 0);
   const std::string before = MustLoad(all, 1, folder_.path()).data_hash;
   EXPECT_TRUE(IsSha256Hex(before));
   for (const char* file : {"/train/class_b/105.png", "/test/class_c/2.png"}) {
@@ -212,8 +212,8 @@ TEST_F(DataSetTest, OfManyBrokenFilesTheFirstIsNamedWhicheverThreadFindsIt) {
   }
   WriteBytes(large.path() + "/test/class_a/1.png", good);
   WriteBytes(large.path() + "/test/class_b/1.png", good);
-  DataSpec spec = Spec(0, 1, 0);
-  spec.classes = 2;
+  v1::DataSpec spec = Spec(0, 1, 0);
+  spec.set_classes(2);
   const absl::Status first = LoadDataSet(spec, 1, large.path()).status();
   EXPECT_THAT(std::string(first.message()), HasSubstr("/train/class_a/1030"));
   for (int i = 0; i < 20; ++i) {
@@ -222,17 +222,17 @@ TEST_F(DataSetTest, OfManyBrokenFilesTheFirstIsNamedWhicheverThreadFindsIt) {
 }
 
 TEST_F(DataSetTest, SpecAndDataMustAgree) {
-  DataSpec spec = Spec();
-  spec.classes = 10;
+  v1::DataSpec spec = Spec();
+  spec.set_classes(10);
   EXPECT_THAT(std::string(LoadDataSet(spec, 1, folder_.path()).status().message()),
               HasSubstr("data.classes: found 10; allowed: 3 (of pictures in "));
   spec = Spec();
-  spec.side = 16;
+  spec.set_side(16);
   const absl::Status wrong_side = LoadDataSet(spec, 1, folder_.path()).status();
   EXPECT_EQ(wrong_side.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(wrong_side.message()), HasSubstr("8 x 8 pixels; allowed: data.side"));
   for (const int64_t side : {int64_t{0}, int64_t{-1}, int64_t{1} << 40}) {
-    spec.side = side;
+    spec.set_side(side);
     EXPECT_THAT(std::string(LoadDataSet(spec, 1, folder_.path()).status().message()),
                 HasSubstr("data.side: found"));
   }
@@ -274,7 +274,7 @@ TEST_F(DataSetTest, WhatMayNotBeReadIsNamed) {
 
 // The code of LoadDataSet in a child process after `prepare`, which makes the system misbehave.
 template <typename Prepare>
-absl::StatusCode CodeInChild(const DataSpec& spec, const std::string& path, Prepare prepare) {
+absl::StatusCode CodeInChild(const v1::DataSpec& spec, const std::string& path, Prepare prepare) {
   const pid_t child = ::fork();
   if (child == 0) {
     if (!prepare()) ::_exit(100);
@@ -326,9 +326,9 @@ TEST_F(DataSetTest, TooLittleMemoryIsNoErrorOfTheData) {
   const std::string file = large.path() + "/data_batch_1.bin";
   WriteBytes(file, "");
   fs::resize_file(file, uintmax_t{3073} * 1'000'000);  // sparse
-  DataSpec spec = Spec();
-  spec.side = 32;
-  spec.classes = 10;
+  v1::DataSpec spec = Spec();
+  spec.set_side(32);
+  spec.set_classes(10);
   EXPECT_EQ(CodeInChild(spec, large.path(),
                         [] {
                           rlimit limit = {};
@@ -360,8 +360,8 @@ TEST_F(DataSetTest, NormalizationIsMeasuredOnTheTrainingSplitAlone) {
   EXPECT_NEAR(data.mean[1], sum / n, 1e-12);
   EXPECT_NEAR(data.deviation[1], std::sqrt(squares / n - sum * sum / n / n), 1e-9);
 
-  DataSpec named = Spec();
-  named.set = "cifar10";
+  v1::DataSpec named = Spec();
+  named.set_set("cifar10");
   const DataSet published = MustLoad(named, 1, folder_.path());
   EXPECT_EQ(published.mean, (std::array<double, 3>{0.4914, 0.4822, 0.4465}));
   EXPECT_EQ(published.deviation, (std::array<double, 3>{0.2023, 0.1994, 0.2010}));
@@ -393,10 +393,10 @@ TEST(CifarDataSetTest, BinaryFilesLoadThroughTheFolderAround) {
                    (batch == 6 ? "test_batch.bin" : "data_batch_" + std::to_string(batch) + ".bin"),
                bytes);
   }
-  DataSpec spec;
-  spec.set = "cifar10";
-  spec.classes = 10;
-  spec.side = 32;
+  v1::DataSpec spec;
+  spec.set_set("cifar10");
+  spec.set_classes(10);
+  spec.set_side(32);
   const auto data = LoadDataSet(spec, 3, folder.path());
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_EQ(data->train.count(), 90);
@@ -407,21 +407,21 @@ TEST(CifarDataSetTest, BinaryFilesLoadThroughTheFolderAround) {
     EXPECT_EQ(data->test.labels[i], static_cast<int32_t>(i % 10));
     EXPECT_EQ(data->test.pixels[i * 3072], 120 + i);
   }
-  spec.side = 64;
+  spec.set_side(64);
   EXPECT_THAT(std::string(LoadDataSet(spec, 3, folder.path()).status().message()),
               HasSubstr("data.side: found 64; allowed: 32"));
 }
 
 class SyntheticSetTest : public ::testing::Test {
  protected:
-  static DataSpec Spec(int64_t train, int64_t validation, int64_t test) {
-    DataSpec spec;
-    spec.set = "synthetic";
-    spec.classes = 10;
-    spec.side = 32;
-    spec.train_images = train;
-    spec.validation_images = validation;
-    spec.test_images = test;
+  static v1::DataSpec Spec(int64_t train, int64_t validation, int64_t test) {
+    v1::DataSpec spec;
+    spec.set_set("synthetic");
+    spec.set_classes(10);
+    spec.set_side(32);
+    spec.set_train_images(train);
+    spec.set_validation_images(validation);
+    spec.set_test_images(test);
     return spec;
   }
 };
@@ -450,8 +450,8 @@ TEST_F(SyntheticSetTest, ErrorsNameTheLimits) {
       std::string(LoadDataSet(Spec(20000, 0, 4001), 1, "").status().message()),
       HasSubstr("data.train_images: found 20000; allowed: 0 (all that validation leaves) or "
                 "1 to 18000"));
-  DataSpec spec = Spec(10, 10, 10);
-  spec.side = 64;
+  v1::DataSpec spec = Spec(10, 10, 10);
+  spec.set_side(64);
   EXPECT_THAT(std::string(LoadDataSet(spec, 1, "").status().message()),
               HasSubstr("data.side: found 64; allowed: 32 (of synthetic)"));
   EXPECT_EQ(LoadDataSet(Spec(10, 10, 10), 1, "/somewhere").status().code(),

@@ -9,7 +9,7 @@ namespace reluscape {
 
 inline constexpr int64_t kMaxImageFileBytes = int64_t{64} << 20;
 inline constexpr int64_t kMaxImages = 10'000'000;  // of one part (train or test) of a data set
-inline constexpr int64_t kMaxClasses = 100'000;    // as in DataSpec of job.proto
+inline constexpr int64_t kMaxClasses = 100'000;    // as in v1::DataSpec of job.proto
 inline constexpr int64_t kMaxSide = 4096;          // pixels; job files allow less
 inline constexpr int64_t kMaxPixelBytes = int64_t{64} << 30;  // of all images in use together
 inline constexpr int64_t kMaxNamesFileBytes = int64_t{16} << 20;

@@ -61,7 +61,7 @@ Indices Take(int64_t total, std::vector<Indices>& pools) {
 
 }  // namespace
 
-absl::StatusOr<Split> DrawSplit(const DataSpec& spec, const std::vector<int32_t>& train_labels,
+absl::StatusOr<Split> DrawSplit(const v1::DataSpec& spec, const std::vector<int32_t>& train_labels,
                                 const std::vector<int32_t>& test_labels, int64_t classes,
                                 uint64_t seed) {
   const auto available = static_cast<int64_t>(train_labels.size());
@@ -69,31 +69,31 @@ absl::StatusOr<Split> DrawSplit(const DataSpec& spec, const std::vector<int32_t>
   FieldErrors errors;
   const auto found = [](int64_t value) { return absl::StrCat(value); };
 
-  int64_t validation = spec.validation_images;
+  int64_t validation = spec.validation_images();
   if (validation == 0) {
     validation = std::max<int64_t>(1, available / 10);
   }
   const bool validation_fits = validation >= 1 && validation <= available - 1;
   if (!validation_fits) {
-    errors.Add("data.validation_images", found(spec.validation_images),
-               absl::StrCat("0 (a tenth) or 1 to ", available - 1, " (", spec.set, " has ",
+    errors.Add("data.validation_images", found(spec.validation_images()),
+               absl::StrCat("0 (a tenth) or 1 to ", available - 1, " (", spec.set(), " has ",
                             available, " training images, and one at least must be left)"));
     validation = 1;  // at least, so that the training images are compared with what there is
   }
   const int64_t rest = available - validation;
-  const int64_t train = spec.train_images == 0 ? rest : spec.train_images;
+  const int64_t train = spec.train_images() == 0 ? rest : spec.train_images();
   if (train < 0 || train > rest) {
     errors.Add(
-        "data.train_images", found(spec.train_images),
-        absl::StrCat("0 (all that validation leaves) or 1 to ", rest, " (", spec.set, " has ",
+        "data.train_images", found(spec.train_images()),
+        absl::StrCat("0 (all that validation leaves) or 1 to ", rest, " (", spec.set(), " has ",
                      available, " training images, ", validation_fits ? "" : "at least ",
                      validation, " of them for validation)"));
   }
-  const int64_t test = spec.test_images == 0 ? tests : spec.test_images;
+  const int64_t test = spec.test_images() == 0 ? tests : spec.test_images();
   if (test < 1 || test > tests) {
     errors.Add(
-        "data.test_images", found(spec.test_images),
-        absl::StrCat("0 (all) or 1 to ", tests, " (", spec.set, " has ", tests, " test images)"));
+        "data.test_images", found(spec.test_images()),
+        absl::StrCat("0 (all) or 1 to ", tests, " (", spec.set(), " has ", tests, " test images)"));
   }
   if (!errors.empty()) {
     return errors.ToStatus();

@@ -29,7 +29,7 @@ struct Split {
 //
 // INVALID_ARGUMENT, with one line per field data.train_images, data.validation_images and
 // data.test_images, where there are not that many images, or where a split would be empty.
-absl::StatusOr<Split> DrawSplit(const DataSpec& spec, const std::vector<int32_t>& train_labels,
+absl::StatusOr<Split> DrawSplit(const v1::DataSpec& spec, const std::vector<int32_t>& train_labels,
                                 const std::vector<int32_t>& test_labels, int64_t classes,
                                 uint64_t seed);
 

@@ -28,12 +28,12 @@ std::vector<int32_t> Labels(std::vector<int> sizes) {
   return labels;
 }
 
-DataSpec Spec(int64_t train, int64_t validation, int64_t test) {
-  DataSpec spec;
-  spec.set = "pictures";
-  spec.train_images = train;
-  spec.validation_images = validation;
-  spec.test_images = test;
+v1::DataSpec Spec(int64_t train, int64_t validation, int64_t test) {
+  v1::DataSpec spec;
+  spec.set_set("pictures");
+  spec.set_train_images(train);
+  spec.set_validation_images(validation);
+  spec.set_test_images(test);
   return spec;
 }
 

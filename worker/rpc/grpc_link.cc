@@ -3,11 +3,12 @@
 #include <grpcpp/client_context.h>
 
 #include <chrono>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "reluscape/v1/worker_service.grpc.pb.h"
+#include "search/sync.h"
 #include "search/wire/status.h"
-#include "search/wire/sync.h"
 
 namespace reluscape {
 namespace {
@@ -17,8 +18,9 @@ class GrpcLink final : public CoordinatorLink {
   explicit GrpcLink(const std::shared_ptr<grpc::Channel>& channel)
       : stub_(v1::WorkerService::NewStub(channel)) {}
 
-  absl::StatusOr<SyncResponse> Synchronize(const SyncRequest& request, Milliseconds timeout,
-                                           std::stop_token cancel) override {
+  absl::StatusOr<v1::SynchronizeResponse> Synchronize(const v1::SynchronizeRequest& request,
+                                                      Milliseconds timeout,
+                                                      std::stop_token cancel) override {
     grpc::ClientContext context;
     // While the coordinator is away a call must wait for it, not fail: gRPC makes progress with a
     // connection only while some call is waiting, and otherwise looks at it every 5 s.
@@ -26,8 +28,8 @@ class GrpcLink final : public CoordinatorLink {
     context.set_deadline(std::chrono::system_clock::now() + timeout);
     v1::SynchronizeResponse response;
     const std::stop_callback on_cancel(cancel, [&context] { context.TryCancel(); });
-    RETURN_IF_ERROR(FromGrpc(stub_->Synchronize(&context, ToProto(request), &response)));
-    return FromProto(response);
+    RETURN_IF_ERROR(FromGrpc(stub_->Synchronize(&context, request, &response)));
+    return CheckedResponse(std::move(response));
   }
 
  private:

@@ -1,21 +1,17 @@
 #include "worker/rpc/run_worker.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <memory>
-#include <random>
 #include <thread>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "base/build_info.h"
 #include "base/exit_codes.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "search/wire/channel.h"
 #include "worker/agent.h"
+#include "worker/agent_setup.h"
 #include "worker/rpc/grpc_link.h"
 #include "worker/worker_id.h"
 
@@ -41,24 +37,6 @@ absl::StatusOr<std::string> WaitForMarker(const RunWorkerOptions& options,
   }
 }
 
-// Whether the artifact folder is still the coordinator's and takes a file of `bytes`, if any.
-absl::Status CheckStorage(const ArtifactFolder& artifacts, const std::string& id, int64_t bytes) {
-  ASSIGN_OR_RETURN(const std::string found, artifacts.ReadId());
-  if (found != id) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the artifact folder is now another one: its marker says ", found,
-                     ", at the start it said ", id));
-  }
-  return bytes > 0 ? artifacts.Probe(bytes) : absl::OkStatus();
-}
-
-// Tells this process from every earlier one with its id.
-std::string NewIncarnation() {
-  std::random_device random;
-  return absl::StrCat(absl::Hex(random(), absl::kZeroPad8), absl::Hex(random(), absl::kZeroPad8),
-                      "-", ::getpid());
-}
-
 }  // namespace
 
 absl::Status RunWorker(const RunWorkerOptions& options, const ArtifactFolder& artifacts,
@@ -67,24 +45,16 @@ absl::Status RunWorker(const RunWorkerOptions& options, const ArtifactFolder& ar
   if (!folder_id.ok()) {
     return stop.stop_requested() ? absl::OkStatus() : folder_id.status();
   }
-  AgentOptions agent_options;
-  WorkerInfo& info = agent_options.worker;
-  info.host = HostName();
-  info.pid = ::getpid();
-  info.incarnation = NewIncarnation();
-  info.build_commit = BuildCommit();
-  trainer.Describe(info);
+  AgentOptions agent_options = AgentOptionsFor(trainer, artifacts, *folder_id);
+  v1::WorkerInfo& info = agent_options.worker;
   ASSIGN_OR_RETURN(const WorkerId id,
-                   WorkerId::Claim(options.id, info.host, info.device, *folder_id));
-  info.id = id.text();
-  agent_options.artifact_folder_id = *folder_id;
-  agent_options.check_storage =
-      options.check_storage ? options.check_storage : [&artifacts, id = *folder_id](int64_t bytes) {
-        return CheckStorage(artifacts, id, bytes);
-      };
+                   WorkerId::Claim(options.id, info.host(), info.device(), *folder_id));
+  info.set_id(id.text());
+  if (options.check_storage) agent_options.check_storage = options.check_storage;
 
-  LogInfo("worker ", info.id, " on ", info.device, " works for ", options.server, " (build ",
-          info.build_commit, ", protocol ", info.protocol, ", behaviour ", info.behaviour, ")");
+  LogInfo("worker ", info.id(), " on ", info.device(), " works for ", options.server, " (build ",
+          info.build_commit(), ", protocol ", info.protocol(), ", behaviour ", info.behaviour(),
+          ")");
   std::unique_ptr<CoordinatorLink> link = MakeGrpcLink(MakeChannel(options.server));
   if (options.wrap_link) link = options.wrap_link(std::move(link));
   Agent agent(agent_options, *link, trainer);

@@ -23,23 +23,27 @@ std::string ShapeText(const at::Tensor& tensor) {
 }
 
 // That `artifact` does not hold what it should.
-absl::Status WrongContent(const absl::Status& status, const ArtifactRef& artifact) {
-  return WithFault(WithPrefix(absl::StrCat("artifact ", artifact.sha256, ": "), status),
-                   {.kind = FailureKind::kArtifact, .artifact = artifact});
+absl::Status WrongContent(const absl::Status& status, const v1::Artifact& artifact) {
+  return WithFault(WithPrefix(absl::StrCat("artifact ", artifact.sha256(), ": "), status),
+                   {.kind = v1::Failure::ARTIFACT, .artifact = artifact});
 }
 
 }  // namespace
 
-Metadata DescribeOrigin(const std::string& kind, const TaskDescription& task, const DataSet& data) {
-  Metadata metadata = {
-      {"format", "reluscape-1"},         {"kind", kind},
-      {"stage", StageName(task.stage)},  {"network", task.network},
-      {"seed", absl::StrCat(task.seed)}, {"split_seed", absl::StrCat(task.split_seed)},
-      {"data_set", task.data.set},       {"data_hash", data.data_hash},
-      {"split_hash", data.split_hash}};
-  if (task.pretrained) {
-    metadata["pretrained_file"] = task.pretrained_file;
-    metadata["pretrained_sha256"] = task.pretrained.sha256;
+Metadata DescribeOrigin(const std::string& kind, const v1::TaskDescription& task,
+                        const DataSet& data) {
+  Metadata metadata = {{"format", "reluscape-1"},
+                       {"kind", kind},
+                       {"stage", task.stage()},
+                       {"network", task.network()},
+                       {"seed", absl::StrCat(task.seed())},
+                       {"split_seed", absl::StrCat(task.split_seed())},
+                       {"data_set", task.data().set()},
+                       {"data_hash", data.data_hash},
+                       {"split_hash", data.split_hash}};
+  if (IsSet(task.pretrained())) {
+    metadata["pretrained_file"] = task.pretrained_file();
+    metadata["pretrained_sha256"] = task.pretrained().sha256();
   }
   return metadata;
 }
@@ -76,14 +80,14 @@ absl::Status RestoreTensors(const TensorMap& map, const std::vector<NamedTensor>
 }
 
 absl::StatusOr<SafetensorsFile> LoadArtifact(const ArtifactFolder& folder,
-                                             const ArtifactRef& artifact,
+                                             const v1::Artifact& artifact,
                                              const Metadata& expected) {
-  if (!artifact) {
-    return TaskError({.kind = FailureKind::kRefused}, "the task names no artifact to start from");
+  if (!IsSet(artifact)) {
+    return TaskError({.kind = v1::Failure::REFUSED}, "the task names no artifact to start from");
   }
   ASSIGN_OR_RETURN(
       const std::string bytes,
-      WithFault(folder.Get(artifact), {.kind = FailureKind::kStorage, .artifact = artifact}));
+      WithFault(folder.Get(artifact), {.kind = v1::Failure::STORAGE, .artifact = artifact}));
   absl::StatusOr<SafetensorsFile> file = ReadSafetensors(bytes);
   if (!file.ok()) return WrongContent(file.status(), artifact);
   for (const auto& [key, value] : expected) {
@@ -99,17 +103,17 @@ absl::StatusOr<SafetensorsFile> LoadArtifact(const ArtifactFolder& folder,
   return file;
 }
 
-absl::StatusOr<ArtifactRef> StoreArtifact(const ArtifactFolder& folder,
-                                          const SafetensorsFile& file) {
+absl::StatusOr<v1::Artifact> StoreArtifact(const ArtifactFolder& folder,
+                                           const SafetensorsFile& file) {
   const std::string bytes = WriteSafetensors(file);
-  absl::StatusOr<ArtifactRef> artifact = folder.Put(bytes);
+  absl::StatusOr<v1::Artifact> artifact = folder.Put(bytes);
   if (artifact.ok()) return artifact;
   return WithFault(
       WithPrefix("cannot store an artifact: ", artifact.status()),
-      {.kind = FailureKind::kStorage, .unstored_bytes = static_cast<int64_t>(bytes.size())});
+      {.kind = v1::Failure::STORAGE, .unstored_bytes = static_cast<int64_t>(bytes.size())});
 }
 
-bool IsLost(const ArtifactFolder& folder, const ArtifactRef& artifact, const absl::Status& error) {
+bool IsLost(const ArtifactFolder& folder, const v1::Artifact& artifact, const absl::Status& error) {
   if (absl::IsDataLoss(error)) return true;
   // A file that is not there may be on a file system that is not there.
   std::error_code ignored;
@@ -118,17 +122,17 @@ bool IsLost(const ArtifactFolder& folder, const ArtifactRef& artifact, const abs
              std::filesystem::file_type::not_found;
 }
 
-absl::Status LoadPretrained(const ArtifactFolder& folder, const TaskDescription& task,
+absl::Status LoadPretrained(const ArtifactFolder& folder, const v1::TaskDescription& task,
                             const DataSet& data, GraphNetwork& network) {
-  ASSIGN_OR_RETURN(const SafetensorsFile file, LoadArtifact(folder, task.weights,
+  ASSIGN_OR_RETURN(const SafetensorsFile file, LoadArtifact(folder, task.weights(),
                                                             {{"format", "reluscape-1"},
                                                              {"kind", "weights"},
-                                                             {"network", task.network},
+                                                             {"network", task.network()},
                                                              {"data_hash", data.data_hash},
                                                              {"split_hash", data.split_hash}}));
   std::vector<NamedTensor> into = network.weights();
   into.insert(into.end(), network.statistics().begin(), network.statistics().end());
-  return WrongContent(RestoreTensors(file.tensors, into), task.weights);
+  return WrongContent(RestoreTensors(file.tensors, into), task.weights());
 }
 
 std::string NumberText(double value) { return absl::StrFormat("%.17g", value); }

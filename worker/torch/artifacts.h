@@ -32,7 +32,8 @@ namespace reluscape {
 using Metadata = std::map<std::string, std::string>;
 
 // The metadata that every file of `task` has.
-Metadata DescribeOrigin(const std::string& kind, const TaskDescription& task, const DataSet& data);
+Metadata DescribeOrigin(const std::string& kind, const v1::TaskDescription& task,
+                        const DataSet& data);
 
 // Adds clones of `tensors` under their names, so that they stay as they are now.
 void AddTensors(const std::vector<NamedTensor>& tensors, TensorMap& map);
@@ -47,19 +48,20 @@ absl::Status RestoreTensors(const TensorMap& map, const std::vector<NamedTensor>
 // content is no safetensors or where its metadata lack an entry of `expected` or have another
 // value, kRefused where the Task names none.
 absl::StatusOr<SafetensorsFile> LoadArtifact(const ArtifactFolder& folder,
-                                             const ArtifactRef& artifact, const Metadata& expected);
+                                             const v1::Artifact& artifact,
+                                             const Metadata& expected);
 
 // Whether `artifact`, which could not be read with `error` of ArtifactFolder::Get, is gone or
 // damaged. Else it is out of reach for the moment: the file system is away, or refuses.
-bool IsLost(const ArtifactFolder& folder, const ArtifactRef& artifact, const absl::Status& error);
+bool IsLost(const ArtifactFolder& folder, const v1::Artifact& artifact, const absl::Status& error);
 
 // Writes an artifact. kStorage whatever the cause (a full disk, a folder that is not mounted).
-absl::StatusOr<ArtifactRef> StoreArtifact(const ArtifactFolder& folder,
-                                          const SafetensorsFile& file);
+absl::StatusOr<v1::Artifact> StoreArtifact(const ArtifactFolder& folder,
+                                           const SafetensorsFile& file);
 
 // The pretrained network of `task` into `network`'s weights and statistics; masks stay. The errors
 // of LoadArtifact; kArtifact where the tensors are not the network's.
-absl::Status LoadPretrained(const ArtifactFolder& folder, const TaskDescription& task,
+absl::Status LoadPretrained(const ArtifactFolder& folder, const v1::TaskDescription& task,
                             const DataSet& data, GraphNetwork& network);
 
 // Numbers as metadata: text that gives back the same bits.

@@ -63,7 +63,7 @@ Batch EvaluationImages::Get(int64_t first, int64_t count) const {
 
 TrainingImages::TrainingImages(const ImageSet& images, int64_t classes,
                                const Normalization& normalization,
-                               const AugmentationSettings& settings, at::Device device)
+                               const v1::AugmentationSpec& settings, at::Device device)
     : settings_(settings),
       classes_(classes),
       side_(images.side),
@@ -71,15 +71,15 @@ TrainingImages::TrainingImages(const ImageSet& images, int64_t classes,
       scale_(Scale(normalization, device)),
       shift_(Shift(normalization, device)),
       offsets_(at::arange(images.side, at::TensorOptions().dtype(at::kLong).device(device))) {
-  const int64_t padding = settings.crop_padding;
+  const int64_t padding = settings.crop_padding();
   // Black before normalisation, as SNL's public code crops before it normalises.
   pixels_ = at::constant_pad_nd(PixelsOf(images).to(device),
                                 {0, 0, padding, padding, padding, padding}, 0);
 }
 
-int64_t TrainingImages::ViewsPerImage(const AugmentationSettings& settings) {
-  const int64_t shifts = 2 * settings.crop_padding + 1;
-  return shifts * shifts * (settings.flip ? 2 : 1);
+int64_t TrainingImages::ViewsPerImage(const v1::AugmentationSpec& settings) {
+  const int64_t shifts = 2 * settings.crop_padding() + 1;
+  return shifts * shifts * (settings.flip() ? 2 : 1);
 }
 
 int64_t TrainingImages::StepsPerEpoch(int64_t batch) const {
@@ -97,14 +97,14 @@ void TrainingImages::StartEpoch(uint64_t seed, int64_t epoch) {
   std::vector<int64_t> rows(images);
   std::vector<int64_t> columns(images);
   std::vector<int64_t> flips(images);
-  const auto shifts = static_cast<uint64_t>(2 * settings_.crop_padding + 1);
+  const auto shifts = static_cast<uint64_t>(2 * settings_.crop_padding() + 1);
   for (size_t i = 0; i < images; ++i) {
     rows[i] = static_cast<int64_t>(augmentation.Below(shifts));
     columns[i] = static_cast<int64_t>(augmentation.Below(shifts));
-    flips[i] = settings_.flip ? static_cast<int64_t>(augmentation.Below(2)) : 0;
+    flips[i] = settings_.flip() ? static_cast<int64_t>(augmentation.Below(2)) : 0;
   }
   const std::vector<int64_t> chosen = order.Permutation(count());
-  if (settings_.flip && settings_.alternating_flip) {
+  if (settings_.flip() && settings_.alternating_flip()) {
     // Drawn once per image for the whole stage, then turned over from epoch to epoch.
     Random draw(DeriveSeed(seed, "flip"));
     std::vector<int64_t> first(images);
@@ -114,7 +114,7 @@ void TrainingImages::StartEpoch(uint64_t seed, int64_t epoch) {
     }
   }
   views_.resize(images);
-  const int64_t sides = settings_.flip ? 2 : 1;
+  const int64_t sides = settings_.flip() ? 2 : 1;
   for (size_t i = 0; i < images; ++i) {
     const int64_t crop = rows[i] * static_cast<int64_t>(shifts) + columns[i];
     views_[i] = chosen[i] * ViewsPerImage(settings_) + crop * sides + flips[i];
@@ -124,13 +124,13 @@ void TrainingImages::StartEpoch(uint64_t seed, int64_t epoch) {
   rows_ = Upload(rows, device);
   columns_ = Upload(columns, device);
   flips_ = Upload(flips, device);
-  if (settings_.cutout == 0) return;
+  if (settings_.cutout() == 0) return;
   // Its own stream, so that crops and flips are those without cutout.
   Random cutout(DeriveSeed(seed, "cutout", index));
   for (std::vector<int64_t>* starts : {&rows, &columns}) {
     for (int64_t& start : *starts) {
       start =
-          static_cast<int64_t>(cutout.Below(static_cast<uint64_t>(side_))) - settings_.cutout / 2;
+          static_cast<int64_t>(cutout.Below(static_cast<uint64_t>(side_))) - settings_.cutout() / 2;
     }
   }
   cut_rows_ = Upload(rows, device);
@@ -140,14 +140,14 @@ void TrainingImages::StartEpoch(uint64_t seed, int64_t epoch) {
 void TrainingImages::CutOut(int64_t first, at::Tensor& images) const {
   const auto inside = [&](const at::Tensor& starts) {
     const at::Tensor start = starts.narrow(0, first, images.size(0)).unsqueeze(1);
-    return (offsets_ >= start) & (offsets_ < start + settings_.cutout);
+    return (offsets_ >= start) & (offsets_ < start + settings_.cutout());
   };
   const at::Tensor square = inside(cut_rows_).unsqueeze(2) & inside(cut_columns_).unsqueeze(1);
   images.masked_fill_(square.unsqueeze(1), 0);  // the mean, as images are normalised
 }
 
 void TrainingImages::MixUp(int64_t step, Batch& batch) const {
-  const double share = MixupShare(settings_.mixup, seed_, epoch_, step);
+  const double share = MixupShare(settings_.mixup(), seed_, epoch_, step);
   // The order is random, so that the images from the other end are random partners.
   batch.images = batch.images.mul(share).add_(batch.images.flip(0), 1 - share);
   const at::Tensor classes = at::one_hot(batch.labels, classes_).to(at::kFloat);
@@ -170,8 +170,8 @@ Batch TrainingImages::Get(int64_t step, int64_t batch) const {
                .targets = {},
                .views = {views_.begin() + first, views_.begin() + first + size}};
   result.targets = result.labels;
-  if (settings_.cutout > 0) CutOut(first, result.images);
-  if (settings_.mixup > 0) MixUp(step, result);
+  if (settings_.cutout() > 0) CutOut(first, result.images);
+  if (settings_.mixup() > 0) MixUp(step, result);
   return result;
 }
 

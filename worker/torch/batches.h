@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "search/stage.h"
+#include "reluscape/v1/job.pb.h"
 #include "worker/data/data_set.h"
 #include "worker/data/normalization.h"
 
@@ -48,11 +48,11 @@ class TrainingImages {
   // `images` are kept with settings.crop_padding black pixels on every side. Labels are below
   // `classes`.
   TrainingImages(const ImageSet& images, int64_t classes, const Normalization& normalization,
-                 const AugmentationSettings& settings, at::Device device);
+                 const v1::AugmentationSpec& settings, at::Device device);
 
   int64_t count() const { return labels_.size(0); }
   // How many views of one image crop and flip can give.
-  static int64_t ViewsPerImage(const AugmentationSettings& settings);
+  static int64_t ViewsPerImage(const v1::AugmentationSpec& settings);
   // Steps of an epoch. The last batch takes what is left, but an image that would be alone in it
   // is left out (of this epoch; orders differ): batch norm has no variance over one image.
   int64_t StepsPerEpoch(int64_t batch) const;
@@ -66,7 +66,7 @@ class TrainingImages {
   void CutOut(int64_t first, at::Tensor& images) const;
   void MixUp(int64_t step, Batch& batch) const;
 
-  AugmentationSettings settings_;
+  v1::AugmentationSpec settings_;
   int64_t classes_;
   int64_t side_;
   at::Tensor pixels_;  // N x (side + 2 padding) x (side + 2 padding) x 3, uint8

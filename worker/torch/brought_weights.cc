@@ -27,26 +27,26 @@ double ChanceOf(const ImageSet& images, int64_t classes) {
          static_cast<double>(images.count());
 }
 
-std::string FileText(const TaskDescription& task) {
-  return absl::StrCat("pretrained file ", task.pretrained_file, " (artifact ",
-                      task.pretrained.sha256, ")");
+std::string FileText(const v1::TaskDescription& task) {
+  return absl::StrCat("pretrained file ", task.pretrained_file(), " (artifact ",
+                      task.pretrained().sha256(), ")");
 }
 
-TaskOutcome Refused(const TaskDescription& task, const std::string& why) {
-  return FailedOutcome(FailureKind::kRefused, absl::StrCat(FileText(task), ": ", why),
+TaskOutcome Refused(const v1::TaskDescription& task, const std::string& why) {
+  return FailedOutcome(v1::Failure::REFUSED, absl::StrCat(FileText(task), ": ", why),
                        /*epoch=*/-1);
 }
 
 absl::Status LoadInto(const StageContext& context, const std::vector<NamedTensor>& learned) {
-  const TaskDescription& task = context.task;
+  const v1::TaskDescription& task = context.task;
   ASSIGN_OR_RETURN(const std::string bytes,
-                   WithFault(context.artifacts.Get(task.pretrained),
-                             {.kind = FailureKind::kStorage, .artifact = task.pretrained}));
-  const absl::StatusOr<TensorFile> file = ReadPretrained(context.network, task.network, bytes);
+                   WithFault(context.artifacts.Get(task.pretrained()),
+                             {.kind = v1::Failure::STORAGE, .artifact = task.pretrained()}));
+  const absl::StatusOr<TensorFile> file = ReadPretrained(context.network, task.network(), bytes);
   const absl::Status loaded = file.ok() ? RestoreTensors(TensorsIn(*file), learned) : file.status();
   // It belongs to the Job: nothing makes it again.
   return WithFault(WithPrefix(absl::StrCat(FileText(task), ": "), loaded),
-                   {.kind = FailureKind::kRefused});
+                   {.kind = v1::Failure::REFUSED});
 }
 
 }  // namespace
@@ -54,9 +54,9 @@ absl::Status LoadInto(const StageContext& context, const std::vector<NamedTensor
 double LeastBroughtAccuracy(double chance) { return chance * (1 + (1 - chance) / 2); }
 
 absl::StatusOr<TaskOutcome> TakeOverWeights(const StageContext& context) {
-  const TaskDescription& task = context.task;
+  const v1::TaskDescription& task = context.task;
   const Stopwatch stopwatch;
-  if (!task.budgets.empty()) {
+  if (!task.budgets().empty()) {
     return Refused(task, "the task has a budget; allowed: none where weights are brought");
   }
   GraphNetwork network = context.MakeNetwork(MaskMode::kNone);
@@ -85,14 +85,14 @@ absl::StatusOr<TaskOutcome> TakeOverWeights(const StageContext& context) {
   if (!std::isfinite(trained->loss)) {
     return Refused(task, absl::StrCat("its loss on the training images is ", trained->loss));
   }
-  context.listener.OnEpoch({.epoch = 0,
-                            .loss = trained->loss,
-                            .train_accuracy = trained->accuracy,
-                            .validation_accuracy = *accuracy,
-                            .learning_rate = 0,
-                            .lambda = std::nullopt,
-                            .relus = network.units(),
-                            .seconds = stopwatch.Seconds()});
+  v1::Epoch report;
+  report.set_epoch(0);
+  report.set_loss(trained->loss);
+  report.set_train_accuracy(trained->accuracy);
+  report.set_validation_accuracy(*accuracy);
+  report.set_relus(network.units());
+  report.set_seconds(stopwatch.Seconds());
+  context.listener.OnEpoch(report);
   SafetensorsFile file;
   AddTensors(learned, file.tensors);
   file.metadata = DescribeOrigin("weights", task, context.data);

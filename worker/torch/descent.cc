@@ -30,25 +30,26 @@ class Descent {
  public:
   Descent(const StageContext& context, const std::vector<int64_t>& budgets)
       : context_(context),
-        settings_(context.task.settings.linearize),
+        settings_(context.task.settings().linearize()),
         open_budgets_(budgets),
         images_(context.MakeTrainingImages()),
-        steps_per_epoch_(images_.StepsPerEpoch(settings_.batch)),
+        steps_per_epoch_(images_.StepsPerEpoch(settings_.batch())),
         teacher_(context.MakeNetwork(MaskMode::kNone)),
-        student_(context.MakeNetwork(MaskMode::kSoft, settings_.mask_shape, settings_.replacement)),
-        weight_adam_(student_.parameters(), settings_.weight_learning_rate, settings_.adam_beta1,
-                     settings_.adam_beta2),
+        student_(
+            context.MakeNetwork(MaskMode::kSoft, settings_.mask_shape(), settings_.replacement())),
+        weight_adam_(student_.parameters(), settings_.weight_learning_rate(),
+                     settings_.adam_beta1(), settings_.adam_beta2()),
         rule_(MakeRule(context, student_, budgets.back())),
         teacher_logits_(teacher_, context.teacher_cache),
         step_{teacher_logits_,
               student_,
               weight_adam_,
               *rule_,
-              context.task.settings.distillation,
+              context.task.settings().distillation(),
               RangePenaltyOf(settings_)},
         steps_(context.MakeStepGraph(student_,
                                      [this](const StepInput& input) { return step_.Take(input); })),
-        checkpoints_(context, State(), settings_.max_epochs),
+        checkpoints_(context, State(), settings_.max_epochs()),
         lambda_(settings_, student_.units(), budgets.back(), steps_per_epoch_),
         count_(student_.units()) {
     for (const NamedTensor& mask : student_.masks()) masks_.push_back(mask.tensor);
@@ -59,11 +60,11 @@ class Descent {
  private:
   static std::unique_ptr<MaskRule> MakeRule(const StageContext& context,
                                             const GraphNetwork& student, int64_t smallest) {
-    const LinearizeSettings& settings = context.task.settings.linearize;
-    if (settings.method != LinearizeMethod::kAutorep) return MakeSoftMasks(student, settings);
+    const v1::LinearizeSpec& settings = context.task.settings().linearize();
+    if (settings.method() != v1::LinearizeSpec::AUTOREP) return MakeSoftMasks(student, settings);
     // One below the smallest Budget, so that the pull does not end before that one is passed.
     return MakeHysteresisMasks(student, settings, std::max<int64_t>(smallest - 1, 0),
-                               DeriveSeed(context.task.seed, "scores"));
+                               DeriveSeed(context.task.seed(), "scores"));
   }
 
   std::vector<NamedTensor> Network() const {
@@ -79,7 +80,7 @@ class Descent {
     return tensors;
   }
   int64_t Count() const {
-    return CountAbove(masks_, settings_.threshold, student_.units_per_value());
+    return CountAbove(masks_, settings_.threshold(), student_.units_per_value());
   }
 
   absl::Status Start();
@@ -91,11 +92,11 @@ class Descent {
   // Of the epoch in which the last Budget was met, before it counts as ended.
   absl::Status SaveEnd(int64_t epoch, double lambda);
   Metadata CheckpointMetadata() const;
-  absl::Status Report(int64_t epoch, ArtifactRef& shared);
+  absl::Status Report(int64_t epoch, v1::Artifact& shared);
   TaskOutcome Outcome() const;
 
   const StageContext& context_;
-  const LinearizeSettings& settings_;
+  const v1::LinearizeSpec& settings_;
   std::vector<int64_t> open_budgets_;  // not yet met, largest first
   TrainingImages images_;
   const int64_t steps_per_epoch_;
@@ -113,7 +114,7 @@ class Descent {
   int64_t first_epoch_ = 0;
   EpochPart part_;          // of first_epoch_, where an earlier Attempt has ended within it
   double part_lambda_ = 0;  // that its last step took
-  std::vector<SnapshotReport> snapshots_;
+  std::vector<v1::Snapshot> snapshots_;
   // The network at the last comparison, and in which order its masks are kept. Its count is at or
   // above every open Budget.
   TensorMap kept_;
@@ -129,7 +130,7 @@ absl::Status Descent::Start() {
 
   double lambda = 0;
   int64_t lowest = 0;
-  std::vector<SnapshotReport> snapshots;
+  std::vector<v1::Snapshot> snapshots;
   std::optional<DescentEnd> end;
   const auto read = [&](SafetensorsFile& file) -> absl::Status {
     ASSIGN_OR_RETURN(lambda, NumberIn(file.metadata, "lambda"));
@@ -143,8 +144,8 @@ absl::Status Descent::Start() {
     first_epoch_ = resumed->epochs_done;
     lambda_.Restore(lambda, lowest);
     count_ = Count();
-    for (const SnapshotReport& snapshot : snapshots) {
-      std::erase(open_budgets_, snapshot.budget);
+    for (const v1::Snapshot& snapshot : snapshots) {
+      std::erase(open_budgets_, snapshot.budget());
       snapshots_.push_back(snapshot);
       // The Worker of the Attempt before may have died before it could pass this on.
       context_.listener.OnSnapshot(snapshot);
@@ -183,7 +184,7 @@ absl::Status Descent::SaveEnd(int64_t epoch, double lambda) {
 absl::Status Descent::AfterStep(int64_t epoch, int64_t step, StepResult& result) {
   const int64_t steps = epoch * steps_per_epoch_ + step + 1;
   if (lambda_.AfterStep(steps)) lambda_.Feedback(steps, Count());
-  const int64_t interval = settings_.check_interval_steps;
+  const int64_t interval = settings_.check_interval_steps();
   if (interval == 0 || (step + 1) % interval != 0) return absl::OkStatus();
   // A state that is not finite is no Snapshot; the epoch's mean loss then ends the Task.
   result.last = !std::isfinite(result.loss.item<double>());
@@ -200,24 +201,26 @@ void Descent::Keep() {
   if (rule_->binary()) kept_ranking_ = rule_->Ranking();
 }
 
-absl::Status Descent::Report(int64_t epoch, ArtifactRef& shared) {
+absl::Status Descent::Report(int64_t epoch, v1::Artifact& shared) {
   const int64_t budget = open_budgets_.front();
   if (rule_->binary()) {
     ASSIGN_OR_RETURN(const std::vector<at::Tensor> trimmed,
                      WithFault(TrimMasks(kept_ranking_, budget, student_.units_per_value(),
                                          MaskRule::kRankOfLinear),
-                               {.kind = FailureKind::kDiverged}));
+                               {.kind = v1::Failure::DIVERGED}));
     TensorMap network = kept_;
     for (size_t i = 0; i < trimmed.size(); ++i) network[student_.masks()[i].name] = trimmed[i];
     ASSIGN_OR_RETURN(shared, StoreSnapshot(context_, network, kept_count_, epoch));
-  } else if (!shared) {
+  } else if (!IsSet(shared)) {
     ASSIGN_OR_RETURN(shared, StoreSnapshot(context_, kept_, kept_count_, epoch));
   }
-  snapshots_.push_back({.budget = budget,
-                        .artifact = shared,
-                        .relus = kept_count_,
-                        .epoch = epoch,
-                        .device_seconds = checkpoints_.DeviceSeconds()});
+  v1::Snapshot snapshot;
+  snapshot.set_budget(budget);
+  *snapshot.mutable_artifact() = shared;
+  snapshot.set_relus(kept_count_);
+  snapshot.set_epoch(epoch);
+  snapshot.set_device_seconds(checkpoints_.DeviceSeconds());
+  snapshots_.push_back(snapshot);
   context_.listener.OnSnapshot(snapshots_.back());
   open_budgets_.erase(open_budgets_.begin());
   return absl::OkStatus();
@@ -225,11 +228,11 @@ absl::Status Descent::Report(int64_t epoch, ArtifactRef& shared) {
 
 absl::Status Descent::Compare(int64_t epoch) {
   count_ = Count();
-  ArtifactRef shared;
+  v1::Artifact shared;
   const auto passed = [&] {
     return !open_budgets_.empty() &&
            static_cast<double>(count_) <
-               settings_.early_cut * static_cast<double>(open_budgets_.front());
+               settings_.early_cut() * static_cast<double>(open_budgets_.front());
   };
   while (passed()) RETURN_IF_ERROR(Report(epoch, shared));
   if (open_budgets_.empty()) return absl::OkStatus();
@@ -243,11 +246,11 @@ TaskOutcome Descent::Outcome() const {
   TaskOutcome outcome;
   if (!open_budgets_.empty()) {
     outcome = FailedOutcome(
-        FailureKind::kInfeasible,
-        absl::StrCat("linearize ended after max_epochs = ", settings_.max_epochs, " epochs with ",
+        v1::Failure::INFEASIBLE,
+        absl::StrCat("linearize ended after max_epochs = ", settings_.max_epochs(), " epochs with ",
                      count_, " ReLUs, above the budgets ", absl::StrJoin(open_budgets_, ", "),
                      "; more epochs or a larger lambda may help"),
-        settings_.max_epochs - 1);
+        settings_.max_epochs() - 1);
   }
   outcome.device_seconds = checkpoints_.DeviceSeconds();
   return outcome;
@@ -256,7 +259,7 @@ TaskOutcome Descent::Outcome() const {
 absl::StatusOr<TaskOutcome> Descent::Run() {
   RETURN_IF_ERROR(Start());
   const EvaluationImages validation = context_.MakeEvaluationImages(context_.data.validation);
-  for (int64_t epoch = first_epoch_; epoch < settings_.max_epochs && !open_budgets_.empty();
+  for (int64_t epoch = first_epoch_; epoch < settings_.max_epochs() && !open_budgets_.empty();
        ++epoch) {
     const Stopwatch stopwatch;
     absl::Status compared;
@@ -271,7 +274,7 @@ absl::StatusOr<TaskOutcome> Descent::Run() {
       return result;
     };
     ASSIGN_OR_RETURN(const EpochTotals totals,
-                     FinishEpoch(context_, images_, settings_.batch, epoch, step, part_));
+                     FinishEpoch(context_, images_, settings_.batch(), epoch, step, part_));
     RETURN_IF_ERROR(compared);
     if (!std::isfinite(totals.loss)) {
       return DivergedOutcome(context_, epoch, totals.loss, checkpoints_);
@@ -280,20 +283,21 @@ absl::StatusOr<TaskOutcome> Descent::Run() {
 
     const std::optional<double> accuracy = Evaluate(student_, validation, context_.stop);
     if (!accuracy) return StoppedError();
-    context_.listener.OnEpoch({.epoch = epoch,
-                               .loss = totals.loss,
-                               .train_accuracy = totals.accuracy,
-                               .validation_accuracy = *accuracy,
-                               .learning_rate = settings_.weight_learning_rate,
-                               .lambda = settings_.method == LinearizeMethod::kAutorep
-                                             ? settings_.density_weight
-                                             : lambda,
-                               .relus = count_,
-                               .seconds = stopwatch.Seconds()});
+    v1::Epoch report;
+    report.set_epoch(epoch);
+    report.set_loss(totals.loss);
+    report.set_train_accuracy(totals.accuracy);
+    report.set_validation_accuracy(*accuracy);
+    report.set_learning_rate(settings_.weight_learning_rate());
+    report.set_lambda(settings_.method() == v1::LinearizeSpec::AUTOREP ? settings_.density_weight()
+                                                                       : lambda);
+    report.set_relus(count_);
+    report.set_seconds(stopwatch.Seconds());
+    context_.listener.OnEpoch(report);
     if (open_budgets_.empty()) RETURN_IF_ERROR(SaveEnd(epoch, lambda));
     part_ = {};
     lambda_.AfterEpoch(epoch, count_);
-    if (open_budgets_.empty() || epoch + 1 == settings_.max_epochs) continue;
+    if (open_budgets_.empty() || epoch + 1 == settings_.max_epochs()) continue;
     RETURN_IF_ERROR(checkpoints_.SaveIfDue(epoch + 1, [&] { return CheckpointMetadata(); }));
   }
   return Outcome();

@@ -9,7 +9,7 @@
 namespace reluscape {
 
 // One descent through all Budgets: from the pretrained network, Adam on the weights and a MaskRule
-// (SNL's, or AutoReP's for LinearizeMethod::kAutorep) lower the count of ReLUs under
+// (SNL's, or AutoReP's for v1::LinearizeSpec::AUTOREP) lower the count of ReLUs under
 // CE + distillation + the rule's penalty.
 //
 // The count is compared with the Budgets at the end of each epoch and, where check_interval_steps
@@ -20,7 +20,7 @@ namespace reluscape {
 // keep. A Budget of 0 is met by the first state without any ReLU.
 //
 // What it leaves behind when all Budgets are met is a last checkpoint, from which it goes on for
-// smaller Budgets that are added later. With LinearizeMethod::kSnl and LambdaSchedule::kGrowing
+// smaller Budgets that are added later. With v1::LinearizeSpec::SNL and v1::LinearizeSpec::GROWING
 // that comes, bit for bit on a CPU, to what all Budgets from the start come to. The pull of
 // kAutorep and the line of kPlanned depend on the smallest Budget: there it is the one known at
 // each time.

@@ -10,7 +10,8 @@ StepResult DescentStep::Take(const StepInput& input) const {
   StepResult result;
   const RangedOutput output = ForwardInRange(student, input.images, range);
   result.logits = output.logits;
-  result.loss = output.AddTo(DistillationLoss(result.logits, target, input.targets, distillation));
+  result.loss = output.AddTo(DistillationLoss(at::cross_entropy_loss(result.logits, input.targets),
+                                              result.logits, target, distillation));
   result.loss.backward();
   weights.Step();
   result.loss = result.loss.detach() + rule.Step();

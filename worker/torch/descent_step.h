@@ -2,7 +2,7 @@
 
 // The one step that a descent repeats; nothing else of a descent runs per batch.
 
-#include "search/stage.h"
+#include "reluscape/v1/job.pb.h"
 #include "worker/torch/graph_network.h"
 #include "worker/torch/mask_rules.h"
 #include "worker/torch/optimizers.h"
@@ -18,7 +18,7 @@ struct DescentStep {
   const GraphNetwork& student;  // in training mode, soft masks
   AdamOptimizer& weights;       // of the student's weights and coefficients
   MaskRule& rule;               // of the student's masks
-  const DistillationSettings& distillation;
+  const v1::DistillationSpec& distillation;
   RangePenalty range = {};  // of the inputs of the student's polynomials
 
   // The teacher's logits unless `input` has them, the student forward and back, a step on the

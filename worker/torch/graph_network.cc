@@ -42,13 +42,15 @@ int64_t Elements(const Shape& shape) { return shape.channels * shape.height * sh
 }  // namespace
 
 GraphNetwork::GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device,
-                           MaskShape mask_shape, Replacement replacement, Precision precision)
+                           v1::LinearizeSpec::MaskShape mask_shape,
+                           v1::LinearizeSpec::Replacement replacement,
+                           v1::StagesSpec::Precision precision)
     : mask_mode_(mask_mode),
       mask_shape_(mask_shape),
       replacement_(replacement),
       device_(device),
       memory_format_(MemoryFormatFor(network, device)),
-      compute_type_(precision == Precision::kBfloat16 ? at::kBFloat16 : at::kFloat) {
+      compute_type_(precision == v1::StagesSpec::BFLOAT16 ? at::kBFloat16 : at::kFloat) {
   std::vector<int> consumers(network.ops.size(), 0);
   std::vector<int> last_use(network.ops.size(), -1);
   for (size_t i = 0; i < network.ops.size(); ++i) {
@@ -123,14 +125,14 @@ void GraphNetwork::MakeTensors(const Shape& input, Layer& layer) {
       relu_names_.push_back(op.name);
       relu_units_.push_back(op.relu_channels * area);
       if (mask_mode_ == MaskMode::kNone) break;
-      const bool pixels = mask_shape_ == MaskShape::kPixel;
+      const bool pixels = mask_shape_ == v1::LinearizeSpec::PIXEL;
       units_per_value_.push_back(pixels ? 1 : area);
       layer.mask = at::empty({1, op.relu_channels, pixels ? op.output.height : 1,
                               pixels ? op.output.width : 1},
                              options.memory_format(memory_format_))
                        .fill_(1)
                        .select(0, 0);
-      if (replacement_ == Replacement::kPolynomial) {
+      if (replacement_ == v1::LinearizeSpec::POLYNOMIAL) {
         layer.polynomial = at::zeros({3, op.relu_channels}, options);
         layer.polynomial.select(0, 1).fill_(1);
       }

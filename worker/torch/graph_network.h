@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "reluscape/v1/job.pb.h"
 #include "search/network/network.h"
-#include "search/stage.h"
 
 namespace reluscape {
 
@@ -50,9 +50,9 @@ class GraphNetwork {
   // masked ReLU becomes where its mask is 0; polynomials are the identity at first. It does not
   // matter with MaskMode::kNone.
   GraphNetwork(const Network& network, MaskMode mask_mode, at::Device device,
-               MaskShape mask_shape = MaskShape::kPixel,
-               Replacement replacement = Replacement::kIdentity,
-               Precision precision = Precision::kFloat32);
+               v1::LinearizeSpec::MaskShape mask_shape = v1::LinearizeSpec::PIXEL,
+               v1::LinearizeSpec::Replacement replacement = v1::LinearizeSpec::IDENTITY,
+               v1::StagesSpec::Precision precision = v1::StagesSpec::FLOAT32);
 
   // Convolutions and linear layers: normal with variance 2 / fan-in (kaiming, as SNL's public
   // code); the bias of a linear layer: uniform within +-1/sqrt(fan-in) (LibTorch's default). The
@@ -62,8 +62,8 @@ class GraphNetwork {
   // Makes this a network for evaluation alone, with the same outputs up to rounding: every Dirac
   // convolution becomes a plain one, and every batch norm that alone reads a convolution goes into
   // that one's weight and bias (search/network/folding.h). weights() and statistics() then list
-  // what is left, with Precision::kBfloat16 as bfloat16. It cannot be trained, saved for training
-  // or folded again.
+  // what is left, with v1::StagesSpec::BFLOAT16 as bfloat16. It cannot be trained, saved for
+  // training or folded again.
   void Fold();
 
   // In training mode (the initial one) batch norm normalises by the batch and updates its running
@@ -77,8 +77,8 @@ class GraphNetwork {
   // Logits of `images` (N x channels x height x width, float32), float32. An activation is released
   // as soon as its last consumer has run, unless its gradient needs it.
   //
-  // With Precision::kBfloat16 convolutions and linear layers are computed from bfloat16 copies of
-  // weights and activations, and activations are bfloat16 throughout. Statistics of batch norm,
+  // With v1::StagesSpec::BFLOAT16 convolutions and linear layers are computed from bfloat16 copies
+  // of weights and activations, and activations are bfloat16 throughout. Statistics of batch norm,
   // gated ReLUs' arithmetic, all gradients of parameters and the logits are float32. The copies are
   // part of the graph of this call, not of a cache that could be stale (LibTorch's autocast keeps
   // one), and the backward pass has the types of the forward pass; those of a folded network are
@@ -96,8 +96,8 @@ class GraphNetwork {
   const std::vector<NamedTensor>& coefficients() const { return coefficients_; }
   // Weights, then coefficients: what an optimizer trains beside masks.
   std::vector<NamedTensor> parameters() const;
-  // One per kRelu operation, C x H x W with MaskShape::kPixel, else C x 1 x 1, where C counts the
-  // channels that have ReLUs; empty for MaskMode::kNone.
+  // One per kRelu operation, C x H x W with v1::LinearizeSpec::PIXEL, else C x 1 x 1, where C
+  // counts the channels that have ReLUs; empty for MaskMode::kNone.
   const std::vector<NamedTensor>& masks() const { return masks_; }
   // The names of the kRelu operations and their numbers of units, in the same order.
   const std::vector<std::string>& relu_names() const { return relu_names_; }
@@ -136,8 +136,8 @@ class GraphNetwork {
   at::Tensor Apply(const Layer& layer, std::vector<at::Tensor>& values) const;
 
   MaskMode mask_mode_;
-  MaskShape mask_shape_;
-  Replacement replacement_;
+  v1::LinearizeSpec::MaskShape mask_shape_;
+  v1::LinearizeSpec::Replacement replacement_;
   at::Device device_;
   at::MemoryFormat memory_format_;
   at::ScalarType compute_type_;

@@ -122,7 +122,8 @@ TEST(GraphOperationsTest, EveryOperationHasTheCountsOfTheAccounting) {
   const Network network = Everything();
   const auto counts = CountNetwork(network);
   ASSERT_TRUE(counts.ok()) << counts.status();
-  for (const MaskShape shape : {MaskShape::kPixel, MaskShape::kChannel}) {
+  for (const v1::LinearizeSpec::MaskShape shape :
+       {v1::LinearizeSpec::PIXEL, v1::LinearizeSpec::CHANNEL}) {
     GraphNetwork graph(network, MaskMode::kSoft, at::kCPU, shape);
     graph.Initialize(1);
     int64_t parameters = 0;
@@ -166,7 +167,7 @@ TEST(GraphOperationsTest, PlainReluEqualsMasksOfOne) {
 
 TEST(GraphOperationsTest, AMaskPerChannelIsOneForAllItsPixels) {
   const Network network = Everything();
-  GraphNetwork channels(network, MaskMode::kSoft, at::kCPU, MaskShape::kChannel);
+  GraphNetwork channels(network, MaskMode::kSoft, at::kCPU, v1::LinearizeSpec::CHANNEL);
   channels.Initialize(5);
   GraphNetwork pixels(network, MaskMode::kSoft, at::kCPU);
   pixels.Initialize(5);

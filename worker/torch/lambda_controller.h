@@ -4,21 +4,21 @@
 
 #include <cstdint>
 
-#include "search/stage.h"
+#include "reluscape/v1/job.pb.h"
 
 namespace reluscape {
 
-// LambdaSchedule::kGrowing: times lambda_growth after an epoch from index lambda_patience on whose
-// count is not the lowest so far (SNL's public code), times lambda_growth_per_epoch after every
-// epoch and lambda_growth_per_step after every step.
-// LambdaSchedule::kPlanned: the count is to fall by an equal factor in every step from all units to
-// the smallest Budget over planned_epochs. Every feedback_interval_steps lambda is multiplied by
-// feedback_factor where the count is on that line or above it, and divided by it below. It has no
-// upper bound, so that a descent that lags always speeds up.
+// v1::LinearizeSpec::GROWING: times lambda_growth after an epoch from index lambda_patience on
+// whose count is not the lowest so far (SNL's public code), times lambda_growth_per_epoch after
+// every epoch and lambda_growth_per_step after every step. v1::LinearizeSpec::PLANNED: the count is
+// to fall by an equal factor in every step from all units to the smallest Budget over
+// planned_epochs. Every feedback_interval_steps lambda is multiplied by feedback_factor where the
+// count is on that line or above it, and divided by it below. It has no upper bound, so that a
+// descent that lags always speeds up.
 class LambdaController {
  public:
   // `units` the network's, `target` the smallest Budget, both in ReLUs.
-  LambdaController(const LinearizeSettings& settings, int64_t units, int64_t target,
+  LambdaController(const v1::LinearizeSpec& settings, int64_t units, int64_t target,
                    int64_t steps_per_epoch);
 
   double lambda() const { return lambda_; }
@@ -37,7 +37,7 @@ class LambdaController {
   double PlannedCount(int64_t steps) const;
 
  private:
-  const LinearizeSettings& settings_;
+  const v1::LinearizeSpec& settings_;
   double units_;
   double target_;
   double planned_steps_;

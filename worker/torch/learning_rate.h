@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "search/stage.h"
+#include "reluscape/v1/job.pb.h"
 
 namespace reluscape {
 
@@ -17,6 +17,6 @@ namespace reluscape {
 //   kOneCycle  up in equal steps to the peak over the first warmup_fraction, down in equal steps
 //              towards 0 over the rest
 //   kSteps     peak * step_factor ^ (number of step_epochs that the current epoch has reached)
-double LearningRateAt(const SgdSettings& settings, int64_t step, int64_t steps_per_epoch);
+double LearningRateAt(const v1::SgdSpec& settings, int64_t step, int64_t steps_per_epoch);
 
 }  // namespace reluscape

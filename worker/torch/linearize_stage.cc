@@ -14,54 +14,44 @@
 
 namespace reluscape {
 
-int64_t LinearizeEpochs(const LinearizeSettings& settings, int64_t budgets) {
-  switch (settings.method) {
-    case LinearizeMethod::kSnl:
-    case LinearizeMethod::kAutorep:
-      return settings.max_epochs;
-    case LinearizeMethod::kSenet:
-      return settings.planned_epochs * budgets;
-    case LinearizeMethod::kSnip:
-    case LinearizeMethod::kTaylor:
-    case LinearizeMethod::kMagnitude:
-    case LinearizeMethod::kLayerUniform:
-    case LinearizeMethod::kRandom:
+int64_t LinearizeEpochs(const v1::LinearizeSpec& settings, int64_t budgets) {
+  switch (settings.method()) {
+    case v1::LinearizeSpec::SNL:
+    case v1::LinearizeSpec::AUTOREP:
+      return settings.max_epochs();
+    case v1::LinearizeSpec::SENET:
+      return settings.planned_epochs() * budgets;
+    default:  // one shot
       return 0;
   }
-  return 0;
 }
 
 absl::StatusOr<TaskOutcome> RunLinearize(const StageContext& context) {
-  std::vector<int64_t> budgets = context.task.budgets;
+  std::vector<int64_t> budgets = ListOf(context.task.budgets());
   std::sort(budgets.begin(), budgets.end(), std::greater<>());
   budgets.erase(std::unique(budgets.begin(), budgets.end()), budgets.end());
   if (budgets.empty() || budgets.back() < 0) {
-    return FailedOutcome(FailureKind::kRefused,
+    return FailedOutcome(v1::Failure::REFUSED,
                          "budgets: found none or a negative one; allowed: at least one, from 0 on",
                          /*epoch=*/-1);
   }
   ASSIGN_OR_RETURN(const NetworkCounts counts,
-                   WithFault(CountNetwork(context.network), {.kind = FailureKind::kRefused}));
+                   WithFault(CountNetwork(context.network), {.kind = v1::Failure::REFUSED}));
   if (budgets.front() > counts.relus) {
-    return FailedOutcome(FailureKind::kRefused,
+    return FailedOutcome(v1::Failure::REFUSED,
                          absl::StrCat("budget: found ", budgets.front(), "; allowed: 0 to ",
                                       counts.relus, ", the ReLUs of the network"),
                          /*epoch=*/-1);
   }
-  switch (context.task.settings.linearize.method) {
-    case LinearizeMethod::kSnl:
-    case LinearizeMethod::kAutorep:
+  switch (context.task.settings().linearize().method()) {
+    case v1::LinearizeSpec::SNL:
+    case v1::LinearizeSpec::AUTOREP:
       return RunDescent(context, budgets);
-    case LinearizeMethod::kSenet:
+    case v1::LinearizeSpec::SENET:
       return RunSenet(context, budgets);
-    case LinearizeMethod::kSnip:
-    case LinearizeMethod::kTaylor:
-    case LinearizeMethod::kMagnitude:
-    case LinearizeMethod::kLayerUniform:
-    case LinearizeMethod::kRandom:
-      break;
+    default:
+      return RunOneShot(context, budgets);
   }
-  return RunOneShot(context, budgets);
 }
 
 }  // namespace reluscape

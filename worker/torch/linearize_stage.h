@@ -15,6 +15,6 @@ namespace reluscape {
 absl::StatusOr<TaskOutcome> RunLinearize(const StageContext& context);
 
 // The most epochs that RunLinearize takes with these settings; 0 for a method without training.
-int64_t LinearizeEpochs(const LinearizeSettings& settings, int64_t budgets);
+int64_t LinearizeEpochs(const v1::LinearizeSpec& settings, int64_t budgets);
 
 }  // namespace reluscape

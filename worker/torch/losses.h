@@ -4,14 +4,14 @@
 
 #include <ATen/ATen.h>
 
-#include "search/stage.h"
+#include "reluscape/v1/job.pb.h"
 
 namespace reluscape {
 
-// cross_entropy_weight * CE(student, targets)
+// cross_entropy_weight * cross_entropy
 //   + weight * T^2 * KL(softmax(teacher / T) || softmax(student / T)), both means over the batch.
-// Logits are N x classes, float32; `targets` are Batch::targets. No gradient reaches `teacher`.
-at::Tensor DistillationLoss(const at::Tensor& student, const at::Tensor& teacher,
-                            const at::Tensor& targets, const DistillationSettings& settings);
+// Logits are N x classes, float32; `cross_entropy` is the student's. No gradient reaches `teacher`.
+at::Tensor DistillationLoss(const at::Tensor& cross_entropy, const at::Tensor& student,
+                            const at::Tensor& teacher, const v1::DistillationSpec& settings);
 
 }  // namespace reluscape

@@ -19,12 +19,12 @@ std::vector<at::Tensor> TensorsOf(const std::vector<NamedTensor>& named) {
 
 class SoftMasks final : public MaskRule {
  public:
-  SoftMasks(const GraphNetwork& student, const LinearizeSettings& settings)
-      : clamp_(settings.clamp_masks),
+  SoftMasks(const GraphNetwork& student, const v1::LinearizeSpec& settings)
+      : clamp_(settings.clamp_masks()),
         masks_(TensorsOf(student.masks())),
         units_per_value_(student.units_per_value()),
-        adam_(student.masks(), settings.mask_learning_rate, settings.adam_beta1,
-              settings.adam_beta2),
+        adam_(student.masks(), settings.mask_learning_rate(), settings.adam_beta1(),
+              settings.adam_beta2()),
         lambda_(at::zeros({}, masks_.front().options().requires_grad(false))) {}
 
   void SetLambda(double lambda) override { lambda_.fill_(lambda); }
@@ -69,7 +69,7 @@ std::vector<NamedTensor> UniformScores(const GraphNetwork& student, uint64_t see
 
 class HysteresisMasks final : public MaskRule {
  public:
-  HysteresisMasks(const GraphNetwork& student, const LinearizeSettings& settings, int64_t target,
+  HysteresisMasks(const GraphNetwork& student, const v1::LinearizeSpec& settings, int64_t target,
                   uint64_t seed)
       : settings_(settings),
         units_(static_cast<double>(student.units())),
@@ -78,7 +78,8 @@ class HysteresisMasks final : public MaskRule {
         units_per_value_(student.units_per_value()),
         named_scores_(UniformScores(student, seed)),
         scores_(TensorsOf(named_scores_)),
-        adam_(named_scores_, settings.mask_learning_rate, settings.adam_beta1, settings.adam_beta2),
+        adam_(named_scores_, settings.mask_learning_rate(), settings.adam_beta1(),
+              settings.adam_beta2()),
         state_(named_scores_) {
     state_.insert(state_.end(), adam_.state().begin(), adam_.state().end());
   }
@@ -92,7 +93,7 @@ class HysteresisMasks final : public MaskRule {
       kept += masks_[i].sum() * static_cast<double>(units_per_value_[i]);
     }
     const at::Tensor excess = (kept / units_ - target_density_).clamp_min(0);
-    const at::Tensor pull = (excess > 0).to(at::kFloat) * (settings_.density_weight / units_);
+    const at::Tensor pull = (excess > 0).to(at::kFloat) * (settings_.density_weight() / units_);
     for (size_t i = 0; i < masks_.size(); ++i) {
       const auto units = static_cast<double>(units_per_value_[i]);
       scores_[i].mutable_grad() = at::softplus(scores_[i]) * (masks_[i].grad() + pull * units);
@@ -100,10 +101,10 @@ class HysteresisMasks final : public MaskRule {
     }
     adam_.Step();
     for (size_t i = 0; i < masks_.size(); ++i) {
-      masks_[i].masked_fill_(scores_[i] <= -settings_.hysteresis, 0);
-      masks_[i].masked_fill_(scores_[i] > settings_.hysteresis, 1);
+      masks_[i].masked_fill_(scores_[i] <= -settings_.hysteresis(), 0);
+      masks_[i].masked_fill_(scores_[i] > settings_.hysteresis(), 1);
     }
-    return settings_.density_weight * excess;
+    return settings_.density_weight() * excess;
   }
 
   const std::vector<NamedTensor>& state() const override { return state_; }
@@ -119,7 +120,7 @@ class HysteresisMasks final : public MaskRule {
   bool binary() const override { return true; }
 
  private:
-  const LinearizeSettings& settings_;
+  const v1::LinearizeSpec& settings_;
   const double units_;
   const double target_density_;
   const std::vector<at::Tensor> masks_;
@@ -133,12 +134,12 @@ class HysteresisMasks final : public MaskRule {
 }  // namespace
 
 std::unique_ptr<MaskRule> MakeSoftMasks(const GraphNetwork& student,
-                                        const LinearizeSettings& settings) {
+                                        const v1::LinearizeSpec& settings) {
   return std::make_unique<SoftMasks>(student, settings);
 }
 
 std::unique_ptr<MaskRule> MakeHysteresisMasks(const GraphNetwork& student,
-                                              const LinearizeSettings& settings, int64_t target,
+                                              const v1::LinearizeSpec& settings, int64_t target,
                                               uint64_t seed) {
   return std::make_unique<HysteresisMasks>(student, settings, target, seed);
 }

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "search/stage.h"
+#include "reluscape/v1/job.pb.h"
 #include "worker/torch/graph_network.h"
 #include "worker/torch/optimizers.h"
 
@@ -42,7 +42,7 @@ class MaskRule {
 // units (a value that governs many units counts that often; sign(0) = 0), with settings.clamp_masks
 // brought back into [0, 1] after each step.
 std::unique_ptr<MaskRule> MakeSoftMasks(const GraphNetwork& student,
-                                        const LinearizeSettings& settings);
+                                        const v1::LinearizeSpec& settings);
 
 // AutoReP (Peng et al., ICCV 2023, with the constants of its public code): every mask value is 0 or
 // 1 and has a score s, uniform in [0, 1) at first. After each step it becomes 0 where
@@ -50,7 +50,7 @@ std::unique_ptr<MaskRule> MakeSoftMasks(const GraphNetwork& student,
 // Adam moves s. The penalty is density_weight * max(0, density - target / units), where the density
 // is the share of units whose mask is 1; lambda is not used. `seed` decides the first scores.
 std::unique_ptr<MaskRule> MakeHysteresisMasks(const GraphNetwork& student,
-                                              const LinearizeSettings& settings, int64_t target,
+                                              const v1::LinearizeSpec& settings, int64_t target,
                                               uint64_t seed);
 
 }  // namespace reluscape

@@ -90,7 +90,7 @@ absl::StatusOr<std::vector<at::Tensor>> Magnitude(const StageContext& context,
 
 std::vector<at::Tensor> Uniform(const StageContext& context, const GraphNetwork& network) {
   at::Generator generator =
-      at::make_generator<at::CPUGeneratorImpl>(DeriveSeed(context.task.seed, "masks"));
+      at::make_generator<at::CPUGeneratorImpl>(DeriveSeed(context.task.seed(), "masks"));
   std::vector<at::Tensor> scores;
   for (const NamedTensor& mask : network.masks()) {
     scores.push_back(at::empty(mask.tensor.sizes(), at::kFloat).uniform_(0, 1, generator));
@@ -102,27 +102,28 @@ std::vector<at::Tensor> Uniform(const StageContext& context, const GraphNetwork&
 
 absl::Status ForScoredBatches(const StageContext& context,
                               const std::function<void(const Batch& batch)>& look) {
-  const LinearizeSettings& settings = context.task.settings.linearize;
+  const v1::LinearizeSpec& settings = context.task.settings().linearize();
   TrainingImages images = context.MakeTrainingImages();
-  images.StartEpoch(context.task.seed, /*epoch=*/0);
-  const int64_t steps = std::min(settings.score_batches, images.StepsPerEpoch(settings.batch));
+  images.StartEpoch(context.task.seed(), /*epoch=*/0);
+  const int64_t steps = std::min(settings.score_batches(), images.StepsPerEpoch(settings.batch()));
   for (int64_t step = 0; step < steps; ++step) {
-    look(images.Get(step, settings.batch));
+    look(images.Get(step, settings.batch()));
     if (context.stop.stop_requested()) return StoppedError();
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<at::Tensor>> ScoreMasks(const StageContext& context,
-                                                   LinearizeMethod method, GraphNetwork& network) {
-  if (method == LinearizeMethod::kRandom || method == LinearizeMethod::kLayerUniform) {
+                                                   v1::LinearizeSpec::Method method,
+                                                   GraphNetwork& network) {
+  if (method == v1::LinearizeSpec::RANDOM || method == v1::LinearizeSpec::LAYER_UNIFORM) {
     return Uniform(context, network);
   }
   network.SetTraining(false);
   absl::StatusOr<std::vector<at::Tensor>> scores =
-      method == LinearizeMethod::kTaylor      ? Taylor(context, network)
-      : method == LinearizeMethod::kMagnitude ? Magnitude(context, network)
-                                              : Snip(context, network);
+      method == v1::LinearizeSpec::TAYLOR      ? Taylor(context, network)
+      : method == v1::LinearizeSpec::MAGNITUDE ? Magnitude(context, network)
+                                               : Snip(context, network);
   network.SetTraining(true);
   if (!scores.ok()) return scores;
   // A value that governs many units has the sum of what they are worth.

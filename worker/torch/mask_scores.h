@@ -29,7 +29,8 @@ namespace reluscape {
 //   kRandom, kLayerUniform   uniform in [0, 1)
 // CANCELLED where a stop was requested.
 absl::StatusOr<std::vector<at::Tensor>> ScoreMasks(const StageContext& context,
-                                                   LinearizeMethod method, GraphNetwork& network);
+                                                   v1::LinearizeSpec::Method method,
+                                                   GraphNetwork& network);
 
 // Calls `look` with every batch that scores are measured on, in order. CANCELLED where a stop was
 // requested.

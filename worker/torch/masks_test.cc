@@ -9,6 +9,8 @@
 #include <limits>
 
 #include "search/network/names.h"
+#include "search/vocabulary/check.h"
+#include "search/vocabulary/messages.h"
 #include "worker/torch/lambda_controller.h"
 #include "worker/torch/layer_shares.h"
 #include "worker/torch/mask_rules.h"
@@ -87,12 +89,12 @@ TEST(DivideBudgetTest, FollowsSharesCapsAndSums) {
 }
 
 TEST(LambdaControllerTest, PlannedLambdaFollowsTheLine) {
-  LinearizeSettings settings;
-  settings.lambda_schedule = LambdaSchedule::kPlanned;
-  settings.lambda = 1;
-  settings.planned_epochs = 10;
-  settings.feedback_interval_steps = 5;
-  settings.feedback_factor = 2;
+  v1::LinearizeSpec settings = Filled<v1::LinearizeSpec>();
+  settings.set_lambda_schedule(v1::LinearizeSpec::PLANNED);
+  settings.set_lambda(1);
+  settings.set_planned_epochs(10);
+  settings.set_feedback_interval_steps(5);
+  settings.set_feedback_factor(2);
   LambdaController controller(settings, /*units=*/1000, /*target=*/10, /*steps_per_epoch=*/4);
   EXPECT_DOUBLE_EQ(controller.PlannedCount(0), 1000);
   EXPECT_NEAR(controller.PlannedCount(20), 100, 1e-9);
@@ -124,8 +126,9 @@ class MaskRulesTest : public testing::Test {
 };
 
 TEST_F(MaskRulesTest, ThePullOnAChannelIsThatOfItsUnits) {
-  LinearizeSettings settings;
-  for (const MaskShape shape : {MaskShape::kPixel, MaskShape::kChannel}) {
+  v1::LinearizeSpec settings = Filled<v1::LinearizeSpec>();
+  for (const v1::LinearizeSpec::MaskShape shape :
+       {v1::LinearizeSpec::PIXEL, v1::LinearizeSpec::CHANNEL}) {
     GraphNetwork graph(network_, MaskMode::kSoft, at::kCPU, shape);
     const auto rule = MakeSoftMasks(graph, settings);
     SetGradients(graph, 0);
@@ -140,9 +143,9 @@ TEST_F(MaskRulesTest, ThePullOnAChannelIsThatOfItsUnits) {
 }
 
 TEST_F(MaskRulesTest, HysteresisSwitchesOnlyBeyondItsBand) {
-  LinearizeSettings settings;
-  settings.mask_learning_rate = 0.02;
-  settings.hysteresis = 0.1;
+  v1::LinearizeSpec settings = Filled<v1::LinearizeSpec>();
+  settings.set_mask_learning_rate(0.02);
+  settings.set_hysteresis(0.1);
   GraphNetwork graph(network_, MaskMode::kSoft, at::kCPU);
   const auto rule = MakeHysteresisMasks(graph, settings, /*target=*/0, /*seed=*/4);
   const c10::NoGradGuard no_grad;
@@ -170,7 +173,7 @@ TEST_F(MaskRulesTest, HysteresisSwitchesOnlyBeyondItsBand) {
 }
 
 TEST_F(MaskRulesTest, AtTheTargetNothingPulls) {
-  LinearizeSettings settings;
+  v1::LinearizeSpec settings = Filled<v1::LinearizeSpec>();
   GraphNetwork graph(network_, MaskMode::kSoft, at::kCPU);
   const auto rule = MakeHysteresisMasks(graph, settings, graph.units(), /*seed=*/4);
   SetGradients(graph, 0);

@@ -31,19 +31,20 @@ std::vector<at::Tensor> TakeGradients(const std::vector<at::Tensor>& parameters)
 
 }  // namespace
 
-SgdOptimizer::SgdOptimizer(const std::vector<NamedTensor>& parameters, const SgdSettings& settings)
+SgdOptimizer::SgdOptimizer(const std::vector<NamedTensor>& parameters, const v1::SgdSpec& settings)
     : settings_(settings), groups_(3) {
   const c10::NoGradGuard no_grad;
   const bool dirac = std::any_of(
       parameters.begin(), parameters.end(),
       [](const NamedTensor& parameter) { return parameter.name.ends_with(kDiracIdentitySuffix); });
-  groups_[0].weight_decay = settings.weight_decay;
-  groups_[1].weight_decay = settings.decay_one_dimensional && !dirac ? settings.weight_decay : 0;
+  groups_[0].weight_decay = settings.weight_decay();
+  groups_[1].weight_decay =
+      settings.decay_one_dimensional() && !dirac ? settings.weight_decay() : 0;
   for (const NamedTensor& parameter : parameters) {
     const bool polynomial = parameter.name.ends_with(kPolynomialSuffix);
     Group& group = groups_[polynomial ? 2 : parameter.tensor.dim() > 1 ? 0 : 1];
     group.parameters.push_back(parameter.tensor);
-    if (settings.momentum == 0) continue;
+    if (settings.momentum() == 0) continue;
     group.momentum.push_back(at::zeros_like(parameter.tensor));
     state_.push_back({parameter.name + "/momentum", group.momentum.back()});
   }
@@ -62,8 +63,8 @@ void SgdOptimizer::Step() {
     if (group.parameters.empty()) continue;
     const auto step = [&](const auto& rate) {
       at::_fused_sgd_(group.parameters, TakeGradients(group.parameters), group.momentum,
-                      group.weight_decay, settings_.momentum, rate, /*dampening=*/0,
-                      settings_.nesterov, /*maximize=*/false,
+                      group.weight_decay, settings_.momentum(), rate, /*dampening=*/0,
+                      settings_.nesterov(), /*maximize=*/false,
                       /*is_first_step=*/false);  // equal to the first step where momentum is 0
     };
     if (rate_on_gpu_.defined()) {

@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "search/stage.h"
+#include "reluscape/v1/job.pb.h"
 #include "worker/torch/graph_network.h"
 
 namespace reluscape {
@@ -24,7 +24,7 @@ namespace reluscape {
 class SgdOptimizer {
  public:
   // Trains `parameters`, which keep their memory as long as this object lives.
-  SgdOptimizer(const std::vector<NamedTensor>& parameters, const SgdSettings& settings);
+  SgdOptimizer(const std::vector<NamedTensor>& parameters, const v1::SgdSpec& settings);
 
   // That of the next steps; 0 at first.
   void SetLearningRate(double rate);
@@ -43,7 +43,7 @@ class SgdOptimizer {
     std::vector<at::Tensor> momentum;
   };
 
-  SgdSettings settings_;
+  v1::SgdSpec settings_;
   double rate_ = 0;
   at::Tensor rate_on_gpu_;  // there alone, and the same: a recorded step reads it anew
   std::vector<Group> groups_;

@@ -91,9 +91,9 @@ absl::Status FitPolynomials(const StageContext& context, GraphNetwork& network) 
   return absl::OkStatus();
 }
 
-RangePenalty RangePenaltyOf(const LinearizeSettings& settings) {
-  if (settings.replacement == Replacement::kIdentity) return {};
-  return {.weight = settings.range_penalty, .limit = settings.range_limit};
+RangePenalty RangePenaltyOf(const v1::LinearizeSpec& settings) {
+  if (settings.replacement() == v1::LinearizeSpec::IDENTITY) return {};
+  return {.weight = settings.range_penalty(), .limit = settings.range_limit()};
 }
 
 RangedOutput ForwardInRange(const GraphNetwork& network, const at::Tensor& images,

@@ -39,7 +39,7 @@ struct RangePenalty {
   double limit = 0;
 };
 // That of the settings; none where removed ReLUs become the identity.
-RangePenalty RangePenaltyOf(const LinearizeSettings& settings);
+RangePenalty RangePenaltyOf(const v1::LinearizeSpec& settings);
 
 // A forward pass and its penalty: weight times the sum over an image's units of
 // (1 - a) max(|x| - limit, 0)^2, mean over the batch, with 1 - a brought into [0, 1]. The masks get

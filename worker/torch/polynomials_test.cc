@@ -10,6 +10,8 @@
 #include <cmath>
 
 #include "search/network/names.h"
+#include "search/vocabulary/check.h"
+#include "search/vocabulary/messages.h"
 #include "worker/torch/optimizers.h"
 #include "worker/torch/polynomial_relu.h"
 
@@ -160,14 +162,14 @@ class PolynomialNetworkTest : public testing::Test {
   }
 
   const Network network_ = Build("resnet20@2");
-  GraphNetwork graph_{network_, MaskMode::kSoft, at::kCPU, MaskShape::kPixel,
-                      Replacement::kPolynomial};
+  GraphNetwork graph_{network_, MaskMode::kSoft, at::kCPU, v1::LinearizeSpec::PIXEL,
+                      v1::LinearizeSpec::POLYNOMIAL};
   at::Tensor images_;
 };
 
 TEST_F(PolynomialNetworkTest, CoefficientsAreParametersAndTheIdentityAtFirst) {
-  const GraphNetwork fresh(network_, MaskMode::kFrozen, at::kCPU, MaskShape::kPixel,
-                           Replacement::kPolynomial);
+  const GraphNetwork fresh(network_, MaskMode::kFrozen, at::kCPU, v1::LinearizeSpec::PIXEL,
+                           v1::LinearizeSpec::POLYNOMIAL);
   ASSERT_EQ(fresh.coefficients().size(), fresh.masks().size());
   EXPECT_EQ(fresh.parameters().size(), fresh.weights().size() + fresh.masks().size());
   for (size_t i = 0; i < fresh.coefficients().size(); ++i) {
@@ -178,8 +180,8 @@ TEST_F(PolynomialNetworkTest, CoefficientsAreParametersAndTheIdentityAtFirst) {
     EXPECT_TRUE(at::equal(one.tensor, identity));
     EXPECT_TRUE(one.tensor.requires_grad());
   }
-  const GraphNetwork plain(network_, MaskMode::kNone, at::kCPU, MaskShape::kPixel,
-                           Replacement::kPolynomial);
+  const GraphNetwork plain(network_, MaskMode::kNone, at::kCPU, v1::LinearizeSpec::PIXEL,
+                           v1::LinearizeSpec::POLYNOMIAL);
   EXPECT_TRUE(plain.coefficients().empty());
 }
 
@@ -243,17 +245,19 @@ TEST_F(PolynomialNetworkTest, WithoutWeightOrPolynomialsThereIsNoPenalty) {
   EXPECT_FALSE(ForwardInRange(graph_, images_, {.weight = 0, .limit = 1}).penalty.defined());
   const GraphNetwork identity(network_, MaskMode::kSoft, at::kCPU);
   EXPECT_FALSE(ForwardInRange(identity, images_, {.weight = 1, .limit = 1}).penalty.defined());
-  LinearizeSettings settings;
+  v1::LinearizeSpec settings = Filled<v1::LinearizeSpec>();
   EXPECT_EQ(RangePenaltyOf(settings).weight, 0);
-  settings.replacement = Replacement::kPolynomial;
-  EXPECT_EQ(RangePenaltyOf(settings).weight, settings.range_penalty);
+  settings.set_replacement(v1::LinearizeSpec::POLYNOMIAL);
+  EXPECT_EQ(RangePenaltyOf(settings).weight, settings.range_penalty());
 }
 
 TEST_F(PolynomialNetworkTest, WeightDecayDoesNotReachCoefficients) {
   std::vector<at::Tensor> before;
   for (const NamedTensor& one : graph_.coefficients()) before.push_back(one.tensor.clone());
   const at::Tensor weight = graph_.weights().front().tensor.clone();
-  SgdOptimizer optimizer(graph_.parameters(), {.weight_decay = 0.1});
+  v1::SgdSpec settings = Filled<v1::SgdSpec>();
+  settings.set_weight_decay(0.1);
+  SgdOptimizer optimizer(graph_.parameters(), settings);
   optimizer.SetLearningRate(1);
   optimizer.Step();
   for (size_t i = 0; i < before.size(); ++i) {

@@ -92,8 +92,8 @@ class Bfloat16Test : public testing::TestWithParam<const char*> {};
 TEST_P(Bfloat16Test, IsCloseToFloat32InLogitsAndGradients) {
   const Network network = NetworkOf(GetParam());
   GraphNetwork exact(network, MaskMode::kSoft, at::kCPU);
-  GraphNetwork rounded(network, MaskMode::kSoft, at::kCPU, MaskShape::kPixel,
-                       Replacement::kIdentity, Precision::kBfloat16);
+  GraphNetwork rounded(network, MaskMode::kSoft, at::kCPU, v1::LinearizeSpec::PIXEL,
+                       v1::LinearizeSpec::IDENTITY, v1::StagesSpec::BFLOAT16);
   exact.Initialize(3);
   rounded.Initialize(3);
   const at::Tensor images = Images(8);
@@ -127,8 +127,8 @@ TEST_P(Bfloat16Test, IsCloseToFloat32InLogitsAndGradients) {
 
 // What LibTorch's autocast gets wrong where its cache of weights is not cleared.
 TEST_P(Bfloat16Test, SeesAChangedWeightAtOnce) {
-  GraphNetwork network(NetworkOf(GetParam()), MaskMode::kNone, at::kCPU, MaskShape::kPixel,
-                       Replacement::kIdentity, Precision::kBfloat16);
+  GraphNetwork network(NetworkOf(GetParam()), MaskMode::kNone, at::kCPU, v1::LinearizeSpec::PIXEL,
+                       v1::LinearizeSpec::IDENTITY, v1::StagesSpec::BFLOAT16);
   network.Initialize(3);
   const at::Tensor before = network.Forward(Images(4)).detach();
   {
@@ -139,8 +139,8 @@ TEST_P(Bfloat16Test, SeesAChangedWeightAtOnce) {
 }
 
 TEST_P(Bfloat16Test, FoldedItHoldsBfloat16CopiesAndGivesTheSameLogits) {
-  GraphNetwork network(NetworkOf(GetParam()), MaskMode::kNone, at::kCPU, MaskShape::kPixel,
-                       Replacement::kIdentity, Precision::kBfloat16);
+  GraphNetwork network(NetworkOf(GetParam()), MaskMode::kNone, at::kCPU, v1::LinearizeSpec::PIXEL,
+                       v1::LinearizeSpec::IDENTITY, v1::StagesSpec::BFLOAT16);
   network.Initialize(3);
   network.SetTraining(false);
   const c10::NoGradGuard no_grad;

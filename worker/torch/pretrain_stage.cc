@@ -15,28 +15,28 @@
 namespace reluscape {
 
 absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
-  const TaskDescription& task = context.task;
-  const SgdSettings& settings = task.settings.pretrain;
-  if (task.pretrained) return TakeOverWeights(context);
+  const v1::TaskDescription& task = context.task;
+  const v1::SgdSpec& settings = task.settings().pretrain();
+  if (IsSet(task.pretrained())) return TakeOverWeights(context);
   GraphNetwork network = context.MakeNetwork(MaskMode::kNone);
-  const bool whole = !task.budgets.empty();
-  if (whole && (task.budgets.size() != 1 || task.budgets.front() != network.units())) {
+  const bool whole = !task.budgets().empty();
+  if (whole && (task.budgets().size() != 1 || task.budgets(0) != network.units())) {
     return FailedOutcome(
-        FailureKind::kRefused,
-        absl::StrCat("budgets of a pretrain: found ", absl::StrJoin(task.budgets, ", "),
+        v1::Failure::REFUSED,
+        absl::StrCat("budgets of a pretrain: found ", absl::StrJoin(task.budgets(), ", "),
                      "; allowed: none, or ", network.units(), ", the ReLUs of the network"),
         /*epoch=*/-1);
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<GraphNetwork> teacher, LoadTeacher(context));
   std::optional<Teacher> targets;
   if (teacher != nullptr) targets.emplace(*teacher, context.teacher_cache);
-  network.Initialize(DeriveSeed(task.seed, "weights"));
+  network.Initialize(DeriveSeed(task.seed(), "weights"));
   SgdOptimizer optimizer(network.weights(), settings);
 
   const std::vector<NamedTensor> learned = LearnedOf(network);
   std::vector<NamedTensor> state = learned;
   state.insert(state.end(), optimizer.state().begin(), optimizer.state().end());
-  Checkpoints checkpoints(context, state, settings.epochs);
+  Checkpoints checkpoints(context, state, settings.epochs());
   ASSIGN_OR_RETURN(const std::optional<Checkpoints::Resumed> resumed, checkpoints.Restore());
 
   ASSIGN_OR_RETURN(const SgdOutcome trained,
@@ -52,6 +52,7 @@ absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
   TaskOutcome outcome;
   if (whole) {
     ASSIGN_OR_RETURN(outcome.result, WholeResult(context, network, trained.validation_accuracy));
+    ASSIGN_OR_RETURN(outcome.accuracy_test, Accuracy(context, network, context.data.test));
   } else {
     SafetensorsFile file;
     AddTensors(learned, file.tensors);

@@ -34,8 +34,8 @@ class RecipeSwitchesTest : public TorchTrainerTest {
 
   // Runs `task` by a Trainer that has seen nothing before, until `epochs` checkpoints are there
   // (0: to its end).
-  TaskOutcome RunFresh(const TaskDescription& task, int64_t teacher_cache_bytes, Recorder& recorder,
-                       size_t epochs = 0) {
+  TaskOutcome RunFresh(const v1::TaskDescription& task, int64_t teacher_cache_bytes,
+                       Recorder& recorder, size_t epochs = 0) {
     const std::unique_ptr<Trainer> trainer = Fresh(teacher_cache_bytes);
     std::stop_source source;
     recorder.on_checkpoint = [&] {
@@ -46,53 +46,53 @@ class RecipeSwitchesTest : public TorchTrainerTest {
 
   // A descent that is stopped after five epochs, with `first_bytes` of kept logits, and goes on
   // with none kept yet ends as one that was never stopped.
-  void ExpectResumesBitByBit(TaskDescription task, int64_t first_bytes) {
+  void ExpectResumesBitByBit(v1::TaskDescription task, int64_t first_bytes) {
     Recorder straight;
     ASSERT_FALSE(RunFresh(task, kAll, straight).failure);
     Recorder first;
     ASSERT_TRUE(RunFresh(task, first_bytes, first, /*epochs=*/5).stopped);
-    task.checkpoint = first.checkpoints.back();
+    *task.mutable_checkpoint() = first.checkpoints.back();
     Recorder second;
     ASSERT_FALSE(RunFresh(task, kAll, second).failure);
     first.epochs.resize(first.checkpoints.size());
     first.epochs.insert(first.epochs.end(), second.epochs.begin(), second.epochs.end());
     ExpectEqualCurves(first.epochs, straight.epochs);
-    EXPECT_EQ(second.snapshots.back().artifact, straight.snapshots.back().artifact);
+    EXPECT_EQ(second.snapshots.back().artifact(), straight.snapshots.back().artifact());
   }
 
-  TaskDescription Descent() {
-    TaskDescription task = Linearize({12000});
-    task.settings.cache_teacher_logits = true;
+  v1::TaskDescription Descent() {
+    v1::TaskDescription task = Linearize({12000});
+    task.mutable_settings()->set_cache_teacher_logits(true);
     return task;
   }
 };
 
 TEST_F(RecipeSwitchesTest, KeptLogitsTrainAsComputedOnesUpToFloat16) {
-  TaskDescription task = Descent();
-  task.settings.linearize.max_epochs = 5;  // of 4 steps
+  v1::TaskDescription task = Descent();
+  task.mutable_settings()->mutable_linearize()->set_max_epochs(5);  // of 4 steps
   Recorder kept;
   RunFresh(task, kAll, kept);
-  task.settings.cache_teacher_logits = false;
+  task.mutable_settings()->set_cache_teacher_logits(false);
   Recorder plain;
   RunFresh(task, kAll, plain);
   ASSERT_THAT(kept.epochs, SizeIs(5));
   ASSERT_THAT(plain.epochs, SizeIs(5));
   for (size_t i = 0; i < 5; ++i) {
-    EXPECT_NEAR(kept.epochs[i].loss, plain.epochs[i].loss, 2e-3 * plain.epochs[i].loss) << i;
-    EXPECT_EQ(kept.epochs[i].relus, plain.epochs[i].relus) << i;
+    EXPECT_NEAR(kept.epochs[i].loss(), plain.epochs[i].loss(), 2e-3 * plain.epochs[i].loss()) << i;
+    EXPECT_EQ(kept.epochs[i].relus(), plain.epochs[i].relus()) << i;
   }
-  EXPECT_NE(kept.epochs[0].loss, plain.epochs[0].loss);
+  EXPECT_NE(kept.epochs[0].loss(), plain.epochs[0].loss());
 }
 
 TEST_F(RecipeSwitchesTest, TheLimitOfTheCacheChangesNothing) {
-  const TaskDescription task = Descent();
+  const v1::TaskDescription task = Descent();
   Recorder all;
   ASSERT_FALSE(RunFresh(task, kAll, all).failure);
   for (const int64_t limit : {int64_t{0}, kSome}) {
     Recorder other;
     ASSERT_FALSE(RunFresh(task, limit, other).failure);
     ExpectEqualCurves(all.epochs, other.epochs);
-    EXPECT_EQ(all.snapshots.back().artifact, other.snapshots.back().artifact);
+    EXPECT_EQ(all.snapshots.back().artifact(), other.snapshots.back().artifact());
   }
 }
 
@@ -101,14 +101,14 @@ TEST_F(RecipeSwitchesTest, ADescentWithKeptLogitsResumesBitByBitWithAnEmptyCache
 }
 
 TEST_F(RecipeSwitchesTest, AFineTuneIsTheSameAfterItsDescentAndOnAnotherWorker) {
-  TaskDescription task = Descent();
+  v1::TaskDescription task = Descent();
   Recorder descent;
   ASSERT_FALSE(Run(task, descent).failure);
-  task.task = TaskId{3};
-  task.stage = Stage::kFineTune;
-  task.seed = 13;
-  task.budgets = {12000};
-  task.snapshot = descent.snapshots.back().artifact;
+  task.set_task(3);
+  task.set_stage(StageName(Stage::kFineTune));
+  task.set_seed(13);
+  SetList(task.mutable_budgets(), {12000});
+  *task.mutable_snapshot() = descent.snapshots.back().artifact();
   Recorder warm;
   Recorder cold;
   const TaskOutcome here = Run(task, warm);
@@ -120,15 +120,15 @@ TEST_F(RecipeSwitchesTest, AFineTuneIsTheSameAfterItsDescentAndOnAnotherWorker) 
 }
 
 TEST_F(RecipeSwitchesTest, ATeacherOfOtherWeightsHasItsOwnLogits) {
-  TaskDescription task = Descent();
-  task.settings.linearize.max_epochs = 2;
+  v1::TaskDescription task = Descent();
+  task.mutable_settings()->mutable_linearize()->set_max_epochs(2);
   Recorder first;
   Run(task, first);  // fills the cache of this Trainer
-  TaskDescription pretrain = Pretrain();
-  pretrain.seed = 77;
+  v1::TaskDescription pretrain = Pretrain();
+  pretrain.set_seed(77);
   Recorder other;
-  task.weights = Run(pretrain, other).weights;
-  ASSERT_TRUE(task.weights);
+  *task.mutable_weights() = Run(pretrain, other).weights;
+  ASSERT_TRUE(IsSet(task.weights()));
   Recorder warm;
   Recorder cold;
   Run(task, warm);
@@ -138,12 +138,12 @@ TEST_F(RecipeSwitchesTest, ATeacherOfOtherWeightsHasItsOwnLogits) {
 }
 
 TEST_F(RecipeSwitchesTest, KeptLogitsOfViewsWithoutNumberAreRefused) {
-  TaskDescription task = Descent();
-  task.settings.augmentation.cutout = 8;
-  ExpectFailure(task, FailureKind::kRefused, "cache_teacher_logits");
-  task.settings.augmentation.cutout = 0;
-  task.settings.augmentation.mixup = 1;
-  ExpectFailure(task, FailureKind::kRefused, "cache_teacher_logits");
+  v1::TaskDescription task = Descent();
+  task.mutable_settings()->mutable_augmentation()->set_cutout(8);
+  ExpectFailure(task, v1::Failure::REFUSED, "cache_teacher_logits");
+  task.mutable_settings()->mutable_augmentation()->set_cutout(0);
+  task.mutable_settings()->mutable_augmentation()->set_mixup(1);
+  ExpectFailure(task, v1::Failure::REFUSED, "cache_teacher_logits");
 }
 
 TEST_F(RecipeSwitchesTest, ACacheOfLessThanNothingIsRefused) {
@@ -156,46 +156,46 @@ TEST_F(RecipeSwitchesTest, ACacheOfLessThanNothingIsRefused) {
 }
 
 TEST_F(RecipeSwitchesTest, EveryStageRunsInBfloat16AndSaysSo) {
-  TaskDescription task = Pretrain();
-  task.settings.pretrain.epochs = 6;
+  v1::TaskDescription task = Pretrain();
+  task.mutable_settings()->mutable_pretrain()->set_epochs(6);
   Recorder exact;
-  ASSERT_TRUE(Run(task, exact).weights);
-  task.settings.precision = Precision::kBfloat16;
+  ASSERT_TRUE(IsSet(Run(task, exact).weights));
+  task.mutable_settings()->set_precision(v1::StagesSpec::BFLOAT16);
   Recorder rounded;
-  const ArtifactRef weights = Run(task, rounded).weights;
-  ASSERT_TRUE(weights);
-  EXPECT_EQ(exact.measurements.at(0).precision, "float32");
-  EXPECT_EQ(rounded.measurements.at(0).precision, "bfloat16");
-  EXPECT_NE(rounded.epochs.back().loss, exact.epochs.back().loss);
-  EXPECT_NEAR(rounded.epochs.back().validation_accuracy, exact.epochs.back().validation_accuracy,
-              0.15);
+  const v1::Artifact weights = Run(task, rounded).weights;
+  ASSERT_TRUE(IsSet(weights));
+  EXPECT_EQ(exact.measurements.at(0).precision(), "float32");
+  EXPECT_EQ(rounded.measurements.at(0).precision(), "bfloat16");
+  EXPECT_NE(rounded.epochs.back().loss(), exact.epochs.back().loss());
+  EXPECT_NEAR(rounded.epochs.back().validation_accuracy(),
+              exact.epochs.back().validation_accuracy(), 0.15);
 
-  task.stage = Stage::kLinearize;
-  task.seed = 12;
-  task.weights = weights;
-  task.data_hash = rounded.measurements.at(0).data_hash;
-  task.split_hash = rounded.measurements.at(0).split_hash;
-  task.budgets = {12000};
+  task.set_stage(StageName(Stage::kLinearize));
+  task.set_seed(12);
+  *task.mutable_weights() = weights;
+  task.set_data_hash(rounded.measurements.at(0).data_hash());
+  task.set_split_hash(rounded.measurements.at(0).split_hash());
+  SetList(task.mutable_budgets(), {12000});
   Recorder descent;
   const TaskOutcome linearized = Run(task, descent);
-  ASSERT_FALSE(linearized.failure) << linearized.failure->message;
-  EXPECT_EQ(descent.measurements.at(0).precision, "bfloat16");
+  ASSERT_FALSE(linearized.failure) << linearized.failure->message();
+  EXPECT_EQ(descent.measurements.at(0).precision(), "bfloat16");
   ASSERT_THAT(descent.snapshots, SizeIs(1));
 
-  task.stage = Stage::kFineTune;
-  task.seed = 13;
-  task.snapshot = descent.snapshots[0].artifact;
+  task.set_stage(StageName(Stage::kFineTune));
+  task.set_seed(13);
+  *task.mutable_snapshot() = descent.snapshots[0].artifact();
   Recorder tuning;
   const TaskOutcome tuned = Run(task, tuning);
-  ASSERT_FALSE(tuned.failure) << tuned.failure->message;
-  EXPECT_EQ(tuned.result->relus, 12000);
-  EXPECT_EQ(tuning.measurements.at(0).precision, "bfloat16");
-  EXPECT_TRUE(std::isfinite(tuning.epochs.back().loss));
+  ASSERT_FALSE(tuned.failure) << tuned.failure->message();
+  EXPECT_EQ(tuned.result->relus(), 12000);
+  EXPECT_EQ(tuning.measurements.at(0).precision(), "bfloat16");
+  EXPECT_TRUE(std::isfinite(tuning.epochs.back().loss()));
 }
 
 TEST_F(RecipeSwitchesTest, InBfloat16WithKeptLogitsADescentResumesBitByBit) {
-  TaskDescription task = Descent();
-  task.settings.precision = Precision::kBfloat16;
+  v1::TaskDescription task = Descent();
+  task.mutable_settings()->set_precision(v1::StagesSpec::BFLOAT16);
   ExpectResumesBitByBit(std::move(task), kSome);
 }
 

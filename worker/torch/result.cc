@@ -6,6 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/foreign_text.h"
+#include "base/status_macros.h"
+#include "search/sync.h"
 #include "worker/torch/artifacts.h"
 #include "worker/torch/evaluate.h"
 
@@ -13,10 +16,10 @@ namespace reluscape {
 namespace {
 
 // {"<layer>": [min, max], ...} of the layers that have polynomials, as JSON.
-std::string InputRangesText(const std::vector<LayerRelus>& layers) {
+std::string InputRangesText(const v1::ResultReport& result) {
   nlohmann::ordered_json ranges = nlohmann::ordered_json::object();
-  for (const LayerRelus& layer : layers) {
-    if (layer.polynomials > 0) ranges[layer.layer] = {*layer.input_min, *layer.input_max};
+  for (const v1::LayerRelus& layer : result.layers()) {
+    if (layer.polynomials() > 0) ranges[layer.layer()] = {layer.input_min(), layer.input_max()};
   }
   return ranges.dump();
 }
@@ -37,23 +40,23 @@ absl::StatusOr<double> Accuracy(const StageContext& context, GraphNetwork& netwo
   return *accuracy;
 }
 
-absl::StatusOr<std::vector<ClassAccuracy>> AccuracyPerClass(const StageContext& context,
-                                                            GraphNetwork& network) {
+absl::Status AddClasses(const StageContext& context, GraphNetwork& network,
+                        v1::ResultReport& result) {
   const DataSet& data = context.data;
   const auto counts = EvaluatePerClass(network, context.MakeEvaluationImages(data.validation),
                                        data.classes, context.stop);
   if (!counts) return StoppedError();
-  std::vector<ClassAccuracy> classes;
   for (size_t i = 0; i < counts->size(); ++i) {
-    classes.push_back({.name = data.class_names[i],
-                       .images = (*counts)[i].images,
-                       .correct = (*counts)[i].correct});
+    v1::ClassAccuracy& one = *result.add_classes();
+    one.set_name(ValidUtf8(data.class_names[i]));  // it may come from a folder
+    one.set_images((*counts)[i].images);
+    one.set_correct((*counts)[i].correct);
   }
-  return classes;
+  return absl::OkStatus();
 }
 
-absl::StatusOr<ArtifactRef> StoreResult(const StageContext& context, GraphNetwork& network,
-                                        const ResultReport& result) {
+absl::Status StoreResult(const StageContext& context, GraphNetwork& network,
+                         v1::ResultReport& result) {
   SafetensorsFile file;
   AddTensors(LearnedOf(network), file.tensors);
   for (const Op& op : context.network.ops) {
@@ -65,19 +68,21 @@ absl::StatusOr<ArtifactRef> StoreResult(const StageContext& context, GraphNetwor
     file.tensors[mask.name] = mask.tensor.to(at::kByte);
   }
   file.metadata = DescribeOrigin("result", context.task, context.data);
-  file.metadata["budget"] = absl::StrCat(result.budget);
-  file.metadata["relus"] = absl::StrCat(result.relus);
-  if (const int64_t polynomials = CountPolynomials(result.layers); polynomials > 0) {
+  file.metadata["budget"] = absl::StrCat(result.budget());
+  file.metadata["relus"] = absl::StrCat(result.relus());
+  if (const int64_t polynomials = CountPolynomials(result); polynomials > 0) {
     file.metadata["polynomials"] = absl::StrCat(polynomials);
-    file.metadata["polynomial_input_ranges"] = InputRangesText(result.layers);
+    file.metadata["polynomial_input_ranges"] = InputRangesText(result);
   }
   file.metadata["accuracy_per_class"] =
-      absl::StrJoin(result.classes, ",", [](std::string* text, const ClassAccuracy& one) {
-        if (one.images == 0) return;
-        absl::StrAppend(
-            text, NumberText(static_cast<double>(one.correct) / static_cast<double>(one.images)));
+      absl::StrJoin(result.classes(), ",", [](std::string* text, const v1::ClassAccuracy& one) {
+        if (one.images() == 0) return;
+        absl::StrAppend(text, NumberText(static_cast<double>(one.correct()) /
+                                         static_cast<double>(one.images())));
       });
-  return StoreArtifact(context.artifacts, file);
+  ASSIGN_OR_RETURN(const v1::Artifact artifact, StoreArtifact(context.artifacts, file));
+  *result.mutable_artifact() = MakeArtifact(artifact.sha256(), artifact.bytes());
+  return absl::OkStatus();
 }
 
 }  // namespace reluscape

@@ -18,13 +18,15 @@ std::vector<NamedTensor> LearnedOf(const GraphNetwork& network);
 absl::StatusOr<double> Accuracy(const StageContext& context, GraphNetwork& network,
                                 const ImageSet& images);
 
-// Of the Task's validation images. CANCELLED where a stop was requested.
-absl::StatusOr<std::vector<ClassAccuracy>> AccuracyPerClass(const StageContext& context,
-                                                            GraphNetwork& network);
+// Adds the accuracy of each class to `result`, of the Task's validation images. CANCELLED where a
+// stop was requested.
+absl::Status AddClasses(const StageContext& context, GraphNetwork& network,
+                        v1::ResultReport& result);
 
 // Stores the Task's network as artifact of kind "result" with masks of 0 and 1: the network's own
-// or, for MaskMode::kNone, 1 everywhere. `result` tells budget, count and classes.
-absl::StatusOr<ArtifactRef> StoreResult(const StageContext& context, GraphNetwork& network,
-                                        const ResultReport& result);
+// or, for MaskMode::kNone, 1 everywhere. `result` tells budget, count, layers and classes and takes
+// the artifact.
+absl::Status StoreResult(const StageContext& context, GraphNetwork& network,
+                         v1::ResultReport& result);
 
 }  // namespace reluscape

@@ -27,14 +27,14 @@ class Senet {
  public:
   Senet(const StageContext& context, const std::vector<int64_t>& budgets)
       : context_(context),
-        settings_(context.task.settings.linearize),
+        settings_(context.task.settings().linearize()),
         budgets_(budgets),
-        epochs_(settings_.planned_epochs * static_cast<int64_t>(budgets.size())),
+        epochs_(settings_.planned_epochs() * static_cast<int64_t>(budgets.size())),
         teacher_(context.MakeNetwork(MaskMode::kNone)),
-        student_(
-            context.MakeNetwork(MaskMode::kFrozen, settings_.mask_shape, settings_.replacement)),
-        adam_(student_.parameters(), settings_.weight_learning_rate, settings_.adam_beta1,
-              settings_.adam_beta2),
+        student_(context.MakeNetwork(MaskMode::kFrozen, settings_.mask_shape(),
+                                     settings_.replacement())),
+        adam_(student_.parameters(), settings_.weight_learning_rate(), settings_.adam_beta1(),
+              settings_.adam_beta2()),
         checkpoints_(context, State(), epochs_) {}
 
   absl::StatusOr<TaskOutcome> Run();
@@ -67,7 +67,7 @@ class Senet {
   static std::string DifferencesName(const NamedTensor& mask) { return mask.name + "/differences"; }
 
   const StageContext& context_;
-  const LinearizeSettings& settings_;
+  const v1::LinearizeSpec& settings_;
   const std::vector<int64_t>& budgets_;
   const int64_t epochs_;
   GraphNetwork teacher_;
@@ -76,14 +76,14 @@ class Senet {
   Checkpoints checkpoints_;
   std::vector<double> shares_;
   int64_t first_epoch_ = 0;
-  std::vector<SnapshotReport> snapshots_;
+  std::vector<v1::Snapshot> snapshots_;
 };
 
 absl::Status Senet::MeasureShares() {
-  if (!settings_.layer_shares.empty()) {
-    shares_ = settings_.layer_shares;
+  if (!settings_.layer_shares().empty()) {
+    shares_ = ListOf(settings_.layer_shares());
     if (shares_.size() == student_.relu_units().size()) return absl::OkStatus();
-    return TaskError({.kind = FailureKind::kRefused},
+    return TaskError({.kind = v1::Failure::REFUSED},
                      absl::StrCat("stages.linearize.layer_shares: found ", shares_.size(),
                                   " entries; allowed: one for each "
                                   "of the network's ",
@@ -92,11 +92,11 @@ absl::Status Senet::MeasureShares() {
   GraphNetwork scored = context_.MakeNetwork(MaskMode::kSoft);
   RETURN_IF_ERROR(LoadPretrained(context_.artifacts, context_.task, context_.data, scored));
   ASSIGN_OR_RETURN(const std::vector<at::Tensor> scores,
-                   ScoreMasks(context_, LinearizeMethod::kSnip, scored));
+                   ScoreMasks(context_, v1::LinearizeSpec::SNIP, scored));
   for (size_t i = 0; i < scores.size(); ++i) {
     shares_.push_back(scores[i].sum().item<double>());
     if (!std::isfinite(shares_.back())) {
-      return TaskError({.kind = FailureKind::kDiverged},
+      return TaskError({.kind = v1::Failure::DIVERGED},
                        absl::StrCat("senet: the scores of layer ", scored.relu_names()[i],
                                     " sum up to ", shares_.back(), ", which is no share"));
     }
@@ -109,7 +109,7 @@ absl::Status Senet::SetMasks(const std::vector<at::Tensor>& scores, int64_t budg
       const std::vector<at::Tensor> masks,
       WithFault(KeepPerLayer(scores, DivideBudget(shares_, student_.relu_units(), budget),
                              student_.units_per_value()),
-                {.kind = FailureKind::kDiverged}));
+                {.kind = v1::Failure::DIVERGED}));
   const c10::NoGradGuard no_grad;
   for (size_t i = 0; i < masks.size(); ++i) student_.masks()[i].tensor.copy_(masks[i]);
   return absl::OkStatus();
@@ -117,11 +117,11 @@ absl::Status Senet::SetMasks(const std::vector<at::Tensor>& scores, int64_t budg
 
 absl::Status Senet::SetRandomMasks(int64_t budget) {
   at::Generator generator =
-      at::make_generator<at::CPUGeneratorImpl>(DeriveSeed(context_.task.seed, "masks"));
+      at::make_generator<at::CPUGeneratorImpl>(DeriveSeed(context_.task.seed(), "masks"));
   std::vector<at::Tensor> scores;
   for (const NamedTensor& mask : student_.masks()) {
     at::Tensor score = at::empty(mask.tensor.sizes(), at::kFloat);
-    const bool pixels = settings_.mask_shape == MaskShape::kPixel;
+    const bool pixels = settings_.mask_shape() == v1::LinearizeSpec::PIXEL;
     const int64_t channels = pixels ? 1 : score.size(0);
     const at::Tensor drawn = at::empty({channels, score.size(1), score.size(2)}, at::kFloat);
     scores.push_back(score.copy_(drawn.uniform_(0, 1, generator).expand(score.sizes())));
@@ -136,7 +136,7 @@ absl::Status Senet::Start() {
   RETURN_IF_ERROR(FitPolynomials(context_, student_));
   RETURN_IF_ERROR(MeasureShares());
   RETURN_IF_ERROR(SetRandomMasks(budgets_.front()));
-  std::vector<SnapshotReport> snapshots;
+  std::vector<v1::Snapshot> snapshots;
   std::vector<at::Tensor> differences;  // of an end
   const auto read = [&](SafetensorsFile& file) -> absl::Status {
     ASSIGN_OR_RETURN(snapshots, SnapshotsIn(file.metadata));
@@ -151,9 +151,9 @@ absl::Status Senet::Start() {
     first_epoch_ = resumed->epochs_done;
     snapshots_ = std::move(snapshots);
     // The Worker of the Attempt before may have died before it could pass these on.
-    for (const SnapshotReport& snapshot : snapshots_) context_.listener.OnSnapshot(snapshot);
+    for (const v1::Snapshot& snapshot : snapshots_) context_.listener.OnSnapshot(snapshot);
     if (differences.size() == student_.masks().size() && first_epoch_ < epochs_) {
-      const auto index = static_cast<size_t>(first_epoch_ / settings_.planned_epochs);
+      const auto index = static_cast<size_t>(first_epoch_ / settings_.planned_epochs());
       return SetMasks(differences, budgets_[index]);
     }
   }
@@ -184,8 +184,9 @@ StepResult Senet::Step(const Batch& batch, std::vector<at::Tensor>& differences)
         ++relu;
       });
   result.logits = student.logits;
-  result.loss = student.AddTo(
-      DistillationLoss(result.logits, target, batch.targets, context_.task.settings.distillation));
+  result.loss = student.AddTo(DistillationLoss(at::cross_entropy_loss(result.logits, batch.targets),
+                                               result.logits, target,
+                                               context_.task.settings().distillation()));
   result.loss.backward();
   adam_.Step();
   return {.loss = result.loss.detach(), .logits = result.logits.detach()};
@@ -193,20 +194,22 @@ StepResult Senet::Step(const Batch& batch, std::vector<at::Tensor>& differences)
 
 absl::StatusOr<EpochTotals> Senet::Train(TrainingImages& images, int64_t epoch,
                                          std::vector<at::Tensor>& differences) {
-  return RunEpoch(context_, images, settings_.batch, epoch,
+  return RunEpoch(context_, images, settings_.batch(), epoch,
                   [&](const Batch& batch, int64_t /*step*/) { return Step(batch, differences); });
 }
 
 absl::Status Senet::Report(int64_t budget, int64_t epoch) {
   TensorMap network;
   AddTensors(Network(), network);
-  ASSIGN_OR_RETURN(const ArtifactRef artifact,
+  ASSIGN_OR_RETURN(const v1::Artifact artifact,
                    StoreSnapshot(context_, network, student_.units(), epoch));
-  snapshots_.push_back({.budget = budget,
-                        .artifact = artifact,
-                        .relus = student_.units(),
-                        .epoch = epoch,
-                        .device_seconds = checkpoints_.DeviceSeconds()});
+  v1::Snapshot snapshot;
+  snapshot.set_budget(budget);
+  *snapshot.mutable_artifact() = artifact;
+  snapshot.set_relus(student_.units());
+  snapshot.set_epoch(epoch);
+  snapshot.set_device_seconds(checkpoints_.DeviceSeconds());
+  snapshots_.push_back(snapshot);
   context_.listener.OnSnapshot(snapshots_.back());
   return absl::OkStatus();
 }
@@ -233,21 +236,21 @@ absl::StatusOr<TaskOutcome> Senet::Run() {
     if (!std::isfinite(totals.loss)) {
       return DivergedOutcome(context_, epoch, totals.loss, checkpoints_);
     }
-    const auto index = static_cast<size_t>(epoch / settings_.planned_epochs);
-    const bool last = (epoch + 1) % settings_.planned_epochs == 0;
+    const auto index = static_cast<size_t>(epoch / settings_.planned_epochs());
+    const bool last = (epoch + 1) % settings_.planned_epochs() == 0;
     RETURN_IF_ERROR(SetMasks(differences, budgets_[index]));
     const std::optional<double> accuracy = Evaluate(student_, validation, context_.stop);
     if (!accuracy) return StoppedError();
     if (last) RETURN_IF_ERROR(Report(budgets_[index], epoch));
-    context_.listener.OnEpoch(
-        {.epoch = epoch,
-         .loss = totals.loss,
-         .train_accuracy = totals.accuracy,
-         .validation_accuracy = *accuracy,
-         .learning_rate = settings_.weight_learning_rate,
-         .lambda = std::nullopt,
-         .relus = CountAbove(masks, /*threshold=*/0.5, student_.units_per_value()),
-         .seconds = stopwatch.Seconds()});
+    v1::Epoch report;
+    report.set_epoch(epoch);
+    report.set_loss(totals.loss);
+    report.set_train_accuracy(totals.accuracy);
+    report.set_validation_accuracy(*accuracy);
+    report.set_learning_rate(settings_.weight_learning_rate());
+    report.set_relus(CountAbove(masks, /*threshold=*/0.5, student_.units_per_value()));
+    report.set_seconds(stopwatch.Seconds());
+    context_.listener.OnEpoch(report);
     // The next Budget begins with the units that differed most in this epoch.
     if (last && index + 1 < budgets_.size()) {
       RETURN_IF_ERROR(SetMasks(differences, budgets_[index + 1]));

@@ -15,7 +15,7 @@ struct SgdTraining {
   GraphNetwork& network;
   // Null: cross-entropy alone; else distillation with the Task's settings.
   const Teacher* teacher = nullptr;
-  SgdSettings settings;
+  v1::SgdSpec settings;
   int64_t relus = 0;        // for the reports
   RangePenalty range = {};  // of the inputs of the network's polynomials
 };

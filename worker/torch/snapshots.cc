@@ -41,8 +41,8 @@ Spread SpreadOfMasks(const TensorMap& network) {
 
 }  // namespace
 
-absl::StatusOr<ArtifactRef> StoreSnapshot(const StageContext& context, const TensorMap& network,
-                                          int64_t relus, int64_t epoch) {
+absl::StatusOr<v1::Artifact> StoreSnapshot(const StageContext& context, const TensorMap& network,
+                                           int64_t relus, int64_t epoch) {
   SafetensorsFile file;
   file.tensors = network;
   file.metadata = DescribeOrigin("snapshot", context.task, context.data);
@@ -51,48 +51,49 @@ absl::StatusOr<ArtifactRef> StoreSnapshot(const StageContext& context, const Ten
   const Spread spread = SpreadOfMasks(network);
   file.metadata["mask_mean"] = NumberText(spread.mean);
   file.metadata["mask_deviation"] = NumberText(spread.deviation);
-  file.metadata["threshold"] = NumberText(context.task.settings.linearize.threshold);
+  file.metadata["threshold"] = NumberText(context.task.settings().linearize().threshold());
   return StoreArtifact(context.artifacts, file);
 }
 
-std::string SnapshotsText(const std::vector<SnapshotReport>& snapshots) {
+std::string SnapshotsText(const std::vector<v1::Snapshot>& snapshots) {
   Json list = Json::array();
-  for (const SnapshotReport& snapshot : snapshots) {
-    list.push_back({{"budget", snapshot.budget},
-                    {"sha256", snapshot.artifact.sha256},
-                    {"bytes", snapshot.artifact.bytes},
-                    {"relus", snapshot.relus},
-                    {"epoch", snapshot.epoch},
-                    {"device_seconds", snapshot.device_seconds}});
+  for (const v1::Snapshot& snapshot : snapshots) {
+    list.push_back({{"budget", snapshot.budget()},
+                    {"sha256", snapshot.artifact().sha256()},
+                    {"bytes", snapshot.artifact().bytes()},
+                    {"relus", snapshot.relus()},
+                    {"epoch", snapshot.epoch()},
+                    {"device_seconds", snapshot.device_seconds()}});
   }
   return list.dump();
 }
 
-absl::StatusOr<std::vector<SnapshotReport>> SnapshotsIn(const Metadata& metadata) {
+absl::StatusOr<std::vector<v1::Snapshot>> SnapshotsIn(const Metadata& metadata) {
   const auto found = metadata.find("snapshots");
   if (found == metadata.end()) return absl::NotFoundError("metadata lack snapshots");
   const Json list = Json::parse(found->second, nullptr, /*allow_exceptions=*/false);
   if (!list.is_array()) return absl::DataLossError("snapshots: no JSON list");
-  std::vector<SnapshotReport> snapshots;
+  std::vector<v1::Snapshot> snapshots;
   for (const Json& one : list) {
     const auto integer = [&](const char* key) {
       return one.is_object() && one.contains(key) && one[key].is_number_integer()
                  ? one[key].get<int64_t>()
                  : -1;
     };
-    SnapshotReport snapshot{.budget = integer("budget"),
-                            .artifact = {.sha256 = "", .bytes = integer("bytes")},
-                            .relus = integer("relus"),
-                            .epoch = integer("epoch"),
-                            .device_seconds = 0};
+    v1::Snapshot snapshot;
+    snapshot.set_budget(integer("budget"));
+    snapshot.set_relus(integer("relus"));
+    snapshot.set_epoch(integer("epoch"));
+    v1::Artifact& artifact = *snapshot.mutable_artifact();
+    artifact.set_bytes(integer("bytes"));
     if (one.is_object() && one.contains("sha256") && one["sha256"].is_string()) {
-      snapshot.artifact.sha256 = one["sha256"].get<std::string>();
+      artifact.set_sha256(one["sha256"].get<std::string>());
     }
     if (one.is_object() && one.contains("device_seconds") && one["device_seconds"].is_number()) {
-      snapshot.device_seconds = one["device_seconds"].get<double>();
+      snapshot.set_device_seconds(one["device_seconds"].get<double>());
     }
-    if (snapshot.budget < 0 || snapshot.artifact.bytes < 0 || snapshot.relus < 0 ||
-        snapshot.epoch < 0 || !IsSha256Hex(snapshot.artifact.sha256)) {
+    if (snapshot.budget() < 0 || artifact.bytes() < 0 || snapshot.relus() < 0 ||
+        snapshot.epoch() < 0 || !IsSha256Hex(artifact.sha256())) {
       return absl::DataLossError("snapshots: an entry is broken");
     }
     snapshots.push_back(std::move(snapshot));

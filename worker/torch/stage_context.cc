@@ -23,14 +23,15 @@ Normalization NormalizationOfData(const DataSet& data) {
 
 }  // namespace
 
-GraphNetwork StageContext::MakeNetwork(MaskMode mask_mode, MaskShape mask_shape,
-                                       Replacement replacement) const {
-  return GraphNetwork(network, mask_mode, device, mask_shape, replacement, task.settings.precision);
+GraphNetwork StageContext::MakeNetwork(MaskMode mask_mode, v1::LinearizeSpec::MaskShape mask_shape,
+                                       v1::LinearizeSpec::Replacement replacement) const {
+  return GraphNetwork(network, mask_mode, device, mask_shape, replacement,
+                      task.settings().precision());
 }
 
 TrainingImages StageContext::MakeTrainingImages() const {
   return TrainingImages(data.train, data.classes, NormalizationOfData(data),
-                        task.settings.augmentation, device);
+                        task.settings().augmentation(), device);
 }
 
 EvaluationImages StageContext::MakeEvaluationImages(const ImageSet& images) const {
@@ -52,9 +53,9 @@ bool AllFinite(const std::vector<NamedTensor>& tensors) {
 
 absl::Status StoppedError() { return absl::CancelledError("stopped"); }
 
-TaskOutcome FailedOutcome(FailureKind kind, const std::string& message, int64_t epoch) {
+TaskOutcome FailedOutcome(v1::Failure::Kind kind, const std::string& message, int64_t epoch) {
   TaskOutcome outcome;
-  outcome.failure = Failure{.kind = kind, .message = message, .epoch = epoch};
+  outcome.failure = MakeFailure(kind, message, epoch);
   return outcome;
 }
 
@@ -68,7 +69,7 @@ absl::StatusOr<EpochTotals> RunEpoch(
 absl::StatusOr<EpochTotals> FinishEpoch(
     const StageContext& context, TrainingImages& images, int64_t batch, int64_t epoch,
     const std::function<StepResult(const Batch& batch, int64_t step)>& step, EpochPart& part) {
-  images.StartEpoch(context.task.seed, epoch);
+  images.StartEpoch(context.task.seed(), epoch);
   const int64_t steps = images.StepsPerEpoch(batch);
   const at::TensorOptions on_device = at::TensorOptions().device(context.device);
   at::Tensor loss = at::full({}, part.loss, on_device.dtype(at::kDouble));
@@ -100,8 +101,8 @@ Checkpoints::Checkpoints(const StageContext& context, std::vector<NamedTensor> s
 
 absl::StatusOr<std::optional<Checkpoints::Resumed>> Checkpoints::Restore(
     const std::function<absl::Status(SafetensorsFile& file)>& accept) {
-  const ArtifactRef& artifact = context_.task.checkpoint;
-  if (!artifact) return std::nullopt;
+  const v1::Artifact& artifact = context_.task.checkpoint();
+  if (!IsSet(artifact)) return std::nullopt;
   const auto restore = [&]() -> absl::StatusOr<Resumed> {
     ASSIGN_OR_RETURN(SafetensorsFile file, LoadArtifact(context_.artifacts, artifact, origin_));
     ASSIGN_OR_RETURN(const double seconds, NumberIn(file.metadata, "device_seconds"));
@@ -122,9 +123,9 @@ absl::StatusOr<std::optional<Checkpoints::Resumed>> Checkpoints::Restore(
   };
   absl::StatusOr<Resumed> resumed = restore();
   if (resumed.ok()) return *std::move(resumed);
-  const bool unread = FailureOf(resumed.status()).failure->kind == FailureKind::kStorage;
+  const bool unread = FailureOf(resumed.status()).failure->kind() == v1::Failure::STORAGE;
   if (unread && !IsLost(context_.artifacts, artifact, resumed.status())) return resumed.status();
-  LogWarning("task ", context_.task.task.value, " starts anew, its checkpoint cannot be used: ",
+  LogWarning("task ", context_.task.task(), " starts anew, its checkpoint cannot be used: ",
              std::string(resumed.status().message()));
   return std::nullopt;
 }
@@ -156,7 +157,7 @@ absl::Status Checkpoints::Save(int64_t epochs_done, const Metadata& stage_metada
   const double seconds = DeviceSeconds();
   file.metadata["epochs_done"] = absl::StrCat(epochs_done);
   file.metadata["device_seconds"] = NumberText(seconds);
-  ASSIGN_OR_RETURN(const ArtifactRef artifact, StoreArtifact(context_.artifacts, file));
+  ASSIGN_OR_RETURN(const v1::Artifact artifact, StoreArtifact(context_.artifacts, file));
   context_.listener.OnCheckpoint(artifact, seconds);
   newest_ = artifact;
   newest_epochs_ = epochs_done;
@@ -167,17 +168,19 @@ absl::Status Checkpoints::Save(int64_t epochs_done, const Metadata& stage_metada
 TaskOutcome DivergedOutcome(const StageContext& context, int64_t epoch, double loss,
                             const Checkpoints& checkpoints) {
   const std::string last_good =
-      checkpoints.newest() ? absl::StrCat("the last good checkpoint, of the state after ",
-                                          checkpoints.newest_epochs(), " epochs, is artifact ",
-                                          checkpoints.newest().sha256)
-                           : std::string("no checkpoint was due before");
-  const bool polynomials = context.task.stage != Stage::kPretrain &&
-                           context.task.settings.linearize.replacement == Replacement::kPolynomial;
+      IsSet(checkpoints.newest())
+          ? absl::StrCat("the last good checkpoint, of the state after ",
+                         checkpoints.newest_epochs(), " epochs, is artifact ",
+                         checkpoints.newest().sha256())
+          : std::string("no checkpoint was due before");
+  const bool polynomials =
+      StageOf(context.task) != Stage::kPretrain &&
+      context.task.settings().linearize().replacement() == v1::LinearizeSpec::POLYNOMIAL;
   const char* remedy =
       polynomials ? ", a larger range_penalty or a smaller range_limit of the polynomials" : "";
   return FailedOutcome(
-      FailureKind::kDiverged,
-      absl::StrCat(StageName(context.task.stage), " diverged: ",
+      v1::Failure::DIVERGED,
+      absl::StrCat(context.task.stage(), " diverged: ",
                    std::isfinite(loss)
                        ? absl::StrCat("weights after epoch ", epoch, " are not finite")
                        : absl::StrCat("the mean loss of epoch ", epoch, " is ", loss),

@@ -29,7 +29,7 @@ namespace reluscape {
 // and an error status where something cannot be used: it carries whose fault that is
 // (worker/task_error.h), else another Attempt may cure it. Other ends are in the TaskOutcome.
 struct StageContext {
-  const TaskDescription& task;
+  const v1::TaskDescription& task;
   const Network& network;
   const DataSet& data;
   at::Device device;
@@ -43,8 +43,9 @@ struct StageContext {
   bool cuda_graphs = true;
 
   // The Task's network at the recipe's precision, as new (worker/torch/graph_network.h).
-  GraphNetwork MakeNetwork(MaskMode mask_mode, MaskShape mask_shape = MaskShape::kPixel,
-                           Replacement replacement = Replacement::kIdentity) const;
+  GraphNetwork MakeNetwork(
+      MaskMode mask_mode, v1::LinearizeSpec::MaskShape mask_shape = v1::LinearizeSpec::PIXEL,
+      v1::LinearizeSpec::Replacement replacement = v1::LinearizeSpec::IDENTITY) const;
   TrainingImages MakeTrainingImages() const;
   EvaluationImages MakeEvaluationImages(const ImageSet& images) const;
   // Takes `step`s that train `trained`, which outlives it.
@@ -53,7 +54,7 @@ struct StageContext {
 
 absl::Status StoppedError();
 
-TaskOutcome FailedOutcome(FailureKind kind, const std::string& message, int64_t epoch);
+TaskOutcome FailedOutcome(v1::Failure::Kind kind, const std::string& message, int64_t epoch);
 
 struct EpochTotals {
   double loss = 0;      // mean over the steps; not finite where that of any step was not
@@ -122,7 +123,7 @@ class Checkpoints {
                        const TensorMap& beside);
 
   // The newest one that this Task has, restored or saved; empty where there is none.
-  const ArtifactRef& newest() const { return newest_; }
+  const v1::Artifact& newest() const { return newest_; }
   int64_t newest_epochs() const { return newest_epochs_; }
 
   // Spent in this Attempt and in those before it that the restored checkpoint came from.
@@ -135,7 +136,7 @@ class Checkpoints {
   std::vector<NamedTensor> state_;
   int64_t epochs_;
   Metadata origin_;
-  ArtifactRef newest_;
+  v1::Artifact newest_;
   int64_t newest_epochs_ = 0;
   double earlier_seconds_ = 0;
   Stopwatch total_;

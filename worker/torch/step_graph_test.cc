@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "search/network/names.h"
+#include "search/vocabulary/check.h"
+#include "search/vocabulary/messages.h"
 #include "worker/torch/descent_step.h"
 #include "worker/torch/graph_network.h"
 #include "worker/torch/mask_rules.h"
@@ -164,9 +166,9 @@ Trained TwentySteps(at::Device device, bool recorded,
   teacher.Initialize(/*seed=*/1);
   teacher.Fold();
   const Teacher targets(teacher);
-  const LinearizeSettings settings;
-  const DistillationSettings distillation;
-  AdamOptimizer adam(student.weights(), settings.weight_learning_rate);
+  v1::LinearizeSpec settings = Filled<v1::LinearizeSpec>();
+  v1::DistillationSpec distillation = Filled<v1::DistillationSpec>();
+  AdamOptimizer adam(student.weights(), settings.weight_learning_rate());
   const auto rule = MakeSoftMasks(student, settings);
   const DescentStep descent{targets, student, adam, *rule, distillation};
   SgdOptimizer sgd(student.weights(), {});

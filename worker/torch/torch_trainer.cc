@@ -29,10 +29,6 @@ namespace {
 constexpr int kMaxThreads = 1024;
 constexpr char kSynthetic[] = "synthetic";
 
-const char* PrecisionName(Precision precision) {
-  return precision == Precision::kBfloat16 ? "bfloat16" : "float32";
-}
-
 absl::Status CheckHash(const char* what, const std::string& set, const std::string& found,
                        const char* whose, const std::string& expected) {
   if (expected.empty() || found == expected) return absl::OkStatus();
@@ -46,31 +42,39 @@ class TorchTrainer final : public Trainer {
   TorchTrainer(TorchTrainerOptions options, at::Device device, const ArtifactFolder& artifacts)
       : options_(std::move(options)), device_(device), artifacts_(artifacts) {}
 
-  void Describe(WorkerInfo& info) const override {
-    info.device = DeviceName(device_);
-    info.torch_version = TORCH_VERSION;
-    info.data_sets.clear();
-    for (const auto& [name, path] : options_.data_sets) info.data_sets.push_back(name);
+  void Describe(v1::WorkerInfo& info) const override {
+    info.set_device(DeviceName(device_));
+    info.set_torch_version(TORCH_VERSION);
+    info.clear_data_sets();
+    for (const auto& [name, path] : options_.data_sets) info.add_data_sets(name);
   }
 
-  DataState OpenData(const DataRequest& request, std::stop_token stop) override {
+  v1::DataState OpenData(const v1::DataRequest& request, std::stop_token stop) override {
+    v1::DataState state;
+    *state.mutable_request() = request;
     std::string problem;
     loaded_.reset();  // whoever asks wants to know how the files are now
     try {
       const absl::Status loaded = LoadData(request, stop);
-      if (loaded.ok()) return {request, data_.data_hash, data_.split_hash, ""};
-      if (absl::IsCancelled(loaded) && stop.stop_requested()) return {request, "", "", ""};
+      if (loaded.ok()) {
+        state.set_data_hash(data_.data_hash);
+        state.set_split_hash(data_.split_hash);
+        return state;
+      }
+      if (absl::IsCancelled(loaded) && stop.stop_requested()) return state;
       problem = std::string(loaded.message());
     } catch (const std::bad_alloc&) {
-      problem = absl::StrCat("not enough memory for the data set ", request.data.set);
+      problem = absl::StrCat("not enough memory for the data set ", request.data().set());
     } catch (const std::exception& error) {
-      problem = absl::StrCat("data set ", request.data.set, ": ", error.what());
+      problem = absl::StrCat("data set ", request.data().set(), ": ", error.what());
     }
-    if (problem.empty()) problem = absl::StrCat("data set ", request.data.set, " cannot be opened");
-    return {request, "", "", problem};
+    if (problem.empty())
+      problem = absl::StrCat("data set ", request.data().set(), " cannot be opened");
+    state.set_problem(problem);
+    return state;
   }
 
-  TaskOutcome Run(const TaskDescription& task, TaskListener& listener,
+  TaskOutcome Run(const v1::TaskDescription& task, TaskListener& listener,
                   std::stop_token stop) override {
     const Stopwatch stopwatch;
     TaskOutcome outcome = RunGuarded(task, listener, stop);
@@ -82,13 +86,12 @@ class TorchTrainer final : public Trainer {
  private:
   // Everything that is thrown is another Attempt's to try, on this device or another: memory may be
   // free again, and an error that stays ends with the Task's cap on Attempts.
-  TaskOutcome RunGuarded(const TaskDescription& task, TaskListener& listener,
+  TaskOutcome RunGuarded(const v1::TaskDescription& task, TaskListener& listener,
                          const std::stop_token& stop) {
     const auto thrown = [&](const std::string& what) {
-      return FailedOutcome(
-          FailureKind::kTransient,
-          absl::StrCat(StageName(task.stage), " on ", DeviceName(device_), ": ", what),
-          /*epoch=*/-1);
+      return FailedOutcome(v1::Failure::TRANSIENT,
+                           absl::StrCat(task.stage(), " on ", DeviceName(device_), ": ", what),
+                           /*epoch=*/-1);
     };
     try {
       absl::StatusOr<TaskOutcome> outcome = RunStage(task, listener, stop);
@@ -111,25 +114,25 @@ class TorchTrainer final : public Trainer {
     }
   }
 
-  absl::StatusOr<TaskOutcome> RunStage(const TaskDescription& task, TaskListener& listener,
+  absl::StatusOr<TaskOutcome> RunStage(const v1::TaskDescription& task, TaskListener& listener,
                                        const std::stop_token& stop) {
     // The number of threads belongs to the calling thread.
     if (options_.threads > 0) at::set_num_threads(options_.threads);
-    const bool deterministic = task.settings.deterministic && device_.is_cuda();
+    const bool deterministic = task.settings().deterministic() && device_.is_cuda();
     // Of this process' environment, where another Worker's may be right: no fault of the Job.
     if (deterministic) RETURN_IF_ERROR(CheckCublasWorkspace());
     const DeterministicKernels kernels(deterministic);
-    const TaskFault refused{.kind = FailureKind::kRefused};
-    const TaskFault of_data{.kind = FailureKind::kData};
+    const TaskFault refused{.kind = v1::Failure::REFUSED};
+    const TaskFault of_data{.kind = v1::Failure::DATA};
     ASSIGN_OR_RETURN(const Network network, WithFault(ParseNetwork(task), refused));
     RETURN_IF_ERROR(WithFault(CheckSettings(task), refused));
     RETURN_IF_ERROR(WithFault(LoadData(DataRequestOf(task), stop), of_data));
     const DataSet& data = data_;
     RETURN_IF_ERROR(WithFault(
-        CheckHash("data hash", data.name, data.data_hash, "the job goes by", task.data_hash),
+        CheckHash("data hash", data.name, data.data_hash, "the job goes by", task.data_hash()),
         of_data));
     RETURN_IF_ERROR(WithFault(CheckHash("split hash", data.name, data.split_hash,
-                                        "the candidate's pretrain had", task.split_hash),
+                                        "the candidate's pretrain had", task.split_hash()),
                               of_data));
     if (data.train.count() < 2) {
       // Every copy of them is as small.
@@ -137,24 +140,26 @@ class TorchTrainer final : public Trainer {
                                              " training images; allowed: at least 2"));
     }
 
-    const StageSettings& settings = task.settings;
+    const v1::StagesSpec& settings = task.settings();
     const int64_t epochs =
-        task.stage == Stage::kPretrain ? (task.pretrained ? 1 : settings.pretrain.epochs)
-        : task.stage == Stage::kLinearize
-            ? LinearizeEpochs(settings.linearize, static_cast<int64_t>(task.budgets.size()))
-            : settings.fine_tune.epochs;
-    listener.OnMeasurement({.build_commit = BuildCommit(),
-                            .torch_version = TORCH_VERSION,
-                            .device = DeviceName(device_),
-                            .precision = PrecisionName(task.settings.precision),
-                            .threads = at::get_num_threads(),
-                            .data_hash = data.data_hash,
-                            .split_hash = data.split_hash,
-                            .train_images = data.train.count(),
-                            .validation_images = data.validation.count(),
-                            .test_images = data.test.count()},
-                           epochs);
-    if (settings.precision == Precision::kBfloat16 && !HasBfloat16(device_)) {
+        StageOf(task) == Stage::kPretrain
+            ? (IsSet(task.pretrained()) ? 1 : settings.pretrain().epochs())
+        : StageOf(task) == Stage::kLinearize
+            ? LinearizeEpochs(settings.linearize(), static_cast<int64_t>(task.budgets().size()))
+            : settings.fine_tune().epochs();
+    v1::Measurement measurement;
+    measurement.set_build_commit(BuildCommit());
+    measurement.set_torch_version(TORCH_VERSION);
+    measurement.set_device(DeviceName(device_));
+    measurement.set_precision(NameOf(task.settings().precision()));
+    measurement.set_threads(at::get_num_threads());
+    measurement.set_data_hash(data.data_hash);
+    measurement.set_split_hash(data.split_hash);
+    measurement.set_train_images(data.train.count());
+    measurement.set_validation_images(data.validation.count());
+    measurement.set_test_images(data.test.count());
+    listener.OnMeasurement(measurement, epochs);
+    if (settings.precision() == v1::StagesSpec::BFLOAT16 && !HasBfloat16(device_)) {
       LogWarning("precision bfloat16: ", DeviceName(device_),
                  " has no instructions for it; results are right, but slower than with float32");
     }
@@ -168,7 +173,7 @@ class TorchTrainer final : public Trainer {
                                .checkpoint_interval = options_.checkpoint_interval,
                                .teacher_cache = TeacherCache(task),
                                .cuda_graphs = options_.cuda_graphs};
-    switch (task.stage) {
+    switch (StageOf(task)) {
       case Stage::kPretrain:
         return RunPretrain(context);
       case Stage::kLinearize:
@@ -179,57 +184,60 @@ class TorchTrainer final : public Trainer {
     return TaskError(refused, "the task has no known stage");
   }
 
-  static absl::StatusOr<Network> ParseNetwork(const TaskDescription& task) {
-    ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(task.network));
-    if (architecture.side != task.data.side || architecture.classes != task.data.classes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "network: made for ", architecture.classes, " classes and images of side ",
-          architecture.side, "; the data set has ", task.data.classes, " and ", task.data.side));
+  static absl::StatusOr<Network> ParseNetwork(const v1::TaskDescription& task) {
+    ASSIGN_OR_RETURN(const Architecture architecture, ParseCanonicalText(task.network()));
+    if (architecture.side != task.data().side() || architecture.classes != task.data().classes()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("network: made for ", architecture.classes, " classes and images of side ",
+                       architecture.side, "; the data set has ", task.data().classes(), " and ",
+                       task.data().side()));
     }
     return BuildNetwork(architecture);
   }
 
   // The coordinator has checked the job; this keeps a wrong message from dividing by zero.
-  static absl::Status CheckSettings(const TaskDescription& task) {
-    const StageSettings& settings = task.settings;
-    const int64_t batch = task.stage == Stage::kPretrain    ? settings.pretrain.batch
-                          : task.stage == Stage::kLinearize ? settings.linearize.batch
-                                                            : settings.fine_tune.batch;
-    const int64_t epochs = task.stage == Stage::kPretrain    ? settings.pretrain.epochs
-                           : task.stage == Stage::kLinearize ? settings.linearize.max_epochs
-                                                             : settings.fine_tune.epochs;
-    const int64_t padding = settings.augmentation.crop_padding;
+  static absl::Status CheckSettings(const v1::TaskDescription& task) {
+    const v1::StagesSpec& settings = task.settings();
+    const int64_t batch = StageOf(task) == Stage::kPretrain    ? settings.pretrain().batch()
+                          : StageOf(task) == Stage::kLinearize ? settings.linearize().batch()
+                                                               : settings.fine_tune().batch();
+    const int64_t epochs = StageOf(task) == Stage::kPretrain    ? settings.pretrain().epochs()
+                           : StageOf(task) == Stage::kLinearize ? settings.linearize().max_epochs()
+                                                                : settings.fine_tune().epochs();
+    const int64_t padding = settings.augmentation().crop_padding();
     if (batch < 2 || epochs < 1 || padding < 0 || padding > 64) {
       return absl::InvalidArgumentError(
           absl::StrCat("settings: found batch ", batch, ", epochs ", epochs, ", crop_padding ",
                        padding, "; allowed: batch from 2, epochs from 1, crop_padding 0 to 64"));
     }
-    const AugmentationSettings& augmentation = settings.augmentation;
-    if (settings.cache_teacher_logits && (augmentation.cutout != 0 || augmentation.mixup != 0)) {
+    const v1::AugmentationSpec& augmentation = settings.augmentation();
+    if (settings.cache_teacher_logits() &&
+        (augmentation.cutout() != 0 || augmentation.mixup() != 0)) {
       return absl::InvalidArgumentError(
           absl::StrCat("settings: cache_teacher_logits: found true with cutout ",
-                       augmentation.cutout, " and mixup ", augmentation.mixup,
+                       augmentation.cutout(), " and mixup ", augmentation.mixup(),
                        "; allowed: false, since their views are too many to keep"));
     }
     return absl::OkStatus();
   }
 
   // The Tasks of one Job use the same images: the last set stays in memory.
-  absl::Status LoadData(const DataRequest& request, const std::stop_token& stop) {
+  absl::Status LoadData(const v1::DataRequest& request, const std::stop_token& stop) {
     if (loaded_ == request) return absl::OkStatus();
     loaded_.reset();
     data_ = {};  // two sets at a time may be too much
-    const auto found = options_.data_sets.find(request.data.set);
+    const auto found = options_.data_sets.find(request.data().set());
     if (found == options_.data_sets.end()) {
       std::string names;
       for (const auto& [name, path] : options_.data_sets) {
         absl::StrAppend(&names, names.empty() ? "" : ", ", name);
       }
-      return absl::NotFoundError(absl::StrCat(
-          "data set '", request.data.set, "' is not configured on this worker; it has ", names));
+      return absl::NotFoundError(absl::StrCat("data set '", request.data().set(),
+                                              "' is not configured on this worker; it has ",
+                                              names));
     }
     absl::StatusOr<DataSet> data =
-        LoadDataSet(request.data, request.split_seed, found->second, stop, options_.data_cache);
+        LoadDataSet(request.data(), request.split_seed(), found->second, stop, options_.data_cache);
     if (!data.ok()) return data.status();
     data_ = *std::move(data);
     loaded_ = request;
@@ -238,21 +246,22 @@ class TorchTrainer final : public Trainer {
 
   // The descent of a Candidate and its fine-tunes have the same teacher: the last one's cache stays
   // in memory. Null where the Task keeps no logits or has no teacher.
-  LogitCache* TeacherCache(const TaskDescription& task) {
-    const AugmentationSettings& augmentation = task.settings.augmentation;
-    const ArtifactRef& teacher = task.stage == Stage::kPretrain ? task.teacher : task.weights;
-    if (!task.settings.cache_teacher_logits || !teacher) return nullptr;
-    LogitCacheKey key{.teacher = teacher.sha256,
+  LogitCache* TeacherCache(const v1::TaskDescription& task) {
+    const v1::AugmentationSpec& augmentation = task.settings().augmentation();
+    const v1::Artifact& teacher =
+        StageOf(task) == Stage::kPretrain ? task.teacher() : task.weights();
+    if (!task.settings().cache_teacher_logits() || !IsSet(teacher)) return nullptr;
+    LogitCacheKey key{.teacher = teacher.sha256(),
                       .data_hash = data_.data_hash,
                       .split_hash = data_.split_hash,
-                      .crop_padding = augmentation.crop_padding,
-                      .flip = augmentation.flip,
-                      .precision = task.settings.precision,
-                      .deterministic = task.settings.deterministic};
+                      .crop_padding = augmentation.crop_padding(),
+                      .flip = augmentation.flip(),
+                      .precision = task.settings().precision(),
+                      .deterministic = task.settings().deterministic()};
     if (!teacher_cache_ || teacher_cache_key_ != key) {
       teacher_cache_.reset();  // two at a time may be too much
       const int64_t views = TrainingImages::ViewsPerImage(augmentation);
-      teacher_cache_.emplace(data_.train.count(), views, task.data.classes,
+      teacher_cache_.emplace(data_.train.count(), views, task.data().classes(),
                              options_.teacher_cache_bytes, device_);
       teacher_cache_key_ = std::move(key);
     }
@@ -262,7 +271,7 @@ class TorchTrainer final : public Trainer {
   const TorchTrainerOptions options_;  // with "synthetic"
   const at::Device device_;
   const ArtifactFolder& artifacts_;
-  std::optional<DataRequest> loaded_;  // what data_ is
+  std::optional<v1::DataRequest> loaded_;  // what data_ is
   DataSet data_;
   std::optional<LogitCache> teacher_cache_;
   LogitCacheKey teacher_cache_key_;

@@ -21,6 +21,8 @@
 #include <vector>
 
 #include "search/artifact_folder.h"
+#include "search/vocabulary/check.h"
+#include "search/vocabulary/messages.h"
 #include "worker/torch/torch_trainer.h"
 
 namespace reluscape {
@@ -33,23 +35,23 @@ inline constexpr int64_t kUnits = 14336;
 // Keeps what a Task reported, and can act on it.
 class Recorder final : public TaskListener {
  public:
-  void OnMeasurement(const Measurement& measurement, int64_t planned) override {
+  void OnMeasurement(const v1::Measurement& measurement, int64_t planned) override {
     measurements.push_back(measurement);
     epochs_planned = planned;
   }
-  void OnEpoch(const EpochReport& epoch) override { epochs.push_back(epoch); }
-  void OnCheckpoint(const ArtifactRef& artifact, double device_seconds) override {
+  void OnEpoch(const v1::Epoch& epoch) override { epochs.push_back(epoch); }
+  void OnCheckpoint(const v1::Artifact& artifact, double device_seconds) override {
     checkpoints.push_back(artifact);
     EXPECT_GT(device_seconds, 0);
     if (on_checkpoint) on_checkpoint();
   }
-  void OnSnapshot(const SnapshotReport& snapshot) override { snapshots.push_back(snapshot); }
+  void OnSnapshot(const v1::Snapshot& snapshot) override { snapshots.push_back(snapshot); }
 
-  std::vector<Measurement> measurements;
+  std::vector<v1::Measurement> measurements;
   int64_t epochs_planned = 0;
-  std::vector<EpochReport> epochs;
-  std::vector<ArtifactRef> checkpoints;
-  std::vector<SnapshotReport> snapshots;
+  std::vector<v1::Epoch> epochs;
+  std::vector<v1::Artifact> checkpoints;
+  std::vector<v1::Snapshot> snapshots;
   std::function<void()> on_checkpoint;
 };
 
@@ -82,74 +84,78 @@ class TorchTrainerTest : public testing::Test {
     return *std::move(trainer);
   }
 
-  static TaskDescription Pretrain() {
-    TaskDescription task;
-    task.task = TaskId{1};
-    task.attempt = 1;
-    task.stage = Stage::kPretrain;
-    task.network = kNetwork;
-    task.data = {.set = "synthetic",
-                 .classes = 10,
-                 .side = 32,
-                 .train_images = 80,
-                 .validation_images = 60,
-                 .test_images = 50};
-    task.settings.pretrain = {.epochs = 3,
-                              .batch = 20,
-                              .learning_rate = 0.05,
-                              .schedule = Schedule::kOneCycle,
-                              .step_epochs = {}};
-    task.settings.linearize = {.max_epochs = 60,
-                               .batch = 20,
-                               .weight_learning_rate = 1e-3,
-                               .mask_learning_rate = 0.01,
-                               .lambda = 1e-4,
-                               .lambda_growth_per_epoch = 1.1};
-    task.settings.fine_tune = {.epochs = 3,
-                               .batch = 20,
-                               .learning_rate = 0.01,
-                               .schedule = Schedule::kCosine,
-                               .step_epochs = {}};
-    task.seed = 11;
-    task.split_seed = 5;
+  static v1::TaskDescription Pretrain() {
+    v1::TaskDescription task;
+    task.set_task(1);
+    task.set_attempt(1);
+    task.set_stage(StageName(Stage::kPretrain));
+    task.set_network(kNetwork);
+    task.mutable_data()->set_set("synthetic");
+    task.mutable_data()->set_classes(10);
+    task.mutable_data()->set_side(32);
+    task.mutable_data()->set_train_images(80);
+    task.mutable_data()->set_validation_images(60);
+    task.mutable_data()->set_test_images(50);
+    *task.mutable_settings() = Filled<v1::StagesSpec>();
+    v1::SgdSpec& pretrain = *task.mutable_settings()->mutable_pretrain();
+    pretrain.set_epochs(3);
+    pretrain.set_batch(20);
+    pretrain.set_learning_rate(0.05);
+    pretrain.set_schedule(v1::ONE_CYCLE);
+    pretrain.clear_step_epochs();
+    v1::LinearizeSpec& linearize = *task.mutable_settings()->mutable_linearize();
+    linearize.set_max_epochs(60);
+    linearize.set_batch(20);
+    linearize.set_weight_learning_rate(1e-3);
+    linearize.set_mask_learning_rate(0.01);
+    linearize.set_lambda(1e-4);
+    linearize.set_lambda_growth_per_epoch(1.1);
+    v1::SgdSpec& fine_tune = *task.mutable_settings()->mutable_fine_tune();
+    fine_tune.set_epochs(3);
+    fine_tune.set_batch(20);
+    fine_tune.set_learning_rate(0.01);
+    fine_tune.set_schedule(v1::COSINE);
+    fine_tune.clear_step_epochs();
+    task.set_seed(11);
+    task.set_split_seed(5);
     return task;
   }
 
   // As the coordinator derives it from a pretrain that is done.
-  TaskDescription Linearize(std::vector<int64_t> budgets) {
-    TaskDescription task = Pretrain();
-    if (!pretrained_) {
+  v1::TaskDescription Linearize(std::vector<int64_t> budgets) {
+    v1::TaskDescription task = Pretrain();
+    if (!IsSet(pretrained_)) {
       Recorder recorder;
       pretrained_ = Run(task, recorder).weights;
       measured_ = recorder.measurements.at(0);
     }
-    task.task = TaskId{2};
-    task.stage = Stage::kLinearize;
-    task.seed = 12;
-    task.budgets = std::move(budgets);
-    task.data_hash = measured_.data_hash;
-    task.split_hash = measured_.split_hash;
-    task.weights = pretrained_;
+    task.set_task(2);
+    task.set_stage(StageName(Stage::kLinearize));
+    task.set_seed(12);
+    SetList(task.mutable_budgets(), budgets);
+    task.set_data_hash(measured_.data_hash());
+    task.set_split_hash(measured_.split_hash());
+    *task.mutable_weights() = pretrained_;
     return task;
   }
 
-  TaskDescription FineTune(int64_t budget) {
-    TaskDescription task = Linearize({budget});
+  v1::TaskDescription FineTune(int64_t budget) {
+    v1::TaskDescription task = Linearize({budget});
     Recorder recorder;
     const TaskOutcome outcome = Run(task, recorder);
-    EXPECT_FALSE(outcome.failure) << outcome.failure->message;
-    task.task = TaskId{3};
-    task.stage = Stage::kFineTune;
-    task.seed = 13;
-    task.snapshot = recorder.snapshots.at(0).artifact;
+    EXPECT_FALSE(outcome.failure) << outcome.failure->message();
+    task.set_task(3);
+    task.set_stage(StageName(Stage::kFineTune));
+    task.set_seed(13);
+    *task.mutable_snapshot() = recorder.snapshots.at(0).artifact();
     return task;
   }
 
-  TaskOutcome Run(const TaskDescription& task, Recorder& recorder) {
+  TaskOutcome Run(const v1::TaskDescription& task, Recorder& recorder) {
     return trainer_->Run(task, recorder, {});
   }
 
-  SafetensorsHeader Read(const ArtifactRef& artifact) const {
+  SafetensorsHeader Read(const v1::Artifact& artifact) const {
     const auto bytes = folder_.Get(artifact);
     EXPECT_TRUE(bytes.ok()) << bytes.status();
     uint64_t length = 0;
@@ -158,32 +164,33 @@ class TorchTrainerTest : public testing::Test {
             .data = bytes->substr(8 + length)};
   }
 
-  void ExpectFailure(const TaskDescription& task, FailureKind kind, const std::string& message) {
+  void ExpectFailure(const v1::TaskDescription& task, v1::Failure::Kind kind,
+                     const std::string& message) {
     Recorder recorder;
     const TaskOutcome outcome = Run(task, recorder);
     ASSERT_TRUE(outcome.failure);
-    EXPECT_EQ(outcome.failure->kind, kind) << outcome.failure->message;
-    EXPECT_THAT(outcome.failure->message, testing::HasSubstr(message));
-    EXPECT_FALSE(outcome.weights);
+    EXPECT_EQ(outcome.failure->kind(), kind) << outcome.failure->message();
+    EXPECT_THAT(outcome.failure->message(), testing::HasSubstr(message));
+    EXPECT_FALSE(IsSet(outcome.weights));
     EXPECT_FALSE(outcome.result);
     EXPECT_FALSE(outcome.stopped);
   }
 
-  // Likewise of a Failure that names `artifact`.
-  void ExpectArtifactFailure(const TaskDescription& task, FailureKind kind,
-                             const ArtifactRef& artifact, const std::string& message) {
+  // Likewise of a v1::Failure that names `artifact`.
+  void ExpectArtifactFailure(const v1::TaskDescription& task, v1::Failure::Kind kind,
+                             const v1::Artifact& artifact, const std::string& message) {
     Recorder recorder;
     const TaskOutcome outcome = Run(task, recorder);
     ASSERT_TRUE(outcome.failure);
-    EXPECT_EQ(outcome.failure->kind, kind) << outcome.failure->message;
-    EXPECT_EQ(outcome.failure->artifact, artifact);
-    EXPECT_THAT(outcome.failure->message, testing::HasSubstr(message));
+    EXPECT_EQ(outcome.failure->kind(), kind) << outcome.failure->message();
+    EXPECT_EQ(outcome.failure->artifact(), artifact);
+    EXPECT_THAT(outcome.failure->message(), testing::HasSubstr(message));
   }
 
   // Another content of the same size.
-  void Overwrite(const ArtifactRef& artifact) const {
+  void Overwrite(const v1::Artifact& artifact) const {
     std::ofstream(folder_.PathOf(artifact), std::ios::binary)
-        << std::string(static_cast<size_t>(artifact.bytes), 'x');
+        << std::string(static_cast<size_t>(artifact.bytes()), 'x');
   }
 
   // Runs `task` straight through, and once more with a stop and another Attempt after every
@@ -192,11 +199,11 @@ class TorchTrainerTest : public testing::Test {
     TaskOutcome straight;
     TaskOutcome resumed;
     Recorder straight_recorder;
-    std::vector<EpochReport> epochs;
-    std::vector<SnapshotReport> snapshots;
+    std::vector<v1::Epoch> epochs;
+    std::vector<v1::Snapshot> snapshots;
     int attempts = 0;
   };
-  Resumed RunInPieces(TaskDescription task, size_t epochs) {
+  Resumed RunInPieces(v1::TaskDescription task, size_t epochs) {
     Resumed result;
     result.straight = Run(task, result.straight_recorder);
     for (bool done = false; !done && result.attempts < 100; ++result.attempts) {
@@ -209,23 +216,23 @@ class TorchTrainerTest : public testing::Test {
       // What a Worker hands back is the work up to the newest checkpoint.
       done = !result.resumed.stopped;
       if (!done) {
-        task.checkpoint = recorder.checkpoints.back();
+        *task.mutable_checkpoint() = recorder.checkpoints.back();
         recorder.epochs.resize(recorder.checkpoints.size());
       }
       result.epochs.insert(result.epochs.end(), recorder.epochs.begin(), recorder.epochs.end());
-      for (const SnapshotReport& snapshot : recorder.snapshots) {
+      for (const v1::Snapshot& snapshot : recorder.snapshots) {
         const bool known = std::any_of(
             result.snapshots.begin(), result.snapshots.end(),
-            [&](const SnapshotReport& other) { return other.budget == snapshot.budget; });
+            [&](const v1::Snapshot& other) { return other.budget() == snapshot.budget(); });
         if (!known) result.snapshots.push_back(snapshot);
       }
     }
     return result;
   }
 
-  static void ExpectEqualCurves(std::vector<EpochReport> a, std::vector<EpochReport> b) {
-    for (EpochReport& epoch : a) epoch.seconds = 0;
-    for (EpochReport& epoch : b) epoch.seconds = 0;
+  static void ExpectEqualCurves(std::vector<v1::Epoch> a, std::vector<v1::Epoch> b) {
+    for (v1::Epoch& epoch : a) epoch.clear_seconds();
+    for (v1::Epoch& epoch : b) epoch.clear_seconds();
     EXPECT_EQ(a.size(), b.size());
     EXPECT_TRUE(a == b);
   }
@@ -233,8 +240,8 @@ class TorchTrainerTest : public testing::Test {
   std::filesystem::path root_;
   ArtifactFolder folder_;
   std::unique_ptr<Trainer> trainer_;
-  ArtifactRef pretrained_;
-  Measurement measured_;
+  v1::Artifact pretrained_;
+  v1::Measurement measured_;
 };
 
 }  // namespace reluscape

@@ -16,6 +16,8 @@
 #include "search/network/names.h"
 #include "worker/torch/batches.h"
 
+#include "search/vocabulary/check.h"
+#include "search/vocabulary/messages.h"
 #include "worker/torch/evaluate.h"
 #include "worker/torch/learning_rate.h"
 #include "worker/torch/losses.h"
@@ -28,34 +30,44 @@ namespace {
 
 using testing::HasSubstr;
 
+v1::AugmentationSpec Crops(int64_t padding, bool flip, bool alternating = false) {
+  v1::AugmentationSpec settings = Filled<v1::AugmentationSpec>();
+  settings.set_crop_padding(padding);
+  settings.set_flip(flip);
+  settings.set_alternating_flip(alternating);
+  return settings;
+}
+
 TEST(LearningRateTest, FollowsEachSchedule) {
-  SgdSettings settings{.epochs = 4, .learning_rate = 0.8};
-  settings.schedule = Schedule::kConstant;
+  v1::SgdSpec settings = Filled<v1::SgdSpec>();
+  settings.set_epochs(4);
+  settings.set_learning_rate(0.8);
+  settings.set_schedule(v1::CONSTANT);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 39, 10), 0.8);
 
-  settings.schedule = Schedule::kCosine;
+  settings.set_schedule(v1::COSINE);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 0, 10), 0.8);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 20, 10), 0.4);
   EXPECT_NEAR(LearningRateAt(settings, 40, 10), 0, 1e-15);
 
-  settings.schedule = Schedule::kCosineEpochs;
+  settings.set_schedule(v1::COSINE_EPOCHS);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 9, 10), 0.8);
   EXPECT_NEAR(LearningRateAt(settings, 10, 10), 0.4 * (1 + std::cos(std::numbers::pi / 4)), 1e-12);
   EXPECT_NEAR(LearningRateAt(settings, 19, 10), LearningRateAt(settings, 10, 10), 0);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 20, 10), 0.4);
 
-  settings.schedule = Schedule::kOneCycle;
-  settings.warmup_fraction = 0.25;
+  settings.set_schedule(v1::ONE_CYCLE);
+  settings.set_warmup_fraction(0.25);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 0, 10), 0.08);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 9, 10), 0.8);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 25, 10), 0.4);
   EXPECT_NEAR(LearningRateAt(settings, 39, 10), 0.8 / 30, 1e-12);
-  settings.warmup_fraction = 0;
+  settings.set_warmup_fraction(0);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 0, 10), 0.8);
 
-  settings.schedule = Schedule::kSteps;
-  settings.step_epochs = {2, 3};
-  settings.step_factor = 0.1;
+  settings.set_schedule(v1::STEPS);
+  SetList(settings.mutable_step_epochs(), {2, 3});
+  settings.set_step_factor(0.1);
   EXPECT_DOUBLE_EQ(LearningRateAt(settings, 19, 10), 0.8);
   EXPECT_NEAR(LearningRateAt(settings, 20, 10), 0.08, 1e-15);
   EXPECT_NEAR(LearningRateAt(settings, 30, 10), 0.008, 1e-15);
@@ -68,8 +80,10 @@ at::Tensor GradientAt(int step, at::IntArrayRef sizes) {
 }
 
 TEST(SgdOptimizerTest, ADiracNetworkDecaysNoOneDimensionalParameter) {
-  SgdSettings settings{.momentum = 0, .weight_decay = 0.1};
-  settings.decay_one_dimensional = true;
+  v1::SgdSpec settings = Filled<v1::SgdSpec>();
+  settings.set_momentum(0);
+  settings.set_weight_decay(0.1);
+  settings.set_decay_one_dimensional(true);
   const auto after_a_step = [&](const std::vector<std::string>& names) {
     std::vector<NamedTensor> parameters = {{"conv.weight", torch::ones({2, 2})}};
     for (const std::string& name : names) parameters.push_back({name, torch::ones({2})});
@@ -90,8 +104,11 @@ TEST(SgdOptimizerTest, ADiracNetworkDecaysNoOneDimensionalParameter) {
 
 TEST(SgdOptimizerTest, FollowsTheFormula) {
   for (const bool nesterov : {false, true}) {
-    SgdSettings settings{.momentum = 0.9, .nesterov = nesterov, .weight_decay = 0.1};
-    settings.decay_one_dimensional = false;
+    v1::SgdSpec settings = Filled<v1::SgdSpec>();
+    settings.set_momentum(0.9);
+    settings.set_nesterov(nesterov);
+    settings.set_weight_decay(0.1);
+    settings.set_decay_one_dimensional(false);
     at::manual_seed(1);
     const NamedTensor matrix{"w", torch::randn({3, 4})};
     const NamedTensor vector{"b", torch::randn({4})};
@@ -120,7 +137,10 @@ TEST(SgdOptimizerTest, FollowsTheFormula) {
 
 TEST(SgdOptimizerTest, WorksWithoutMomentum) {
   const NamedTensor weight{"w", torch::ones({2, 2})};
-  SgdOptimizer optimizer({weight}, {.momentum = 0, .weight_decay = 0});
+  v1::SgdSpec settings = Filled<v1::SgdSpec>();
+  settings.set_momentum(0);
+  settings.set_weight_decay(0);
+  SgdOptimizer optimizer({weight}, settings);
   weight.tensor.mutable_grad() = torch::ones({2, 2});
   optimizer.SetLearningRate(0.25);
   optimizer.Step();
@@ -176,13 +196,17 @@ TEST(DistillationLossTest, IsTheFormula) {
   const at::Tensor student = torch::randn({5, 3}).requires_grad_();
   const at::Tensor teacher = torch::randn({5, 3}).requires_grad_();
   const at::Tensor labels = torch::tensor({0, 2, 1, 1, 0}, at::kLong);
-  const DistillationSettings settings{.temperature = 4, .weight = 0.7, .cross_entropy_weight = 0.3};
+  v1::DistillationSpec settings = Filled<v1::DistillationSpec>();
+  settings.set_temperature(4);
+  settings.set_weight(0.7);
+  settings.set_cross_entropy_weight(0.3);
   const at::Tensor p = at::softmax(teacher.detach().to(at::kDouble) / 4, 1);
   const at::Tensor q = at::softmax(student.detach().to(at::kDouble) / 4, 1);
   const double divergence = (p * (p / q).log()).sum().item<double>() / 5;
   const double cross_entropy =
       at::cross_entropy_loss(student.detach().to(at::kDouble), labels).item<double>();
-  const at::Tensor loss = DistillationLoss(student, teacher, labels, settings);
+  const at::Tensor loss =
+      DistillationLoss(at::cross_entropy_loss(student, labels), student, teacher, settings);
   EXPECT_NEAR(loss.item<double>(), 0.3 * cross_entropy + 0.7 * 16 * divergence, 1e-5);
   loss.backward();
   EXPECT_TRUE(student.grad().defined());
@@ -192,8 +216,10 @@ TEST(DistillationLossTest, IsTheFormula) {
 TEST(DistillationLossTest, OfTheTeacherItselfIsCrossEntropy) {
   const at::Tensor logits = torch::tensor({{2.0F, -1.0F}, {0.5F, 0.25F}});
   const at::Tensor labels = torch::tensor({0, 1}, at::kLong);
-  EXPECT_NEAR(DistillationLoss(logits, logits, labels, {}).item<double>(),
-              at::cross_entropy_loss(logits, labels).item<double>(), 1e-6);
+  const at::Tensor cross_entropy = at::cross_entropy_loss(logits, labels);
+  EXPECT_NEAR(DistillationLoss(cross_entropy, logits, logits, Filled<v1::DistillationSpec>())
+                  .item<double>(),
+              cross_entropy.item<double>(), 1e-6);
 }
 
 TEST(TrimMasksTest, KeepsTheLargestAndBreaksTiesByLayerThenIndex) {
@@ -287,7 +313,7 @@ TEST(EvaluationImagesTest, NormalisesInPlaceAndOrder) {
 }
 
 TEST(TrainingImagesTest, CropsAndFlipsWholeImages) {
-  TrainingImages images(Numbered(40), 40, Plain(), {.crop_padding = 2, .flip = true}, at::kCPU);
+  TrainingImages images(Numbered(40), 40, Plain(), Crops(2, /*flip=*/true), at::kCPU);
   images.StartEpoch(/*seed=*/3, /*epoch=*/0);
   std::set<std::string> views;
   for (int64_t step = 0; step < 4; ++step) {
@@ -327,8 +353,8 @@ TEST(TrainingImagesTest, CropsAndFlipsWholeImages) {
 }
 
 TEST(TrainingImagesTest, AlternatingFlipTurnsEveryImageOverFromEpochToEpoch) {
-  TrainingImages images(Numbered(40), 40, Plain(),
-                        {.crop_padding = 0, .flip = true, .alternating_flip = true}, at::kCPU);
+  TrainingImages images(Numbered(40), 40, Plain(), Crops(0, /*flip=*/true, /*alternating=*/true),
+                        at::kCPU);
   std::vector<std::vector<bool>> flipped;  // per epoch, by image
   for (const int64_t epoch : {0, 1, 2, 1}) {
     images.StartEpoch(/*seed=*/3, epoch);
@@ -355,7 +381,7 @@ TEST(TrainingImagesTest, PaddingIsBlackBeforeNormalisation) {
   white.labels.assign(64, 0);
   white.pixels.assign(64 * 48, 255);
   TrainingImages images(white, 1, {.mean = {0.5, 0.5, 0.5}, .deviation = {0.5, 0.5, 0.5}},
-                        {.crop_padding = 4, .flip = false}, at::kCPU);
+                        Crops(4, /*flip=*/false), at::kCPU);
   images.StartEpoch(1, 0);
   const at::Tensor pixels = images.Get(0, 64).images;
   EXPECT_NEAR(pixels.min().item<double>(), -1, 1e-6);
@@ -363,7 +389,7 @@ TEST(TrainingImagesTest, PaddingIsBlackBeforeNormalisation) {
 }
 
 TEST(TrainingImagesTest, EveryImageComesOncePerEpochInANewOrder) {
-  TrainingImages images(Numbered(25), 25, Plain(), {.crop_padding = 0, .flip = false}, at::kCPU);
+  TrainingImages images(Numbered(25), 25, Plain(), Crops(0, /*flip=*/false), at::kCPU);
   std::vector<std::vector<int64_t>> orders;
   for (const int64_t epoch : {0, 1, 0}) {
     images.StartEpoch(7, epoch);
@@ -384,9 +410,11 @@ TEST(TrainingImagesTest, EveryImageComesOncePerEpochInANewOrder) {
 }
 
 TEST(TrainingImagesTest, CutoutBlanksASquareOfEveryImage) {
-  const AugmentationSettings plain{.crop_padding = 0, .flip = true};
-  AugmentationSettings cut = plain;
-  cut.cutout = 2;
+  v1::AugmentationSpec plain = Filled<v1::AugmentationSpec>();
+  plain.set_crop_padding(0);
+  plain.set_flip(true);
+  v1::AugmentationSpec cut = plain;
+  cut.set_cutout(2);
   TrainingImages whole(Numbered(64), 64, Plain(), plain, at::kCPU);
   TrainingImages images(Numbered(64), 64, Plain(), cut, at::kCPU);
   std::set<int64_t> places;
@@ -419,9 +447,11 @@ TEST(TrainingImagesTest, CutoutBlanksASquareOfEveryImage) {
 }
 
 TEST(TrainingImagesTest, MixupMixesImagesAndTheirTargets) {
-  const AugmentationSettings plain{.crop_padding = 0, .flip = false};
-  AugmentationSettings mixed = plain;
-  mixed.mixup = 1;
+  v1::AugmentationSpec plain = Filled<v1::AugmentationSpec>();
+  plain.set_crop_padding(0);
+  plain.set_flip(false);
+  v1::AugmentationSpec mixed = plain;
+  mixed.set_mixup(1);
   TrainingImages whole(Numbered(40), 40, Plain(), plain, at::kCPU);
   TrainingImages images(Numbered(40), 40, Plain(), mixed, at::kCPU);
   whole.StartEpoch(5, 2);
@@ -467,7 +497,9 @@ TEST(MixupShareTest, HasTheMomentsOfTheBetaDistribution) {
 }
 
 TEST(TrainingImagesTest, EqualViewsAreEqualImages) {
-  const AugmentationSettings settings{.crop_padding = 1, .flip = true};
+  v1::AugmentationSpec settings = Filled<v1::AugmentationSpec>();
+  settings.set_crop_padding(1);
+  settings.set_flip(true);
   TrainingImages images(Numbered(5), 5, Plain(), settings, at::kCPU);
   ASSERT_EQ(TrainingImages::ViewsPerImage(settings), 18);
   std::map<int64_t, at::Tensor> seen;

@@ -18,8 +18,8 @@ absl::StatusOr<std::unique_ptr<GraphNetwork>> LoadTeacher(const StageContext& co
 
 // The Result of `network`, trained to `accuracy_validation`, with every ReLU that it has: an
 // artifact of kind "result" whose masks are all 1. Nothing was soft and nothing trimmed, so these
-// two accuracies are that of the end. The test images are read here, once.
-absl::StatusOr<ResultReport> WholeResult(const StageContext& context, GraphNetwork& network,
-                                         double accuracy_validation);
+// two accuracies are that of the end.
+absl::StatusOr<v1::ResultReport> WholeResult(const StageContext& context, GraphNetwork& network,
+                                             double accuracy_validation);
 
 }  // namespace reluscape

@@ -1,7 +1,7 @@
 import { getCandidate, getJob, type ServerEvent } from "./api";
 import { h, progressBar, replace, section, table, type Child } from "./dom";
 import { bytes, count, duration, latencyModel, percent, shortHash, time } from "./format";
-import { layerBars } from "./layer_bars";
+import { layerBars, polynomials } from "./layer_bars";
 import { progressOf } from "./running";
 import { dataSet, stageTitle, stateBadge } from "./states";
 import { TrainingCurves } from "./training_curves";
@@ -142,12 +142,12 @@ function stagesTable(candidate: Candidate): HTMLElement {
 
 function resultCard(result: Result, job: Job): HTMLElement {
   const numbers: [string, Child][] = [
-    ["Validation accuracy", h("b", {}, percent(result.accuracy_validation))],
-    ["Trimmed, before fine-tune", percent(result.accuracy_trimmed)],
-    ["Soft, before the trim", percent(result.accuracy_soft)],
+    ["Validation accuracy", h("b", {}, percent(result.report.accuracy_validation))],
+    ["Trimmed, before fine-tune", percent(result.report.accuracy_trimmed)],
+    ["Soft, before the trim", percent(result.report.accuracy_soft)],
   ];
-  if (result.polynomials > 0) {
-    numbers.push(["Polynomials in place of ReLUs", count(result.polynomials)]);
+  if (polynomials(result) > 0) {
+    numbers.push(["Polynomials in place of ReLUs", count(polynomials(result))]);
   }
   if (job.unsealed_at_ms !== null) {
     numbers.push(["Test accuracy", percent(result.accuracy_test)]);
@@ -161,8 +161,8 @@ function resultCard(result: Result, job: Job): HTMLElement {
     h(
       "h3",
       {},
-      `${count(result.relus)} ReLUs`,
-      h("span", { class: "quiet" }, ` at budget ${count(result.budget)} `),
+      `${count(result.report.relus)} ReLUs`,
+      h("span", { class: "quiet" }, ` at budget ${count(result.report.budget)} `),
       result.on_front ? h("span", { class: "badge on-front" }, "on front") : null,
     ),
     facts(numbers),
@@ -179,6 +179,7 @@ function resultCard(result: Result, job: Job): HTMLElement {
 
 function provenance(result: Result): HTMLElement {
   const { measurement: m, seeds, seconds } = result;
+  const { artifact } = result.report;
   const rows: [string, string][] = [
     ["Finished", time(result.created_at_ms)],
     ["Worker", `${result.worker}, attempt ${result.attempt}`],
@@ -209,7 +210,7 @@ function provenance(result: Result): HTMLElement {
     ["Network hash", result.network_hash],
     ["Build commit", m.build_commit],
     ["LibTorch", m.torch_version],
-    ["Artifact", `${result.artifact_sha256}, ${bytes(result.artifact_bytes)}`],
+    ["Artifact", `${artifact.sha256}, ${bytes(artifact.bytes)}`],
   ];
   return h(
     "dl",

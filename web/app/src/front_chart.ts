@@ -81,7 +81,7 @@ export function axisGroups(objectives: string[], names: string[]): [string, stri
 export function axisValue(result: Result, axis: string): number | null {
   switch (axis) {
     case "relus":
-      return result.relus;
+      return result.report.relus;
     case "macs":
       return result.macs;
     case "parameters":
@@ -123,7 +123,7 @@ export interface Dot {
 export function dots(results: Result[], axis: string): Dot[] {
   return results.flatMap((result) => {
     const x = axisValue(result, axis);
-    return x === null ? [] : [{ result, x, y: result.accuracy_validation }];
+    return x === null ? [] : [{ result, x, y: result.report.accuracy_validation }];
   });
 }
 
@@ -509,9 +509,9 @@ export class FrontChart {
 
 function facts(result: Result, shown: string[]): HTMLElement {
   const rows: [string, string][] = [
-    ["Budget", `${count(result.budget)} ReLUs`],
-    ["ReLUs", count(result.relus)],
-    ["Validation accuracy", percent(result.accuracy_validation)],
+    ["Budget", `${count(result.report.budget)} ReLUs`],
+    ["ReLUs", count(result.report.relus)],
+    ["Validation accuracy", percent(result.report.accuracy_validation)],
   ];
   if (result.accuracy_test !== null) {
     rows.push(["Test accuracy", percent(result.accuracy_test)]);
@@ -533,7 +533,7 @@ function facts(result: Result, shown: string[]): HTMLElement {
 // One sentence for screen readers.
 export function describe(result: Result): string {
   return (
-    `${result.name}, ${count(result.relus)} ReLUs, validation accuracy ` +
-    `${percent(result.accuracy_validation)}${result.on_front ? ", on the front" : ""}`
+    `${result.name}, ${count(result.report.relus)} ReLUs, validation accuracy ` +
+    `${percent(result.report.accuracy_validation)}${result.on_front ? ", on the front" : ""}`
   );
 }

@@ -12,11 +12,16 @@ export function polynomialsText(layer: LayerRelus): string {
   return `, ${count(layer.polynomials)} polynomials of inputs from ${range.join(" to ")}`;
 }
 
+// Of all layers together.
+export function polynomials(result: Result): number {
+  return result.report.layers.reduce((sum, layer) => sum + layer.polynomials, 0);
+}
+
 export function layerBars(result: Result): HTMLElement {
-  const largest = Math.max(1, ...result.layers.map((layer) => layer.units));
+  const largest = Math.max(1, ...result.report.layers.map((layer) => layer.units));
   return h(
     "table",
-    { class: "layers", "aria-label": `ReLUs per layer at budget ${count(result.budget)}` },
+    { class: "layers", "aria-label": `ReLUs per layer at budget ${count(result.report.budget)}` },
     h("colgroup", {}, h("col", { class: "layer-name" }), h("col"), h("col", { class: "layer-count" })),
     h(
       "thead",
@@ -26,7 +31,7 @@ export function layerBars(result: Result): HTMLElement {
     h(
       "tbody",
       {},
-      ...result.layers.map((layer) => {
+      ...result.report.layers.map((layer) => {
         const track = h("span", { class: "track" });
         const kept = h("span", { class: "kept" });
         track.style.width = `${(100 * layer.units) / largest}%`;

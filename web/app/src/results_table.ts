@@ -24,20 +24,20 @@ export function resultColumns(
     {
       title: "Budget",
       number: true,
-      cell: (result) => count(result.budget),
-      order: (result) => result.budget,
+      cell: (result) => count(result.report.budget),
+      order: (result) => result.report.budget,
     },
     {
       title: "ReLUs",
       number: true,
-      cell: (result) => count(result.relus),
-      order: (result) => result.relus,
+      cell: (result) => count(result.report.relus),
+      order: (result) => result.report.relus,
     },
     {
       title: "Validation accuracy",
       number: true,
-      cell: (result) => percent(result.accuracy_validation),
-      order: (result) => result.accuracy_validation,
+      cell: (result) => percent(result.report.accuracy_validation),
+      order: (result) => result.report.accuracy_validation,
     },
     ...(unsealed
       ? [

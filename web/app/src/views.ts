@@ -123,17 +123,15 @@ export interface Result {
   name: string;
   network: string;
   network_hash: string;
-  budget: number;
-  relus: number;
+  report: ResultReport;
   relus_with_stem: number;
   macs: number;
   parameters: number;
-  accuracy_soft: number;
-  accuracy_trimmed: number;
-  accuracy_validation: number;
   accuracy_test: number | null;
   latency: { [key: string]: number };
+  costs: { [key: string]: Cost };
   on_front: boolean;
+  off_front: string;
   seeds: Seeds;
   recipe: string;
   measurement: Measurement;
@@ -141,14 +139,7 @@ export interface Result {
   worker: string;
   attempt: number;
   created_at_ms: number;
-  layers: LayerRelus[];
-  artifact_sha256: string;
-  artifact_bytes: number;
   origin: string;
-  costs: { [key: string]: Cost };
-  off_front: string;
-  polynomials: number;
-  classes: ClassAccuracy[];
 }
 
 export interface Front {
@@ -253,6 +244,17 @@ export interface Epoch {
   seconds: number;
 }
 
+export interface ResultReport {
+  budget: number;
+  relus: number;
+  layers: LayerRelus[];
+  accuracy_soft: number;
+  accuracy_trimmed: number;
+  accuracy_validation: number;
+  artifact: Artifact;
+  classes: ClassAccuracy[];
+}
+
 export interface Measurement {
   build_commit: string;
   torch_version: string;
@@ -273,6 +275,11 @@ export interface LayerRelus {
   polynomials: number;
   input_min: number | null;
   input_max: number | null;
+}
+
+export interface Artifact {
+  sha256: string;
+  bytes: number;
 }
 
 export interface ClassAccuracy {

@@ -46,7 +46,7 @@ test("one group per recipe, data and split", () => {
     { recipe: "other" },
     { measurement: { ...measurement, data_hash: "e" } },
     { measurement: { ...measurement, split_hash: "e" } },
-    { relus: 5 },
+    { report: { relus: 5 } },
   );
   assert.deepEqual(
     groups(all).map((group) => group.results.length),
@@ -56,10 +56,10 @@ test("one group per recipe, data and split", () => {
 
 test("the step line joins what the server marks, and only that", () => {
   const all = results(
-    { relus: 300, accuracy_validation: 0.9 },
-    { relus: 100, accuracy_validation: 0.5 },
+    { report: { relus: 300, accuracy_validation: 0.9 } },
+    { report: { relus: 100, accuracy_validation: 0.5 } },
     // Better than its neighbours, but not marked: the browser does not judge.
-    { relus: 200, accuracy_validation: 0.95, on_front: false },
+    { report: { relus: 200, accuracy_validation: 0.95 }, on_front: false },
   );
   assert.deepEqual(
     steps(dots(all, "relus"))?.map((dot) => dot.x),
@@ -69,8 +69,8 @@ test("the step line joins what the server marks, and only that", () => {
 
 test("marked results that are no staircase are not joined", () => {
   const all = results(
-    { relus: 100, macs: 9, accuracy_validation: 0.5 },
-    { relus: 200, macs: 3, accuracy_validation: 0.9 },
+    { macs: 9, report: { relus: 100, accuracy_validation: 0.5 } },
+    { macs: 3, report: { relus: 200, accuracy_validation: 0.9 } },
   );
   assert.equal(steps(dots(all, "macs")), null);
 });
@@ -136,19 +136,21 @@ test("a layer says how many polynomials it has and what they take in", () => {
   const [plain, changed] = results(
     {},
     {
-      layers: [
-        {
-          layer: "relu1",
-          units: 2048,
-          kept: 17,
-          polynomials: 2031,
-          input_min: -3.14159,
-          input_max: 12.5,
-        },
-      ],
+      report: {
+        layers: [
+          {
+            layer: "relu1",
+            units: 2048,
+            kept: 17,
+            polynomials: 2031,
+            input_min: -3.14159,
+            input_max: 12.5,
+          },
+        ],
+      },
     },
   );
-  assert.equal(polynomialsText(plain!.layers[0]!), "");
-  const text = polynomialsText(changed!.layers[0]!);
+  assert.equal(polynomialsText(plain!.report.layers[0]!), "");
+  const text = polynomialsText(changed!.report.layers[0]!);
   assert.match(text, /2.031 polynomials of inputs from -3\.14 to 12\.5/);
 });

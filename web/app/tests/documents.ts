@@ -1,5 +1,5 @@
 // Documents as the gateway sends them.
-import type { CurvePoint, Job, Result, Worker } from "../src/views";
+import type { CurvePoint, Job, Result, ResultReport, Worker } from "../src/views";
 
 export function job(changes: Partial<Job>): Job {
   return {
@@ -45,7 +45,9 @@ export function worker(changes: Partial<Worker>): Worker {
   };
 }
 
-export function result(changes: Partial<Result>): Result {
+type Changes = Partial<Omit<Result, "report">> & { report?: Partial<ResultReport> };
+
+export function result({ report, ...changes }: Changes): Result {
   return {
     result: 1,
     job: 1,
@@ -53,15 +55,29 @@ export function result(changes: Partial<Result>): Result {
     name: "resnet18@8",
     network: "resnet in=3x32x32",
     network_hash: "n".repeat(64),
-    budget: 1000,
-    relus: 1000,
+    report: {
+      budget: 1000,
+      relus: 1000,
+      layers: [
+        {
+          layer: "stage1.block1.relu1",
+          units: 2048,
+          kept: 17,
+          polynomials: 0,
+          input_min: null,
+          input_max: null,
+        },
+      ],
+      accuracy_soft: 0.8,
+      accuracy_trimmed: 0.6,
+      accuracy_validation: 0.7,
+      artifact: { sha256: "f".repeat(64), bytes: 4096 },
+      classes: [],
+      ...report,
+    } as ResultReport,
     relus_with_stem: 1100,
-    polynomials: 0,
     macs: 8_000_000,
     parameters: 170_000,
-    accuracy_soft: 0.8,
-    accuracy_trimmed: 0.6,
-    accuracy_validation: 0.7,
     accuracy_test: null,
     latency: { delphi_online: 0.02 },
     on_front: true,
@@ -83,27 +99,14 @@ export function result(changes: Partial<Result>): Result {
     worker: "worker-1",
     attempt: 1,
     created_at_ms: 1_700_000_000_000,
-    layers: [
-      {
-        layer: "stage1.block1.relu1",
-        units: 2048,
-        kept: 17,
-        polynomials: 0,
-        input_min: null,
-        input_max: null,
-      },
-    ],
-    artifact_sha256: "f".repeat(64),
-    artifact_bytes: 4096,
     origin: "named",
     costs: { "cheetah.online_s@wan": { value: 2.5, lower_bound: true } },
     off_front: "",
-    classes: [],
     ...changes,
   };
 }
 
-export function results(...changes: Partial<Result>[]): Result[] {
+export function results(...changes: Changes[]): Result[] {
   return changes.map((change, i) => result({ result: i + 1, ...change }));
 }
 

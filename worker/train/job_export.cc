@@ -1,0 +1,155 @@
+#include "worker/train/job_export.h"
+
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/fault_point.h"
+#include "base/files.h"
+#include "base/status_macros.h"
+#include "search/export/result_folder.h"
+#include "search/vocabulary/json.h"
+
+namespace reluscape {
+namespace {
+
+constexpr size_t kLongestName = 80;  // of a network in a folder's name
+constexpr char kCurvesHeader[] =
+    "job,task,epoch,candidate,replicate,stage,budget,attempt,loss,train_accuracy,"
+    "validation_accuracy,learning_rate,lambda,relus,seconds,name\r\n";
+
+// Letters, digits and what shells leave alone; anything else becomes '_'.
+std::string FileName(const std::string& network) {
+  std::string name = network.substr(0, kLongestName);
+  for (char& c : name) {
+    const bool kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '@' || c == '+' || c == '-';
+    if (!kept) c = '_';
+  }
+  return name;
+}
+
+std::string FolderName(const v1::Result& result, int64_t replicate) {
+  return absl::StrCat(absl::StrFormat("%03d", result.result()), "-", FileName(result.name()), "-r",
+                      replicate, "-", result.report().budget());
+}
+
+// The same bytes under another name: a link where the file system has them, else a copy.
+absl::Status LinkOrCopy(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const std::filesystem::path part = to.string() + ".part";
+  std::error_code error;
+  if (std::filesystem::equivalent(from, to, error)) return absl::OkStatus();
+  error.clear();
+  std::filesystem::remove(part, error);
+  std::filesystem::create_hard_link(from, part, error);
+  if (error) {
+    error.clear();
+    std::filesystem::copy_file(from, part, error);
+  }
+  if (!error) std::filesystem::rename(part, to, error);
+  if (!error) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("cannot write ", to.string(), ": ", error.message()));
+}
+
+std::string Number(double value) { return absl::StrFormat("%.17g", value); }
+
+// As RFC 4180 has it; a name may contain commas.
+std::string Quoted(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string CurveRow(const v1::Candidate& candidate, const v1::CurvePoint& point) {
+  const v1::Epoch& epoch = point.epoch();
+  return absl::StrCat(candidate.job(), ",", point.task(), ",", epoch.epoch(), ",",
+                      candidate.candidate(), ",", candidate.replicate(), ",", point.stage(), ",",
+                      point.has_budget() ? absl::StrCat(point.budget()) : "", ",", point.attempt(),
+                      ",", Number(epoch.loss()), ",", Number(epoch.train_accuracy()), ",",
+                      Number(epoch.validation_accuracy()), ",", Number(epoch.learning_rate()), ",",
+                      epoch.has_lambda() ? Number(epoch.lambda()) : "", ",", epoch.relus(), ",",
+                      Number(epoch.seconds()), ",", Quoted(candidate.name()), "\r\n");
+}
+
+absl::StatusOr<std::string> CurveRows(const v1::JobDetail& detail, ResultReader& reader) {
+  std::map<int64_t, const v1::Candidate*> owners;  // by Task
+  for (const v1::Candidate& candidate : detail.candidates()) {
+    for (const v1::Task& task : candidate.tasks()) owners[task.task()] = &candidate;
+  }
+  ASSIGN_OR_RETURN(const std::vector<v1::CurvePoint> curves,
+                   reader.ListCurves(JobId{detail.job().job()}));
+  std::string rows;
+  for (const v1::CurvePoint& point : curves) {
+    const auto owner = owners.find(point.task());
+    if (owner != owners.end()) absl::StrAppend(&rows, CurveRow(*owner->second, point));
+  }
+  return rows;
+}
+
+}  // namespace
+
+absl::Status JobExport::Write(const v1::JobDetail& detail) {
+  std::string job = absl::StrCat(MessageToJson(detail), "\n");
+  if (job == written_job_) return absl::OkStatus();
+  FaultPoint("train.before_export");
+  std::map<int64_t, int64_t> replicates;  // by Candidate
+  for (const v1::Candidate& candidate : detail.candidates()) {
+    replicates[candidate.candidate()] = candidate.replicate();
+  }
+  const int64_t number = detail.job().job();
+  ASSIGN_OR_RETURN(const v1::Front front, folder_.reader().GetFront(JobId{number}));
+  for (const v1::Result& result : front.results()) {
+    RETURN_IF_ERROR(WriteResult(result, replicates[result.candidate()]));
+  }
+  RETURN_IF_ERROR(WriteFileAtomically(folder_.path() / absl::StrCat("results-", number, ".json"),
+                                      absl::StrCat(MessageToJson(front), "\n")));
+  RETURN_IF_ERROR(WriteCurves(detail));
+  RETURN_IF_ERROR(WriteFileAtomically(folder_.path() / absl::StrCat("job-", number, ".json"), job));
+  written_job_ = std::move(job);
+  return absl::OkStatus();
+}
+
+absl::Status JobExport::WriteResult(const v1::Result& result, int64_t replicate) {
+  std::string text = absl::StrCat(MessageToJson(result), "\n");
+  const auto found = written_.find(result.result());
+  if (found != written_.end() && found->second == text) return absl::OkStatus();
+  const v1::Artifact artifact = result.report().artifact();
+  const bool is_new = found == written_.end();
+  const auto put_weights =
+      [&](const std::filesystem::path& weights) -> absl::StatusOr<std::optional<FoldedNetwork>> {
+    if (!is_new) return std::nullopt;
+    RETURN_IF_ERROR(
+        folder_.artifacts().Get(artifact).status());  // its hash, before it is handed on
+    RETURN_IF_ERROR(LinkOrCopy(folder_.artifacts().PathOf(artifact), weights));
+    return std::nullopt;
+  };
+  RETURN_IF_ERROR(WriteResultFolder(folder_.path() / "results" / FolderName(result, replicate),
+                                    {result.name(), result.network(), text}, put_weights));
+  written_[result.result()] = std::move(text);
+  return absl::OkStatus();
+}
+
+absl::Status JobExport::WriteCurves(const v1::JobDetail& detail) {
+  ResultReader& reader = folder_.reader();
+  if (curves_.empty()) {
+    ASSIGN_OR_RETURN(const v1::JobList jobs, reader.ListJobs());
+    for (const v1::Job& one : jobs.jobs()) {
+      if (one.job() == detail.job().job()) continue;
+      ASSIGN_OR_RETURN(const v1::JobDetail other, reader.GetJob(JobId{one.job()}));
+      ASSIGN_OR_RETURN(curves_[one.job()], CurveRows(other, reader));
+    }
+  }
+  ASSIGN_OR_RETURN(curves_[detail.job().job()], CurveRows(detail, reader));
+  std::string content = kCurvesHeader;
+  for (const auto& [job, rows] : curves_) content += rows;
+  return WriteFileAtomically(folder_.path() / "epochs.csv", content);
+}
+
+}  // namespace reluscape

@@ -155,6 +155,23 @@ TEST_F(RecipeSwitchesTest, ACacheOfLessThanNothingIsRefused) {
   EXPECT_THAT(std::string(trainer.status().message()), testing::HasSubstr("teacher_cache_bytes"));
 }
 
+TEST_F(RecipeSwitchesTest, SmoothedLabelsMixTheLossWithThatOfEvenLabels) {
+  const auto first_loss = [&](double smoothing) {
+    v1::TaskDescription task = Pretrain();
+    v1::SgdSpec& pretrain = *task.mutable_settings()->mutable_pretrain();
+    pretrain.set_epochs(1);
+    pretrain.set_batch(80);  // all of them: one step, whose loss is that of the first weights
+    pretrain.set_label_smoothing(smoothing);
+    Recorder recorder;
+    EXPECT_FALSE(Run(task, recorder).failure);
+    return recorder.epochs.at(0).loss();
+  };
+  const double plain = first_loss(0);
+  const double half = first_loss(0.5);
+  EXPECT_GT(std::abs(plain - half), 1e-4);
+  EXPECT_NEAR(first_loss(0.25), (plain + half) / 2, 1e-6);
+}
+
 TEST_F(RecipeSwitchesTest, EveryStageRunsInBfloat16AndSaysSo) {
   v1::TaskDescription task = Pretrain();
   task.mutable_settings()->mutable_pretrain()->set_epochs(6);

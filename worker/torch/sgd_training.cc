@@ -21,7 +21,9 @@ absl::StatusOr<SgdOutcome> TrainBySgd(const StageContext& context, const SgdTrai
     StepResult result;
     const RangedOutput output = ForwardInRange(training.network, input.images, training.range);
     result.logits = output.logits;
-    result.loss = at::cross_entropy_loss(result.logits, input.targets);
+    result.loss =
+        at::cross_entropy_loss(result.logits, input.targets, /*weight=*/{}, at::Reduction::Mean,
+                               /*ignore_index=*/-100, settings.label_smoothing());
     if (training.teacher != nullptr) {
       const at::Tensor target = input.teacher_logits.defined()
                                     ? input.teacher_logits

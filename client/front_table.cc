@@ -146,6 +146,10 @@ std::string GroupTable(const Group& group, const std::vector<std::string>& costs
                                             {"network"},    {"budget", true}, {"ReLUs", true}};
   if (polynomials) columns.push_back({"polynomials", true});
   columns.push_back({"validation %", true});
+  const bool worst = std::any_of(group.begin(), group.end(), [](const v1::Result* result) {
+    return result->report().has_accuracy_worst_class();
+  });
+  if (worst) columns.push_back({"worst class %", true});
   if (unsealed) {
     columns.push_back({"test %", true});
   }
@@ -167,6 +171,11 @@ std::string GroupTable(const Group& group, const std::vector<std::string>& costs
                                     WithSeparators(result->report().relus())};
     if (polynomials) row.push_back(WithSeparators(CountPolynomials(result->report())));
     row.push_back(Percent(result->report().accuracy_validation(), 2));
+    if (worst) {
+      row.push_back(result->report().has_accuracy_worst_class()
+                        ? Percent(result->report().accuracy_worst_class(), 2)
+                        : "-");
+    }
     if (unsealed) {
       row.push_back(result->has_accuracy_test() ? Percent(result->accuracy_test(), 2) : "-");
     }

@@ -66,9 +66,12 @@ absl::Status CheckClasses(const v1::ResultReport& result, const JobRow& job,
   }
   int64_t images = 0;
   int64_t correct = 0;
+  double worst = 1;
   for (const v1::ClassAccuracy& one : result.classes()) {
     images += one.images();
     correct += one.correct();
+    if (one.images() == 0) continue;
+    worst = std::min(worst, static_cast<double>(one.correct()) / static_cast<double>(one.images()));
   }
   if (images != measurement.validation_images() || images == 0) {
     return Wrong(absl::StrCat("result.classes: found ", images, " images in all; allowed: the ",
@@ -78,6 +81,11 @@ absl::Status CheckClasses(const v1::ResultReport& result, const JobRow& job,
   if (std::abs(accuracy - result.accuracy_validation()) > kAccuracySlack) {
     return Wrong(absl::StrCat("result.accuracy_validation: found ", result.accuracy_validation(),
                               "; allowed: about ", accuracy, ", as its classes have it"));
+  }
+  if (result.has_accuracy_worst_class() &&
+      std::abs(worst - result.accuracy_worst_class()) > kAccuracySlack) {
+    return Wrong(absl::StrCat("result.accuracy_worst_class: found ", result.accuracy_worst_class(),
+                              "; allowed: about ", worst, ", as its classes have it"));
   }
   return absl::OkStatus();
 }

@@ -70,6 +70,7 @@ SELECT
   CAST(r.report ->> 'accuracy_soft' AS REAL) AS accuracy_soft,
   CAST(r.report ->> 'accuracy_trimmed' AS REAL) AS accuracy_trimmed,
   r.accuracy_validation,
+  CAST(r.report ->> 'accuracy_worst_class' AS REAL) AS accuracy_worst_class,
   CASE WHEN j.unsealed_at_ms IS NOT NULL
     THEN (SELECT s.accuracy_test FROM sealed_test_accuracy s WHERE s.result_id = r.result_id)
   END AS accuracy_test,

@@ -1,5 +1,6 @@
 #include "worker/torch/result.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -46,12 +47,16 @@ absl::Status AddClasses(const StageContext& context, GraphNetwork& network,
   const auto counts = EvaluatePerClass(network, context.MakeEvaluationImages(data.validation),
                                        data.classes, context.stop);
   if (!counts) return StoppedError();
+  double worst = 1;
   for (size_t i = 0; i < counts->size(); ++i) {
     v1::ClassAccuracy& one = *result.add_classes();
     one.set_name(ValidUtf8(data.class_names[i]));  // it may come from a folder
     one.set_images((*counts)[i].images);
     one.set_correct((*counts)[i].correct);
+    if (one.images() == 0) continue;
+    worst = std::min(worst, static_cast<double>(one.correct()) / static_cast<double>(one.images()));
   }
+  result.set_accuracy_worst_class(worst);
   return absl::OkStatus();
 }
 

@@ -143,6 +143,7 @@ function stagesTable(candidate: Candidate): HTMLElement {
 function resultCard(result: Result, job: Job): HTMLElement {
   const numbers: [string, Child][] = [
     ["Validation accuracy", h("b", {}, percent(result.report.accuracy_validation))],
+    ["Of the worst class", percent(result.report.accuracy_worst_class)],
     ["Trimmed, before fine-tune", percent(result.report.accuracy_trimmed)],
     ["Soft, before the trim", percent(result.report.accuracy_soft)],
   ];

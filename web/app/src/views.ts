@@ -253,6 +253,7 @@ export interface ResultReport {
   accuracy_validation: number;
   artifact: Artifact;
   classes: ClassAccuracy[];
+  accuracy_worst_class: number | null;
 }
 
 export interface Measurement {

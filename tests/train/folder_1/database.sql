@@ -1,0 +1,665 @@
+PRAGMA application_id = 1380273237;
+PRAGMA user_version = 1;
+BEGIN TRANSACTION;
+CREATE TABLE artifacts (
+  sha256 TEXT PRIMARY KEY,
+  bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "artifacts" VALUES('4fd7e25d324f91424669719c339b098792226ec8c32dd5da9a1a49a2274ea3fc',14740);
+INSERT INTO "artifacts" VALUES('500ffb579c305038954daaa1f55a24399aeb6a38101fd42f4da9b6945516dbc5',59732);
+INSERT INTO "artifacts" VALUES('59c2a56d5119ced38e71f16f6ba75840873e79ab0536ee8feaf75d1531d3d587',27156);
+INSERT INTO "artifacts" VALUES('e5762ac05c9e9b696542409c327d1142c67b8b5ac04fdd0cb5399e0fddb9f814',239444);
+CREATE TABLE candidate_budgets (
+  candidate_id INTEGER NOT NULL REFERENCES candidates,
+  budget INTEGER NOT NULL,
+  PRIMARY KEY (candidate_id, budget)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "candidate_budgets" VALUES(1,6451);
+CREATE TABLE candidates (
+  candidate_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  job_id INTEGER NOT NULL REFERENCES jobs,
+  name TEXT NOT NULL,          -- as users know the network
+  network TEXT NOT NULL,       -- canonical text
+  network_hash TEXT NOT NULL,  -- of its list of operations
+  replicate INTEGER NOT NULL,
+  relus INTEGER NOT NULL,
+  relus_with_stem INTEGER NOT NULL,
+  macs INTEGER NOT NULL,
+  parameters INTEGER NOT NULL,
+  data_hash TEXT,   -- found by the pretrain; NULL before it succeeded
+  split_hash TEXT,
+  -- search: pretrain, linearize and a fine-tune per budget. teacher: pretrain alone. stage: pretrain
+  -- alone, ReLUs in measured_stage only, learning from teacher_id. whole: pretrain alone, learning
+  -- from teacher_id, and its network with all its ReLUs is its one result.
+  role TEXT NOT NULL DEFAULT 'search' CHECK (role IN ('search', 'teacher', 'stage', 'whole')),
+  measured_stage INTEGER NOT NULL DEFAULT 0,  -- of a stage, from 1
+  teacher_id INTEGER REFERENCES candidates,
+  origin TEXT NOT NULL DEFAULT '',  -- 'named', or the generator with its order and that one's source
+  -- The file with the weights, as the job file names it, and its content; NULL: they are trained.
+  pretrained_file TEXT,
+  pretrained_sha256 TEXT REFERENCES artifacts,
+  UNIQUE (job_id, network_hash, replicate)
+) STRICT;
+INSERT INTO "candidates" VALUES(1,1,'resnet20@1','basic:side=32:classes=10:m=1:blocks=3x3x3:multipliers=2x2','19b487c00049da8d7644b0bbc7320fd139e00a90b217c45f639c68702f1036be',0,10752,11776,185384,1229,'5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8','search',0,NULL,'named',NULL,NULL);
+CREATE TABLE cost_metrics (
+  metric_id INTEGER PRIMARY KEY,
+  metric TEXT NOT NULL UNIQUE
+) STRICT;
+INSERT INTO "cost_metrics" VALUES(1,'delphi_server_garbler.offline_s@lan');
+INSERT INTO "cost_metrics" VALUES(2,'delphi_server_garbler.online_s@lan');
+INSERT INTO "cost_metrics" VALUES(3,'delphi_server_garbler.total_s@lan');
+INSERT INTO "cost_metrics" VALUES(4,'delphi_server_garbler.offline_s@wan');
+INSERT INTO "cost_metrics" VALUES(5,'delphi_server_garbler.online_s@wan');
+INSERT INTO "cost_metrics" VALUES(6,'delphi_server_garbler.total_s@wan');
+INSERT INTO "cost_metrics" VALUES(7,'delphi_server_garbler.offline_up_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(8,'delphi_server_garbler.offline_down_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(9,'delphi_server_garbler.offline_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(10,'delphi_server_garbler.online_up_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(11,'delphi_server_garbler.online_down_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(12,'delphi_server_garbler.online_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(13,'delphi_server_garbler.client_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(14,'delphi_server_garbler.server_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(15,'delphi_client_garbler.offline_s@lan');
+INSERT INTO "cost_metrics" VALUES(16,'delphi_client_garbler.online_s@lan');
+INSERT INTO "cost_metrics" VALUES(17,'delphi_client_garbler.total_s@lan');
+INSERT INTO "cost_metrics" VALUES(18,'delphi_client_garbler.offline_s@wan');
+INSERT INTO "cost_metrics" VALUES(19,'delphi_client_garbler.online_s@wan');
+INSERT INTO "cost_metrics" VALUES(20,'delphi_client_garbler.total_s@wan');
+INSERT INTO "cost_metrics" VALUES(21,'delphi_client_garbler.offline_up_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(22,'delphi_client_garbler.offline_down_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(23,'delphi_client_garbler.offline_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(24,'delphi_client_garbler.online_up_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(25,'delphi_client_garbler.online_down_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(26,'delphi_client_garbler.online_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(27,'delphi_client_garbler.client_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(28,'delphi_client_garbler.server_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(29,'cryptflow2.offline_s@lan');
+INSERT INTO "cost_metrics" VALUES(30,'cryptflow2.online_s@lan');
+INSERT INTO "cost_metrics" VALUES(31,'cryptflow2.total_s@lan');
+INSERT INTO "cost_metrics" VALUES(32,'cryptflow2.offline_s@wan');
+INSERT INTO "cost_metrics" VALUES(33,'cryptflow2.online_s@wan');
+INSERT INTO "cost_metrics" VALUES(34,'cryptflow2.total_s@wan');
+INSERT INTO "cost_metrics" VALUES(35,'cryptflow2.offline_up_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(36,'cryptflow2.offline_down_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(37,'cryptflow2.offline_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(38,'cryptflow2.online_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(39,'cryptflow2.client_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(40,'cryptflow2.server_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(41,'cryptflow2_he.offline_s@lan');
+INSERT INTO "cost_metrics" VALUES(42,'cryptflow2_he.online_s@lan');
+INSERT INTO "cost_metrics" VALUES(43,'cryptflow2_he.total_s@lan');
+INSERT INTO "cost_metrics" VALUES(44,'cryptflow2_he.offline_s@wan');
+INSERT INTO "cost_metrics" VALUES(45,'cryptflow2_he.online_s@wan');
+INSERT INTO "cost_metrics" VALUES(46,'cryptflow2_he.total_s@wan');
+INSERT INTO "cost_metrics" VALUES(47,'cryptflow2_he.offline_up_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(48,'cryptflow2_he.offline_down_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(49,'cryptflow2_he.offline_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(50,'cryptflow2_he.online_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(51,'cryptflow2_he.client_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(52,'cryptflow2_he.server_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(53,'cheetah.offline_s@lan');
+INSERT INTO "cost_metrics" VALUES(54,'cheetah.online_s@lan');
+INSERT INTO "cost_metrics" VALUES(55,'cheetah.total_s@lan');
+INSERT INTO "cost_metrics" VALUES(56,'cheetah.offline_s@wan');
+INSERT INTO "cost_metrics" VALUES(57,'cheetah.online_s@wan');
+INSERT INTO "cost_metrics" VALUES(58,'cheetah.total_s@wan');
+INSERT INTO "cost_metrics" VALUES(59,'cheetah.offline_up_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(60,'cheetah.offline_down_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(61,'cheetah.offline_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(62,'cheetah.online_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(63,'cheetah.client_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(64,'cheetah.server_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(65,'spu_semi2k.offline_s@lan');
+INSERT INTO "cost_metrics" VALUES(66,'spu_semi2k.online_s@lan');
+INSERT INTO "cost_metrics" VALUES(67,'spu_semi2k.total_s@lan');
+INSERT INTO "cost_metrics" VALUES(68,'spu_semi2k.offline_s@wan');
+INSERT INTO "cost_metrics" VALUES(69,'spu_semi2k.online_s@wan');
+INSERT INTO "cost_metrics" VALUES(70,'spu_semi2k.total_s@wan');
+INSERT INTO "cost_metrics" VALUES(71,'spu_semi2k.offline_up_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(72,'spu_semi2k.offline_down_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(73,'spu_semi2k.offline_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(74,'spu_semi2k.online_up_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(75,'spu_semi2k.online_down_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(76,'spu_semi2k.online_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(77,'spu_semi2k.client_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(78,'spu_semi2k.server_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(79,'spu_cheetah.offline_s@lan');
+INSERT INTO "cost_metrics" VALUES(80,'spu_cheetah.online_s@lan');
+INSERT INTO "cost_metrics" VALUES(81,'spu_cheetah.total_s@lan');
+INSERT INTO "cost_metrics" VALUES(82,'spu_cheetah.offline_s@wan');
+INSERT INTO "cost_metrics" VALUES(83,'spu_cheetah.online_s@wan');
+INSERT INTO "cost_metrics" VALUES(84,'spu_cheetah.total_s@wan');
+INSERT INTO "cost_metrics" VALUES(85,'spu_cheetah.offline_up_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(86,'spu_cheetah.offline_down_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(87,'spu_cheetah.offline_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(88,'spu_cheetah.online_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(89,'spu_cheetah.client_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(90,'spu_cheetah.server_storage_bytes@lan');
+INSERT INTO "cost_metrics" VALUES(91,'ckks.seconds@mpcnn_cpu');
+CREATE TABLE cost_sources (
+  source_id INTEGER PRIMARY KEY,
+  model_version TEXT NOT NULL,  -- of the protocol's model
+  profile TEXT NOT NULL,        -- machines, link or preset by name, and a hash of their constants
+  note TEXT NOT NULL,
+  UNIQUE (model_version, profile, note)
+) STRICT;
+INSERT INTO "cost_sources" VALUES(1,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','missing offline.ot: no source gives the computation of OT apart from whole phases');
+INSERT INTO "cost_sources" VALUES(2,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','assumed online.shares: linear in MACs through the artifact''s two measured networks');
+INSERT INTO "cost_sources" VALUES(3,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','missing offline.ot: no source gives the computation of OT apart from whole phases; assumed online.shares: linear in MACs through the artifact''s two measured networks');
+INSERT INTO "cost_sources" VALUES(4,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','missing offline.ot: no source gives the computation of OT apart from whole phases');
+INSERT INTO "cost_sources" VALUES(5,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','assumed online.shares: linear in MACs through the artifact''s two measured networks');
+INSERT INTO "cost_sources" VALUES(6,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','missing offline.ot: no source gives the computation of OT apart from whole phases; assumed online.shares: linear in MACs through the artifact''s two measured networks');
+INSERT INTO "cost_sources" VALUES(7,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','');
+INSERT INTO "cost_sources" VALUES(8,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','assumed online.shares: linear in MACs through the artifact''s two measured networks; missing online.ot: no source gives the computation of OT apart from whole phases');
+INSERT INTO "cost_sources" VALUES(9,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','');
+INSERT INTO "cost_sources" VALUES(10,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','assumed online.shares: linear in MACs through the artifact''s two measured networks; missing online.ot: no source gives the computation of OT apart from whole phases');
+INSERT INTO "cost_sources" VALUES(11,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','missing online.linear: no source gives the seconds of SCI_OT linear layers; assumed online.ot: 10 us per ReLU of one public log, whose machine is not known');
+INSERT INTO "cost_sources" VALUES(12,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','missing online.linear: no source gives the seconds of SCI_OT linear layers; assumed online.ot: 10 us per ReLU of one public log, whose machine is not known');
+INSERT INTO "cost_sources" VALUES(13,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','assumed online.he_evaluation: DELPHI''s packing and constants as a stand-in for SCI_HE; assumed online.encryption: DELPHI''s packing and constants as a stand-in for SCI_HE; assumed online.decryption: DELPHI''s packing and constants as a stand-in for SCI_HE; assumed online.ot: 10 us per ReLU of one public log, whose machine is not known');
+INSERT INTO "cost_sources" VALUES(14,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','assumed online.he_evaluation: DELPHI''s packing and constants as a stand-in for SCI_HE; assumed online.encryption: DELPHI''s packing and constants as a stand-in for SCI_HE; assumed online.decryption: DELPHI''s packing and constants as a stand-in for SCI_HE; assumed online.ot: 10 us per ReLU of one public log, whose machine is not known');
+INSERT INTO "cost_sources" VALUES(15,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','assumed online.he_evaluation: transform of size 4096 of profile epyc_7502 taken from its 8192 by n log2 n; assumed online.ot: 4 thread-microseconds per ReLU of the public log''s machine where a profile has no value; not modelled: bytes of truncation: 32 to 36 bits per value of known sign where they are published, none for l = 37; not modelled: refills of silent OT, one per about 10^7 OTs');
+INSERT INTO "cost_sources" VALUES(16,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','assumed online.he_evaluation: transform of size 4096 of profile epyc_7502 taken from its 8192 by n log2 n; assumed online.ot: 4 thread-microseconds per ReLU of the public log''s machine where a profile has no value; not modelled: bytes of truncation: 32 to 36 bits per value of known sign where they are published, none for l = 37; not modelled: refills of silent OT, one per about 10^7 OTs');
+INSERT INTO "cost_sources" VALUES(17,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','missing online.linear: no source gives the seconds of SPU''s linear layers; assumed online.ot: 2.2 us per ReLU on two cores, noisy; not modelled: traffic of the trusted first party that hands out Beaver triples');
+INSERT INTO "cost_sources" VALUES(18,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','missing online.linear: no source gives the seconds of SPU''s linear layers; assumed online.ot: 2.2 us per ReLU on two cores, noisy; not modelled: traffic of the trusted first party that hands out Beaver triples');
+INSERT INTO "cost_sources" VALUES(19,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','missing online.linear: no source gives the seconds of SPU''s linear layers; assumed online.ot: 19 us per ReLU (17 to 21) on two cores, noisy');
+INSERT INTO "cost_sources" VALUES(20,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','missing online.linear: no source gives the seconds of SPU''s linear layers; assumed online.ot: 19 us per ReLU (17 to 21) on two cores, noisy');
+INSERT INTO "cost_sources" VALUES(21,'1-f0fa8160','preset mpcnn_cpu, sha256 950066438367','not modelled: encryption and decryption of image and result; not modelled: their transfer; not modelled: keys: their generation, transfer and memory; not modelled: additions and plaintext additions (below 1 % of the seconds)');
+CREATE TABLE criticality (
+  candidate_id INTEGER NOT NULL REFERENCES candidates,  -- the full network, replicate 0
+  stage INTEGER NOT NULL,      -- from 1
+  relus INTEGER NOT NULL,      -- of the stage
+  accuracy REAL NOT NULL,      -- validation, ReLUs in this stage alone; mean over the replicates
+  accuracy_lowest REAL NOT NULL,
+  accuracy_highest REAL NOT NULL,
+  replicates INTEGER NOT NULL,
+  score REAL NOT NULL,
+  rank INTEGER NOT NULL,       -- 1 = most critical
+  PRIMARY KEY (candidate_id, stage),
+  UNIQUE (candidate_id, rank)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE events (
+  event_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  job_id INTEGER REFERENCES jobs,
+  candidate_id INTEGER REFERENCES candidates,
+  task_id INTEGER REFERENCES tasks,
+  result_id INTEGER REFERENCES results,
+  worker TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+INSERT INTO "events" VALUES(1,1796072593060,'job.submitted',1,NULL,NULL,NULL,'','first version');
+INSERT INTO "events" VALUES(2,1796072593060,'task.queued',1,1,1,NULL,'','pretrain');
+INSERT INTO "events" VALUES(3,1796072593087,'worker.connected',NULL,NULL,NULL,NULL,'reluscape-train','cpu on vm');
+INSERT INTO "events" VALUES(4,1796072593239,'task.leased',1,1,1,NULL,'reluscape-train','pretrain, attempt 1');
+INSERT INTO "events" VALUES(5,1796072593735,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 0: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(6,1796072594107,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 1: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(7,1796072594132,'task.succeeded',1,1,1,NULL,'reluscape-train','pretrain');
+INSERT INTO "events" VALUES(8,1796072594132,'task.queued',1,1,2,NULL,'','linearize');
+INSERT INTO "events" VALUES(9,1796072594132,'task.leased',1,1,2,NULL,'reluscape-train','linearize, attempt 1');
+INSERT INTO "events" VALUES(10,1796072594617,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 0: validation accuracy 0.125, 10752 ReLUs');
+INSERT INTO "events" VALUES(11,1796072594950,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 1: validation accuracy 0.175, 10752 ReLUs');
+INSERT INTO "events" VALUES(12,1796072595534,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 2: validation accuracy 0.2, 10752 ReLUs');
+INSERT INTO "events" VALUES(13,1796072595734,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 3: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(14,1796072595832,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 4: validation accuracy 0.125, 10752 ReLUs');
+INSERT INTO "events" VALUES(15,1796072596140,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 5: validation accuracy 0.05, 10752 ReLUs');
+INSERT INTO "events" VALUES(16,1796072596588,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 6: validation accuracy 0.05, 10752 ReLUs');
+INSERT INTO "events" VALUES(17,1796072597318,'snapshot',1,1,2,NULL,'reluscape-train','budget 6451: 10752 ReLUs in epoch 7');
+INSERT INTO "events" VALUES(18,1796072597318,'task.queued',1,1,3,NULL,'','fine-tune of 6451 ReLUs');
+INSERT INTO "events" VALUES(19,1796072597326,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 7: validation accuracy 0.075, 1865 ReLUs');
+INSERT INTO "events" VALUES(20,1796072597356,'task.succeeded',1,1,2,NULL,'reluscape-train','linearize');
+INSERT INTO "events" VALUES(21,1796072597356,'task.leased',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, attempt 1');
+INSERT INTO "events" VALUES(22,1796072597548,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 0: validation accuracy 0.125, 6451 ReLUs');
+INSERT INTO "events" VALUES(23,1796072597966,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 1: validation accuracy 0.2, 6451 ReLUs');
+INSERT INTO "events" VALUES(24,1796072598151,'result',1,1,3,1,'reluscape-train','budget 6451: validation accuracy 0.2');
+INSERT INTO "events" VALUES(25,1796072598151,'task.succeeded',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs');
+INSERT INTO "events" VALUES(26,1796072598151,'job.finished',1,NULL,NULL,NULL,'','all 3 tasks succeeded');
+CREATE TABLE facts (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+INSERT INTO "facts" VALUES('artifact_folder_id','f32e268878080f1d0a97a9c3c54a87c2');
+CREATE TABLE jobs (
+  job_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  request_id TEXT UNIQUE,  -- chosen by the submitter, NULL if not
+  state TEXT NOT NULL CHECK (state IN ('RUNNING', 'FINISHED', 'FAILED', 'CANCELLED')),
+  recipe TEXT NOT NULL,         -- hash of the stage settings
+  split_seed INTEGER NOT NULL,  -- which images are held out for validation
+  spec TEXT NOT NULL,           -- the job file with every default filled in (docs/job-file.md)
+  created_at_ms INTEGER NOT NULL,
+  finished_at_ms INTEGER,
+  unsealed_at_ms INTEGER,       -- since when test accuracies are shown
+  data_hash_chosen TEXT,        -- by which copy of its data set it goes, as `reluscape data` chose
+
+  -- What is joined or asked for of spec.
+  name TEXT NOT NULL GENERATED ALWAYS AS (spec ->> '$.name') STORED,
+  kind TEXT NOT NULL GENERATED ALWAYS AS (spec ->> '$.kind') STORED,
+  seed INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.seed') STORED,
+  data_set TEXT NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.set') STORED,
+  classes INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.classes') STORED,
+  side INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.side') STORED,
+  train_images INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.train_images') STORED,
+  validation_images INTEGER NOT NULL
+    GENERATED ALWAYS AS (spec ->> '$.data.validation_images') STORED,
+  test_images INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.test_images') STORED,
+  data_hash_stated TEXT GENERATED ALWAYS AS (spec ->> '$.data.hash') STORED
+) STRICT;
+INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','3381d621a6b19359471d9cad7bca701592c997435d578a1cf26d94637ca7bd42',8695721360418747,'{
+  "name": "first version",
+  "data": {
+    "set": "synthetic",
+    "classes": 10,
+    "side": 32,
+    "train_images": 60,
+    "validation_images": 40,
+    "test_images": 40,
+    "hash": null
+  },
+  "candidates": {
+    "networks": [
+      "resnet20@1"
+    ],
+    "deepreshape": [],
+    "replicates": 1,
+    "deepreduce": [],
+    "pretrained": []
+  },
+  "budgets": {
+    "relus": [],
+    "fractions": [
+      0.6
+    ]
+  },
+  "stages": {
+    "preset": null,
+    "pretrain": {
+      "epochs": 2,
+      "batch": 20,
+      "learning_rate": 0.05,
+      "momentum": 0.9,
+      "nesterov": false,
+      "weight_decay": 5e-04,
+      "decay_one_dimensional": true,
+      "schedule": "one_cycle",
+      "warmup_fraction": 0.2,
+      "step_epochs": [],
+      "step_factor": 0.1,
+      "label_smoothing": 0
+    },
+    "linearize": {
+      "max_epochs": 100,
+      "batch": 10,
+      "weight_learning_rate": 0.001,
+      "mask_learning_rate": 0.02,
+      "lambda": 0.02,
+      "lambda_growth": 1.1,
+      "lambda_patience": 5,
+      "lambda_growth_per_epoch": 1.2,
+      "threshold": 0.01,
+      "check_interval_steps": 0,
+      "method": "snl",
+      "mask_shape": "pixel",
+      "clamp_masks": false,
+      "adam_beta1": 0.9,
+      "adam_beta2": 0.999,
+      "lambda_schedule": "growing",
+      "lambda_growth_per_step": 1,
+      "planned_epochs": 40,
+      "feedback_interval_steps": 50,
+      "feedback_factor": 1.05,
+      "early_cut": 1,
+      "score_batches": 1,
+      "hysteresis": 0.003,
+      "density_weight": 140,
+      "replacement": "identity",
+      "range_penalty": 0.001,
+      "range_limit": 6,
+      "layer_shares": []
+    },
+    "fine_tune": {
+      "epochs": 2,
+      "batch": 20,
+      "learning_rate": 0.001,
+      "momentum": 0.9,
+      "nesterov": false,
+      "weight_decay": 5e-04,
+      "decay_one_dimensional": true,
+      "schedule": "cosine_epochs",
+      "warmup_fraction": 0.2,
+      "step_epochs": [],
+      "step_factor": 0.1,
+      "label_smoothing": 0
+    },
+    "distillation": {
+      "temperature": 4,
+      "weight": 1,
+      "cross_entropy_weight": 1
+    },
+    "augmentation": {
+      "crop_padding": 4,
+      "flip": true,
+      "alternating_flip": false,
+      "cutout": 0,
+      "mixup": 0
+    },
+    "precision": "float32",
+    "deterministic": false,
+    "cache_teacher_logits": false
+  },
+  "objectives": [
+    "relus",
+    "cheetah.online_s@wan"
+  ],
+  "limits": {
+    "max_attempts": 3,
+    "max_macs": 0,
+    "max_parameters": 0,
+    "costs": [
+      "latency.delphi_online <= 10"
+    ]
+  },
+  "seed": 7,
+  "kind": "search",
+  "criticality": null
+}',1796072593060,1796072598151,NULL,NULL);
+CREATE TABLE lost_attempts (
+  task_id INTEGER NOT NULL REFERENCES tasks,
+  attempt INTEGER NOT NULL,
+  worker TEXT NOT NULL,
+  expired INTEGER NOT NULL CHECK (expired IN (0, 1)),  -- the worker was not heard of in time
+  artifact TEXT NOT NULL,  -- SHA-256 of the input that was of no use to it; '' = another reason
+  at_ms INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (task_id, attempt)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE measurements (
+  task_id INTEGER PRIMARY KEY REFERENCES tasks,
+  attempt INTEGER NOT NULL,
+  measurement TEXT NOT NULL  -- Measurement of report.proto, as JSON
+) STRICT;
+INSERT INTO "measurements" VALUES(1,1,'{"build_commit":"3ef029b4b19a-dirty","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "measurements" VALUES(2,1,'{"build_commit":"3ef029b4b19a-dirty","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "measurements" VALUES(3,1,'{"build_commit":"3ef029b4b19a-dirty","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+CREATE TABLE result_costs (
+  result_id INTEGER NOT NULL REFERENCES results,
+  metric_id INTEGER NOT NULL REFERENCES cost_metrics,
+  source_id INTEGER NOT NULL REFERENCES cost_sources,
+  value REAL,                       -- NULL: there is none, the note says why
+  is_lower_bound INTEGER NOT NULL CHECK (is_lower_bound IN (0, 1)),
+  PRIMARY KEY (result_id, metric_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "result_costs" VALUES(1,1,1,2.82235159568965521259e+00,1);
+INSERT INTO "result_costs" VALUES(1,2,2,4.06565346151392115192e-01,0);
+INSERT INTO "result_costs" VALUES(1,3,3,3.22891694184104727227e+00,1);
+INSERT INTO "result_costs" VALUES(1,4,4,9.771939175,1);
+INSERT INTO "result_costs" VALUES(1,5,5,2.04572271253070248064e+00,0);
+INSERT INTO "result_costs" VALUES(1,6,6,1.18176618875307024579e+01,1);
+INSERT INTO "result_costs" VALUES(1,7,7,95579628.0,0);
+INSERT INTO "result_costs" VALUES(1,8,7,130342380.0,0);
+INSERT INTO "result_costs" VALUES(1,9,7,225922008.0,0);
+INSERT INTO "result_costs" VALUES(1,10,7,146090.0,0);
+INSERT INTO "result_costs" VALUES(1,11,7,7638115.0,0);
+INSERT INTO "result_costs" VALUES(1,12,7,7784205.0,0);
+INSERT INTO "result_costs" VALUES(1,13,7,117717848.0,0);
+INSERT INTO "result_costs" VALUES(1,14,7,23159090.0,0);
+INSERT INTO "result_costs" VALUES(1,15,7,2.78785500152519905014e+00,0);
+INSERT INTO "result_costs" VALUES(1,16,8,4.20887974798606956383e-01,1);
+INSERT INTO "result_costs" VALUES(1,17,8,3.20874297632380578448e+00,1);
+INSERT INTO "result_costs" VALUES(1,18,9,9.44680877500000093505e+00,0);
+INSERT INTO "result_costs" VALUES(1,19,10,2.21694348753070258339e+00,1);
+INSERT INTO "result_costs" VALUES(1,20,10,1.16637522625307035186e+01,1);
+INSERT INTO "result_costs" VALUES(1,21,7,201376028.0,0);
+INSERT INTO "result_costs" VALUES(1,22,7,11540764.0,0);
+INSERT INTO "result_costs" VALUES(1,23,7,212916792.0,0);
+INSERT INTO "result_costs" VALUES(1,24,7,8697833.0,0);
+INSERT INTO "result_costs" VALUES(1,25,7,4335203.0,0);
+INSERT INTO "result_costs" VALUES(1,26,7,13033036.0,0);
+INSERT INTO "result_costs" VALUES(1,27,7,23159090.0,0);
+INSERT INTO "result_costs" VALUES(1,28,7,117717848.0,0);
+INSERT INTO "result_costs" VALUES(1,29,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,30,11,1.90973092838196301102e-01,1);
+INSERT INTO "result_costs" VALUES(1,31,11,1.90973092838196301102e-01,1);
+INSERT INTO "result_costs" VALUES(1,32,9,0.0,0);
+INSERT INTO "result_costs" VALUES(1,33,12,7.77782465,1);
+INSERT INTO "result_costs" VALUES(1,34,12,7.77782465,1);
+INSERT INTO "result_costs" VALUES(1,35,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,36,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,37,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,38,7,20532586.0,0);
+INSERT INTO "result_costs" VALUES(1,39,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,40,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,41,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,42,13,2.44875271750663126013e+00,0);
+INSERT INTO "result_costs" VALUES(1,43,13,2.44875271750663126013e+00,0);
+INSERT INTO "result_costs" VALUES(1,44,9,0.0,0);
+INSERT INTO "result_costs" VALUES(1,45,14,15.19380095,0);
+INSERT INTO "result_costs" VALUES(1,46,14,15.19380095,0);
+INSERT INTO "result_costs" VALUES(1,47,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,48,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,49,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,50,7,109589458.0,0);
+INSERT INTO "result_costs" VALUES(1,51,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,52,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,53,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,54,15,2.32415539865813758346e-01,1);
+INSERT INTO "result_costs" VALUES(1,55,15,2.32415539865813758346e-01,1);
+INSERT INTO "result_costs" VALUES(1,56,9,0.0,0);
+INSERT INTO "result_costs" VALUES(1,57,16,7.75139035723982,1);
+INSERT INTO "result_costs" VALUES(1,58,16,7.75139035723982,1);
+INSERT INTO "result_costs" VALUES(1,59,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,60,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,61,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,62,7,3319158.0,0);
+INSERT INTO "result_costs" VALUES(1,63,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,64,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,65,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,66,17,9.73202636604774545814e-02,1);
+INSERT INTO "result_costs" VALUES(1,67,17,9.73202636604774545814e-02,1);
+INSERT INTO "result_costs" VALUES(1,68,9,0.0,0);
+INSERT INTO "result_costs" VALUES(1,69,18,7.6089142,1);
+INSERT INTO "result_costs" VALUES(1,70,18,7.6089142,1);
+INSERT INTO "result_costs" VALUES(1,71,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,72,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,73,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,74,7,1494440.0,0);
+INSERT INTO "result_costs" VALUES(1,75,7,1494440.0,0);
+INSERT INTO "result_costs" VALUES(1,76,7,2988880.0,0);
+INSERT INTO "result_costs" VALUES(1,77,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,78,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,79,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,80,19,3.20684641909814327487e-01,1);
+INSERT INTO "result_costs" VALUES(1,81,19,3.20684641909814327487e-01,1);
+INSERT INTO "result_costs" VALUES(1,82,9,0.0,0);
+INSERT INTO "result_costs" VALUES(1,83,20,1.66267289250000018796e+01,1);
+INSERT INTO "result_costs" VALUES(1,84,20,1.66267289250000018796e+01,1);
+INSERT INTO "result_costs" VALUES(1,85,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,86,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,87,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,88,7,13766397.0,0);
+INSERT INTO "result_costs" VALUES(1,89,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,90,7,0.0,0);
+INSERT INTO "result_costs" VALUES(1,91,21,9.8125050000000032923e+02,1);
+CREATE TABLE result_latencies (
+  result_id INTEGER NOT NULL REFERENCES results,
+  model TEXT NOT NULL,
+  model_version TEXT NOT NULL,
+  seconds REAL NOT NULL,
+  PRIMARY KEY (result_id, model)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "result_latencies" VALUES(1,'delphi_online','1',0.1386965);
+CREATE TABLE result_price_sets (
+  result_id INTEGER PRIMARY KEY REFERENCES results,
+  price_set TEXT NOT NULL
+) STRICT;
+INSERT INTO "result_price_sets" VALUES(1,'536153db8be2c3e44e16269d164d92807dedd7c790db3f747ec1c1965e40c175');
+CREATE TABLE results (
+  result_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  job_id INTEGER NOT NULL REFERENCES jobs,
+  candidate_id INTEGER NOT NULL REFERENCES candidates,
+  task_id INTEGER NOT NULL UNIQUE REFERENCES tasks,
+  report TEXT NOT NULL,  -- what was reported: ResultReport of report.proto, as JSON
+  data_hash TEXT NOT NULL,
+  split_hash TEXT NOT NULL,
+  seconds_pretrain REAL NOT NULL,
+  seconds_linearize REAL NOT NULL,
+  seconds_fine_tune REAL NOT NULL,
+  worker TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+
+  -- What is joined, sorted or asked for of report.
+  budget INTEGER NOT NULL GENERATED ALWAYS AS (report ->> '$.budget') STORED,
+  relus INTEGER NOT NULL GENERATED ALWAYS AS (report ->> '$.relus') STORED,
+  accuracy_validation REAL NOT NULL  -- final, the one that ranks
+    GENERATED ALWAYS AS (report ->> '$.accuracy_validation') STORED,
+  artifact_sha256 TEXT NOT NULL REFERENCES artifacts  -- final weights and masks
+    GENERATED ALWAYS AS (report ->> '$.artifact.sha256') STORED,
+  UNIQUE (candidate_id, budget)
+) STRICT;
+INSERT INTO "results" VALUES(1,1,1,3,'{"budget":6451,"relus":6451,"layers":[{"layer":"stage1.block1.relu1","units":1024,"kept":953,"polynomials":0},{"layer":"stage1.block1.relu2","units":1024,"kept":982,"polynomials":0},{"layer":"stage1.block2.relu1","units":1024,"kept":971,"polynomials":0},{"layer":"stage1.block2.relu2","units":1024,"kept":396,"polynomials":0},{"layer":"stage1.block3.relu1","units":1024,"kept":707,"polynomials":0},{"layer":"stage1.block3.relu2","units":1024,"kept":374,"polynomials":0},{"layer":"stage2.block1.relu1","units":512,"kept":327,"polynomials":0},{"layer":"stage2.block1.relu2","units":512,"kept":355,"polynomials":0},{"layer":"stage2.block2.relu1","units":512,"kept":268,"polynomials":0},{"layer":"stage2.block2.relu2","units":512,"kept":106,"polynomials":0},{"layer":"stage2.block3.relu1","units":512,"kept":119,"polynomials":0},{"layer":"stage2.block3.relu2","units":512,"kept":68,"polynomials":0},{"layer":"stage3.block1.relu1","units":256,"kept":124,"polynomials":0},{"layer":"stage3.block1.relu2","units":256,"kept":184,"polynomials":0},{"layer":"stage3.block2.relu1","units":256,"kept":101,"polynomials":0},{"layer":"stage3.block2.relu2","units":256,"kept":138,"polynomials":0},{"layer":"stage3.block3.relu1","units":256,"kept":91,"polynomials":0},{"layer":"stage3.block3.relu2","units":256,"kept":187,"polynomials":0}],"accuracy_soft":0.05,"accuracy_trimmed":0.075,"accuracy_validation":0.2,"artifact":{"sha256":"59c2a56d5119ced38e71f16f6ba75840873e79ab0536ee8feaf75d1531d3d587","bytes":27156},"classes":[{"name":"disc","images":4,"correct":0},{"name":"square","images":4,"correct":0},{"name":"triangle","images":4,"correct":0},{"name":"cross","images":4,"correct":3},{"name":"ring","images":4,"correct":2},{"name":"star","images":4,"correct":0},{"name":"crescent","images":4,"correct":0},{"name":"frame","images":4,"correct":1},{"name":"bars","images":4,"correct":0},{"name":"hourglass","images":4,"correct":2}],"accuracy_worst_class":0}','5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8',0.854684687,3.173581806,0.749020195,'reluscape-train',1,1796072598151);
+CREATE TABLE sealed_test_accuracy (
+  result_id INTEGER PRIMARY KEY REFERENCES results,
+  accuracy_test REAL NOT NULL
+) STRICT;
+INSERT INTO "sealed_test_accuracy" VALUES(1,0.05);
+CREATE TABLE snapshots (
+  candidate_id INTEGER NOT NULL REFERENCES candidates,
+  budget INTEGER NOT NULL,
+  task_id INTEGER NOT NULL REFERENCES tasks,
+  attempt INTEGER NOT NULL,
+  artifact_sha256 TEXT NOT NULL REFERENCES artifacts,
+  relus INTEGER NOT NULL,  -- >= budget, before the trim
+  epoch INTEGER NOT NULL,
+  device_seconds REAL NOT NULL,  -- of the descent up to here
+  created_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (candidate_id, budget)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "snapshots" VALUES(1,6451,2,1,'500ffb579c305038954daaa1f55a24399aeb6a38101fd42f4da9b6945516dbc5',10752,7,3.173581806,1796072597318);
+CREATE TABLE stage_progress (
+  task_id INTEGER NOT NULL REFERENCES tasks,
+  epoch INTEGER NOT NULL,  -- 0-based
+  attempt INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL,
+  loss REAL NOT NULL,
+  train_accuracy REAL NOT NULL,
+  validation_accuracy REAL NOT NULL,
+  learning_rate REAL NOT NULL,
+  lambda REAL,  -- linearize only
+  relus INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  PRIMARY KEY (task_id, epoch)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "stage_progress" VALUES(1,0,1,1796072593735,3.29170242945353175301e+00,0.1,0.1,4.16666666666666712925e-02,NULL,10752,0.425247547);
+INSERT INTO "stage_progress" VALUES(1,1,1,1796072594107,2.79190460840861,1.33333333333333331482e-01,0.1,1.04166666666666678231e-02,NULL,10752,0.386602658);
+INSERT INTO "stage_progress" VALUES(2,0,1,1796072594617,2.08235293070475250935e+02,1.16666666666666668517e-01,0.125,0.001,0.02,10752,0.469857332);
+INSERT INTO "stage_progress" VALUES(2,1,1,1796072594950,2.21645983378092438433e+02,1.16666666666666668517e-01,0.175,0.001,0.024,10752,0.328549557);
+INSERT INTO "stage_progress" VALUES(2,2,1,1796072595534,2.30747932434082031255e+02,8.33333333333333287074e-02,0.2,0.001,0.0288,10752,0.553369805);
+INSERT INTO "stage_progress" VALUES(2,3,1,1796072595734,2.32225568135579436552e+02,0.15,0.1,0.001,0.03456,10752,0.207351973);
+INSERT INTO "stage_progress" VALUES(2,4,1,1796072595832,2.21911783854166657194e+02,0.15,0.125,0.001,0.041472,10752,0.098650526);
+INSERT INTO "stage_progress" VALUES(2,5,1,1796072596140,1.93948717753092438444e+02,1.16666666666666668517e-01,0.05,0.001,0.0497664,10752,0.292513801);
+INSERT INTO "stage_progress" VALUES(2,6,1,1796072596588,1.54075959523518889681e+02,1.16666666666666668517e-01,0.05,0.001,0.065691648,10752,0.45405671);
+INSERT INTO "stage_progress" VALUES(2,7,1,1796072597326,8.07041702270507812534e+01,0.1,0.075,0.001,8.67129753600000136026e-02,1865,0.732700895);
+INSERT INTO "stage_progress" VALUES(3,0,1,1796072597548,2.56227127710978175301e+00,1.16666666666666668517e-01,0.125,0.001,NULL,6451,0.124836062);
+INSERT INTO "stage_progress" VALUES(3,1,1,1796072597966,2.49365997314453125e+00,1.16666666666666668517e-01,0.2,0.0005,NULL,6451,0.4159133);
+CREATE TABLE tasks (
+  task_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  job_id INTEGER NOT NULL REFERENCES jobs,
+  candidate_id INTEGER NOT NULL REFERENCES candidates,
+  stage TEXT NOT NULL CHECK (stage IN ('pretrain', 'linearize', 'fine-tune')),
+  budget INTEGER NOT NULL,  -- of a fine-tune, else 0
+  seed INTEGER NOT NULL,
+  state TEXT NOT NULL
+    CHECK (state IN ('BLOCKED', 'QUEUED', 'LEASED', 'SUCCEEDED', 'FAILED', 'CANCELLED')),
+  attempt INTEGER NOT NULL DEFAULT 0,  -- number of the newest lease
+  worker TEXT NOT NULL DEFAULT '',     -- of the newest lease
+  lease_until_steady_ms INTEGER,
+  not_before_steady_ms INTEGER,        -- the pause after a lost attempt
+  epochs_planned INTEGER NOT NULL DEFAULT 0,
+  device_seconds REAL NOT NULL DEFAULT 0,
+  checkpoint_sha256 TEXT REFERENCES artifacts,
+  checkpoint_epochs INTEGER NOT NULL DEFAULT 0,
+  weights_sha256 TEXT REFERENCES artifacts,  -- of a pretrain that succeeded
+  started_at_ms INTEGER,
+  finished_at_ms INTEGER,
+  message TEXT NOT NULL DEFAULT '',
+  UNIQUE (candidate_id, stage, budget),
+  CHECK ((state = 'LEASED') = (lease_until_steady_ms IS NOT NULL))
+) STRICT;
+INSERT INTO "tasks" VALUES(1,1,1,'pretrain',0,8497624446498964,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.854684687,NULL,0,'4fd7e25d324f91424669719c339b098792226ec8c32dd5da9a1a49a2274ea3fc',1796072593239,1796072594132,'');
+INSERT INTO "tasks" VALUES(2,1,1,'linearize',0,1420217991853452,'SUCCEEDED',1,'reluscape-train',NULL,NULL,100,3.21798317,'e5762ac05c9e9b696542409c327d1142c67b8b5ac04fdd0cb5399e0fddb9f814',8,NULL,1796072594132,1796072597356,'');
+INSERT INTO "tasks" VALUES(3,1,1,'fine-tune',6451,8262868500769301,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.749020195,NULL,0,NULL,1796072597356,1796072598151,'');
+CREATE TABLE uploads (
+  sha256 TEXT PRIMARY KEY REFERENCES artifacts ON DELETE CASCADE,
+  uploaded_at_ms INTEGER NOT NULL  -- the last time
+) STRICT, WITHOUT ROWID;
+CREATE TABLE worker_data (
+  worker TEXT NOT NULL REFERENCES workers,
+  data_set TEXT NOT NULL,
+  classes INTEGER NOT NULL,
+  side INTEGER NOT NULL,
+  train_images INTEGER NOT NULL,
+  validation_images INTEGER NOT NULL,
+  test_images INTEGER NOT NULL,
+  split_seed INTEGER NOT NULL,
+  data_hash TEXT,
+  split_hash TEXT,
+  problem TEXT NOT NULL,
+  PRIMARY KEY (worker, data_set, split_seed, classes, side, train_images, validation_images,
+               test_images)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "worker_data" VALUES('reluscape-train','synthetic',10,32,60,40,40,8695721360418747,'5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8','');
+CREATE TABLE worker_data_sets (
+  worker TEXT NOT NULL REFERENCES workers,
+  data_set TEXT NOT NULL,
+  PRIMARY KEY (worker, data_set)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "worker_data_sets" VALUES('reluscape-train','synthetic');
+CREATE TABLE worker_incarnations (
+  worker TEXT NOT NULL REFERENCES workers,
+  incarnation TEXT NOT NULL,
+  PRIMARY KEY (worker, incarnation)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "worker_incarnations" VALUES('reluscape-train','76586e0c1cb9bc0c-23211');
+CREATE TABLE workers (
+  worker TEXT PRIMARY KEY,
+  incarnation TEXT NOT NULL,  -- the newest
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  device TEXT NOT NULL,
+  torch_version TEXT NOT NULL,
+  build_commit TEXT NOT NULL,
+  slots INTEGER NOT NULL,
+  first_seen_ms INTEGER NOT NULL,
+  last_seen_ms INTEGER NOT NULL,
+  protocol INTEGER NOT NULL,
+  behaviour INTEGER NOT NULL,
+  problem TEXT NOT NULL DEFAULT '',     -- as it says itself
+  quarantine TEXT NOT NULL DEFAULT '',  -- why it is kept out
+  failures_in_row INTEGER NOT NULL DEFAULT 0,
+  -- Heard of within the time of a lease, and not since it said that it ends.
+  connected INTEGER NOT NULL DEFAULT 0,
+  heard_steady_ms INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT INTO "workers" VALUES('reluscape-train','76586e0c1cb9bc0c-23211','vm',23211,'cpu','2.13.0','3ef029b4b19a-dirty',1,1796072593087,1796072598310,2,1,'','',0,0,0);
+CREATE INDEX candidates_by_teacher ON candidates (teacher_id) WHERE teacher_id IS NOT NULL;
+CREATE INDEX candidates_by_pretrained ON candidates (pretrained_sha256)
+  WHERE pretrained_sha256 IS NOT NULL;
+CREATE INDEX candidates_by_data ON candidates (job_id, data_hash) WHERE data_hash IS NOT NULL;
+CREATE INDEX tasks_by_state ON tasks (state, job_id, stage);
+CREATE INDEX tasks_by_job ON tasks (job_id, state);
+CREATE INDEX tasks_by_checkpoint ON tasks (checkpoint_sha256) WHERE checkpoint_sha256 IS NOT NULL;
+CREATE INDEX tasks_by_weights ON tasks (weights_sha256) WHERE weights_sha256 IS NOT NULL;
+CREATE INDEX snapshots_by_artifact ON snapshots (artifact_sha256);
+CREATE INDEX results_by_job ON results (job_id);
+CREATE INDEX results_by_artifact ON results (artifact_sha256);
+CREATE INDEX events_by_job ON events (job_id, event_id);
+CREATE INDEX events_by_result ON events (result_id) WHERE result_id IS NOT NULL;
+CREATE INDEX worker_data_by_images ON worker_data
+  (data_set, split_seed, classes, side, train_images, validation_images, test_images, data_hash);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('jobs',1);
+INSERT INTO "sqlite_sequence" VALUES('events',26);
+INSERT INTO "sqlite_sequence" VALUES('candidates',1);
+INSERT INTO "sqlite_sequence" VALUES('tasks',3);
+INSERT INTO "sqlite_sequence" VALUES('results',1);
+COMMIT;

@@ -226,6 +226,7 @@ TEST_F(MethodsTest, AnEarlyCutEndsTheDescentSoonerAtTheSameCount) {
 TEST_F(MethodsTest, LambdaCanGrowWithEveryStep) {
   v1::TaskDescription task = Linearize({100});
   v1::LinearizeSpec& linearize = *task.mutable_settings()->mutable_linearize();
+  linearize = Filled<v1::LinearizeSpec>();
   linearize.set_max_epochs(3);
   linearize.set_batch(20);
   linearize.set_lambda(1e-6);

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
 #include "search/vocabulary/json_test_util.h"
-#include "search/vocabulary/recipe.h"
 #include "search/vocabulary/messages.h"
 #include "search/vocabulary/recipe.h"
 

@@ -1,7 +1,6 @@
 #pragma once
 
-// What v1::Artifact, a file in the artifact folder, is named by its SHA-256:
-// <folder>/<first 2 digits>/<digest>.safetensors
+// Files in the artifact folder, as v1::Artifact names them. Thread-safe.
 
 #include <cstdint>
 #include <string>

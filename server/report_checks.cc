@@ -166,16 +166,14 @@ absl::Status CheckResult(const v1::ResultReport& result, const TaskRow& task,
     return Wrong(
         absl::StrCat("result.relus: found ", result.relus(), "; allowed: the budget, ", budget));
   }
+  for (const v1::LayerRelus& layer : result.layers()) RETURN_IF_ERROR(CheckPolynomials(layer));
+  RETURN_IF_ERROR(CheckLayers(result, candidate));
   int64_t kept = 0;
-  for (const v1::LayerRelus& layer : result.layers()) {
-    RETURN_IF_ERROR(CheckPolynomials(layer));
-    kept += layer.kept();
-  }
-  if (!result.layers().empty() && kept != result.relus()) {
+  for (const v1::LayerRelus& layer : result.layers()) kept += layer.kept();
+  if (kept != result.relus()) {
     return Wrong(
         absl::StrCat("reported a result of ", result.relus(), " ReLUs whose layers keep ", kept));
   }
-  RETURN_IF_ERROR(CheckLayers(result, candidate));
   return CheckClasses(result, job, measurement);
 }
 

@@ -37,7 +37,7 @@ struct TaskOutcome {
 class Trainer {
  public:
   virtual ~Trainer() = default;
-  // What v1::WorkerInfo says of this process: device, torch_version, data_sets.
+  // What WorkerInfo says of this process: device, torch_version, data_sets.
   virtual void Describe(v1::WorkerInfo& info) const = 0;
   // Opens and hashes what a Job needs, and may keep it in memory for the Tasks that follow.
   // Whatever is wrong comes back as the state's problem; no exception leaves. Looks at `stop` every
@@ -45,7 +45,7 @@ class Trainer {
   // it runs.
   virtual v1::DataState OpenData(const v1::DataRequest& request, std::stop_token stop) = 0;
   // Works on `task` until it ends or `stop` is requested (looked at after every step: returns
-  // within 2 s). Every error is a v1::Failure whose kind says whose fault it is; no exception
+  // within 2 s). Every error is a Failure whose kind says whose fault it is; no exception
   // leaves. One call at a time.
   virtual TaskOutcome Run(const v1::TaskDescription& task, TaskListener& listener,
                           std::stop_token stop) = 0;

@@ -77,6 +77,11 @@ void CheckTask(const v1::TaskDescription& task, const std::string& path, FieldEr
             path + ".pretrained", errors);
 }
 
+std::nullopt_t Refused(const FieldErrors& own, FieldErrors& errors) {
+  for (const FieldError& error : own.errors()) errors.Add(error.field, error.found, error.allowed);
+  return std::nullopt;
+}
+
 }  // namespace
 
 template <>
@@ -86,42 +91,42 @@ std::optional<Checked<v1::SynchronizeRequest>> Checked<v1::SynchronizeRequest>::
     request.mutable_worker()->clear_data();
     request.clear_reports();
   }
-  const size_t before = errors.errors().size();
-  CheckMessage(request, path, errors);
+  FieldErrors own;  // those of the caller may be as many as are kept
+  CheckMessage(request, path, own);
   // Rules between fields are about fields that keep their own.
-  if (errors.errors().size() > before) return std::nullopt;
+  if (!own.empty()) return Refused(own, errors);
   for (int i = 0; i < request.worker().data_size(); ++i) {
-    CheckState(request.worker().data(i), Item(FieldPath(path, "worker"), "data", i), errors);
+    CheckState(request.worker().data(i), Item(FieldPath(path, "worker"), "data", i), own);
   }
   for (int i = 0; i < request.reports_size(); ++i) {
-    CheckReport(request.reports(i), Item(path, "reports", i), errors);
+    CheckReport(request.reports(i), Item(path, "reports", i), own);
   }
-  if (errors.errors().size() > before) return std::nullopt;
+  if (!own.empty()) return Refused(own, errors);
   return Checked(std::move(request));
 }
 
 template <>
 std::optional<Checked<v1::SynchronizeResponse>> Checked<v1::SynchronizeResponse>::From(
     v1::SynchronizeResponse response, const std::string& path, FieldErrors& errors) {
-  const size_t before = errors.errors().size();
+  FieldErrors own;  // those of the caller may be as many as are kept
   for (int i = 0; i < response.leases_size(); ++i) {
-    CheckTask(response.leases(i).description(), Item(path, "leases", i) + ".description", errors);
+    CheckTask(response.leases(i).description(), Item(path, "leases", i) + ".description", own);
   }
   for (int i = 0; i < response.open_size(); ++i) {
-    CheckRequest(response.open(i), Item(path, "open", i), errors);
+    CheckRequest(response.open(i), Item(path, "open", i), own);
   }
-  CheckMessage(response, path, errors);
-  if (errors.errors().size() > before) return std::nullopt;
+  CheckMessage(response, path, own);
+  if (!own.empty()) return Refused(own, errors);
   for (int i = 0; i < response.leases_size(); ++i) {
     v1::StagesSpec& settings =
         *response.mutable_leases(i)->mutable_description()->mutable_settings();
     const v1::StagesSpec given = settings;
-    settings = CheckedStages(given, Item(path, "leases", i) + ".description.settings", errors);
+    settings = CheckedStages(given, Item(path, "leases", i) + ".description.settings", own);
     // A Stage that does not run stays away: it is no part of the recipe.
     if (!given.has_linearize()) settings.clear_linearize();
     if (!given.has_fine_tune()) settings.clear_fine_tune();
   }
-  if (errors.errors().size() > before) return std::nullopt;
+  if (!own.empty()) return Refused(own, errors);
   return Checked(std::move(response));
 }
 

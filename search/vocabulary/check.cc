@@ -12,6 +12,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/foreign_text.h"
 #include "base/sha256.h"
@@ -22,7 +23,6 @@ namespace reluscape {
 namespace {
 
 using google::protobuf::Descriptor;
-using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
@@ -96,16 +96,6 @@ std::string RangeText(const v1::Rule& rule, bool real) {
                       text(rule.has_below() ? rule.below() : rule.to()));
 }
 
-std::string EnumNames(const EnumDescriptor& type) {
-  std::vector<std::string> names;
-  for (int i = 0; i < type.value_count(); ++i) {
-    if (type.value(i)->number() != 0) {
-      names.push_back(absl::AsciiStrToLower(type.value(i)->name()));
-    }
-  }
-  return absl::StrJoin(names, ", ");
-}
-
 std::string TextAllowed(const v1::Rule& rule) {
   if (rule.text() == v1::SHA256) return "64 lower-case hexadecimal digits";
   std::string allowed;
@@ -140,9 +130,8 @@ class Checker {
       for (int i = 0; i < size; ++i) {
         const std::string item = absl::StrCat(path, "[", i, "]");
         if (CheckValue(message, field, i, item) && rule.each_once()) {
-          const std::string value = Shown(message, field, i);
-          if (!seen.insert(value).second) {
-            errors_.Add(item, absl::StrCat(value, " again"), "each value once");
+          if (!seen.insert(Exact(message, field, i)).second) {
+            errors_.Add(item, absl::StrCat(Shown(message, field, i), " again"), "each value once");
           }
         }
       }
@@ -224,6 +213,19 @@ class Checker {
   static std::string AllowedOf(const FieldDescriptor& field) {
     const std::string allowed = AllowedText(field);
     return allowed.empty() ? "a value" : allowed;
+  }
+
+  // An item's value, in full: what is shown of it may be that of its neighbour.
+  static std::string Exact(const Message& message, const FieldDescriptor& field, int index) {
+    const Reflection& reflection = *message.GetReflection();
+    switch (field.cpp_type()) {
+      case CppType::CPPTYPE_DOUBLE:
+        return absl::StrFormat("%.17g", reflection.GetRepeatedDouble(message, &field, index));
+      case CppType::CPPTYPE_STRING:
+        return reflection.GetRepeatedString(message, &field, index);
+      default:
+        return Shown(message, field, index);
+    }
   }
 
   static std::string Shown(const Message& message, const FieldDescriptor& field, int index) {

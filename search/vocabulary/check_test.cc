@@ -273,5 +273,13 @@ TEST(RulesTest, BoundsOfIntegersAreIntegers) {
   }
 }
 
+// Six digits are shown, and these differ in the seventh.
+TEST(CheckMessageTest, NeighboursAreNoRepetition) {
+  FieldErrors errors;
+  CheckMessage(BareFromJson<v1::BudgetsSpec>(R"({"fractions": [0.1234561, 0.1234562]})"), "",
+               errors);
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus().message();
+}
+
 }  // namespace
 }  // namespace reluscape

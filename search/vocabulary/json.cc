@@ -18,6 +18,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "search/vocabulary/check.h"
 
 namespace reluscape {
 namespace {
@@ -78,10 +79,6 @@ std::string Nearest(const std::string& name, const std::vector<std::string>& nam
 
 bool IsUnspecified(const EnumValueDescriptor& value) {
   return value.number() == 0 && value.name().ends_with("UNSPECIFIED");
-}
-
-std::string Joined(const std::string& path, const std::string& name) {
-  return path.empty() ? name : absl::StrCat(path, ".", name);
 }
 
 // What nlohmann's parser reads goes into the message value by value. Its tree would lose repeated
@@ -186,7 +183,7 @@ class MessageReader final : public nlohmann::json_sax<Json> {
       if (level.of != nullptr && !level.of->is_map()) {
         absl::StrAppend(&path, "[", level.items - 1, "]");
       } else {
-        path = Joined(path, level.key);
+        path = FieldPath(path, level.key);
       }
     }
     return path;
@@ -313,16 +310,6 @@ class MessageReader final : public nlohmann::json_sax<Json> {
       default:
         return plural ? "integers" : "an integer";
     }
-  }
-
-  static std::string EnumNames(const EnumDescriptor& type) {
-    std::vector<std::string> names;
-    for (int i = 0; i < type.value_count(); ++i) {
-      if (!IsUnspecified(*type.value(i))) {
-        names.push_back(absl::AsciiStrToLower(type.value(i)->name()));
-      }
-    }
-    return absl::StrJoin(names, ", ");
   }
 
   // What a person wrote, for an error message.
@@ -612,6 +599,16 @@ class MessageWriter {
 };
 
 }  // namespace
+
+std::string EnumNames(const EnumDescriptor& type) {
+  std::vector<std::string> names;
+  for (int i = 0; i < type.value_count(); ++i) {
+    if (!IsUnspecified(*type.value(i))) {
+      names.push_back(absl::AsciiStrToLower(type.value(i)->name()));
+    }
+  }
+  return absl::StrJoin(names, ", ");
+}
 
 std::string MessageToJson(const Message& message, bool compact) {
   MessageWriter writer(compact, /*leave_out_absent=*/false);

@@ -4,6 +4,7 @@
 // integers are JSON numbers, every field is written (an absent optional as null), and reading
 // collects every error with the path of its field instead of stopping at the first.
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
 #include <string>
@@ -18,6 +19,9 @@ std::string MessageToJson(const google::protobuf::Message& message, bool compact
 // As MessageToJson, but leaves out absent optionals and empty lists: what a person would write in
 // a job file, and what is stored.
 std::string MessageToShortJson(const google::protobuf::Message& message, bool compact = false);
+
+// The values of an enum as JSON has them: "snl, autorep, ...".
+std::string EnumNames(const google::protobuf::EnumDescriptor& type);
 
 // Fills `message` from `text`; adds one error per unknown field, wrong type, unknown enum value,
 // number out of the type's range or repeated key; what could be read is in `message` even then. A

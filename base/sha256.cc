@@ -58,6 +58,8 @@ absl::StatusOr<std::string> Sha256OfFile(const std::filesystem::path& path) {
   return hash.HexDigest();
 }
 
+std::string ShortHash(std::string_view hash) { return std::string(hash.substr(0, 12)); }
+
 bool IsSha256Hex(std::string_view text) {
   return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');

@@ -35,6 +35,10 @@ std::string Sha256Hex(std::string_view text);
 // NOT_FOUND or INTERNAL with the path where the file cannot be read.
 absl::StatusOr<std::string> Sha256OfFile(const std::filesystem::path& path);
 
+// The first 12 digits, for people: of recipes, data and builds. The database's jobs.recipe_short
+// says the same in SQL.
+std::string ShortHash(std::string_view hash);
+
 // Whether `text` is 64 lower-case hexadecimal digits; an artifact name from outside must be, so
 // that it can never name a path.
 bool IsSha256Hex(std::string_view text);

@@ -168,10 +168,11 @@ void AddJobCommands(CLI::App& app, Arguments& arguments) {
   AddJob(*show, arguments);
   AddJson(*show, arguments);
   AddJob(*app.add_subcommand("watch", "Follow a job until it has ended"), arguments);
-  CLI::App* front = app.add_subcommand("front", "Show a job's results and which are on the front");
-  AddJob(*front, arguments);
-  AddJson(*front, arguments);
-  front->add_flag("--csv", arguments.csv, "print comma-separated values (RFC 4180)")
+  CLI::App* results =
+      app.add_subcommand("results", "Show a job's results and which are on the front");
+  AddJob(*results, arguments);
+  AddJson(*results, arguments);
+  results->add_flag("--csv", arguments.csv, "print comma-separated values (RFC 4180)")
       ->excludes("--json");
   CLI::App* add = app.add_subcommand(
       "add-budgets", "Give a job that has been linearized smaller budgets; descents go on");
@@ -200,7 +201,7 @@ void AddJobCommands(CLI::App& app, Arguments& arguments) {
   CLI::App* save = app.add_subcommand(
       "export", "Save a result: weights.safetensors, architecture.json, result.json");
   AddJob(*save, arguments);
-  save->add_option("RESULT", arguments.result, "number of the result, as `front` shows it")
+  save->add_option("RESULT", arguments.result, "number of the result, as `results` shows it")
       ->required()
       ->check(IsId());
   save->add_option("--out", arguments.out_folder, "folder to write into; is created")->required();
@@ -233,17 +234,19 @@ void AddLocalCommands(CLI::App& app, Arguments& arguments) {
   AddJson(*describe, arguments);
 
   CLI::App* equalize = app.add_subcommand(
-      "equalize", "Widen a backbone so that its stages' ReLU counts follow an order (DeepReShape)");
+      "equalize",
+      "Widen a backbone so that its sections' ReLU counts follow an order (DeepReShape)");
   EqualizeOptions& options = arguments.equalize;
   equalize->add_option("--backbone", options.backbone, "resnet18, resnet50, wrn-22-8, vgg16, ...")
       ->required();
   equalize
       ->add_option("--family", options.family,
-                   "hrn: equalized; base: more base channels; stage: equal multipliers")
-      ->check(CLI::IsMember({"hrn", "base", "stage"}))
+                   "hrn: equalized; base: more base channels; uniform: equal multipliers")
+      ->check(CLI::IsMember({"hrn", "base", "uniform"}))
       ->capture_default_str();
   equalize
-      ->add_option("--order", options.order, "of hrn: stage numbers, most critical first: 3,2,4,1")
+      ->add_option("--order", options.order,
+                   "of hrn: section numbers, most critical first: 3,2,4,1")
       ->delimiter(',');
   equalize
       ->add_option("--alpha", options.alpha,
@@ -260,7 +263,7 @@ void AddLocalCommands(CLI::App& app, Arguments& arguments) {
   equalize->add_option("--bound", options.bound, "largest multiplier")
       ->check(CLI::Range(2, 64))
       ->capture_default_str();
-  equalize->add_option("--base-channels", options.base_channels, "width of the first stage")
+  equalize->add_option("--base-channels", options.base_channels, "width of the first section")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   equalize->add_option("--input,--side", options.side, "side of the images in pixels")
@@ -351,12 +354,12 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
   if (chosen("show")) {
     return code_of(Show(connection, arguments.job, arguments.json, out));
   }
-  if (chosen("front")) {
-    return code_of(ShowFront(connection, arguments.job,
-                             arguments.csv    ? FrontFormat::kCsv
-                             : arguments.json ? FrontFormat::kJson
-                                              : FrontFormat::kText,
-                             out));
+  if (chosen("results")) {
+    return code_of(ShowResults(connection, arguments.job,
+                               arguments.csv    ? ResultsFormat::kCsv
+                               : arguments.json ? ResultsFormat::kJson
+                                                : ResultsFormat::kText,
+                               out));
   }
   if (chosen("add-budgets")) {
     return code_of(AddBudgets(connection, arguments.job, arguments.relus, arguments.fractions,

@@ -56,9 +56,9 @@ class CliTest : public ::testing::Test {
 
   // A Result 9 of Job 3 whose artifact is `content`.
   void AddResult(const std::string& content) {
-    v1::Front& front = coordinator_.service.fronts[3];
-    front.set_job(3);
-    v1::Result& result = *front.add_results();
+    v1::ResultList& list = coordinator_.service.results[3];
+    list.set_job(3);
+    v1::Result& result = *list.add_results();
     result.set_result(9);
     result.set_name("resnet20@2");
     result.set_network("basic:side=32:classes=10:m=2:blocks=3x3x3:multipliers=2x2:stem-relu=no");
@@ -78,7 +78,7 @@ TEST_F(CliTest, UsageErrorsLeaveWithTwo) {
   EXPECT_EQ(RunWith({"show"}).status, 2);
   EXPECT_EQ(RunWith({"show", "x"}).status, 2);
   EXPECT_EQ(RunWith({"show", "0"}).status, 2);
-  EXPECT_EQ(RunWith({"front", "1", "--csv", "--json"}).status, 2);
+  EXPECT_EQ(RunWith({"results", "1", "--csv", "--json"}).status, 2);
   EXPECT_EQ(RunWith({"submit", "f", "--watch", "--validate-only"}).status, 2);
   EXPECT_EQ(RunWith({"up", "--grpc-port", "65536"}).status, 2);
   EXPECT_EQ(RunWith({"retry"}).status, 2);
@@ -154,12 +154,12 @@ TEST_F(CliTest, SubmitStoresTheFilesThatAJobBrings) {
   EXPECT_FALSE(coordinator_.service.submitted.validate_only());
   EXPECT_EQ(coordinator_.service.artifacts[Sha256Hex(content)], content);
 
-  weights.tensors.erase("stage1.block1.bn2.bias");
+  weights.tensors.erase("section1.block1.bn2.bias");
   Write("teacher.safetensors", WriteTensorFile(weights));
   coordinator_.service.artifacts.clear();
   run = Client({"submit", file});
   EXPECT_EQ(run.status, 3);
-  EXPECT_THAT(run.err, HasSubstr("tensor stage1.block1.bn2.bias is missing"));
+  EXPECT_THAT(run.err, HasSubstr("tensor section1.block1.bn2.bias is missing"));
   EXPECT_TRUE(coordinator_.service.artifacts.empty());
 }
 
@@ -191,13 +191,13 @@ TEST_F(CliTest, JsonIsTheDocument) {
   EXPECT_EQ(jobs["jobs"][0]["job"], 3);
   EXPECT_TRUE(jobs["jobs"][0]["finished_at_ms"].is_null());
   AddResult("weights");
-  const nlohmann::json front = nlohmann::json::parse(Client({"front", "3", "--json"}).out);
-  for (const char* key : {"candidate", "network", "relus_with_stem", "macs", "parameters",
-                          "latency", "on_front", "seeds", "recipe"}) {
-    EXPECT_TRUE(front["results"][0].contains(key)) << key;
+  const nlohmann::json results = nlohmann::json::parse(Client({"results", "3", "--json"}).out);
+  for (const char* key : {"candidate", "network", "relus_with_stem", "macs", "parameters", "costs",
+                          "on_front", "seeds", "recipe"}) {
+    EXPECT_TRUE(results["results"][0].contains(key)) << key;
   }
   for (const char* key : {"budget", "relus", "layers", "classes", "accuracy_validation"}) {
-    EXPECT_TRUE(front["results"][0]["report"].contains(key)) << key;
+    EXPECT_TRUE(results["results"][0]["report"].contains(key)) << key;
   }
   EXPECT_EQ(nlohmann::json::parse(Client({"workers", "--json"}).out)["workers"].size(), 0);
   EXPECT_EQ(nlohmann::json::parse(Client({"show", "3", "--json"}).out)["job"]["name"], "small");
@@ -209,8 +209,8 @@ TEST_F(CliTest, TablesForPeople) {
   EXPECT_THAT(Client({"show", "3"}).out, HasSubstr("job 3 \"small\": RUNNING"));
   EXPECT_THAT(Client({"workers"}).out, HasSubstr("no worker"));
   EXPECT_THAT(Client({"cancel", "3"}).out, HasSubstr("job 3 is CANCELLED"));
-  coordinator_.service.fronts[3];
-  EXPECT_THAT(Client({"front", "3"}).out, HasSubstr("has no result yet"));
+  coordinator_.service.results[3];
+  EXPECT_THAT(Client({"results", "3"}).out, HasSubstr("has no result yet"));
 }
 
 TEST_F(CliTest, RetryNamesAJobACandidateOrATask) {

@@ -26,7 +26,7 @@ class FakeJobService final : public v1::JobService::Service {
   v1::SubmitJobResponse submit_response;
   v1::JobList jobs;
   std::map<int64_t, v1::JobDetail> details;
-  std::map<int64_t, v1::Front> fronts;
+  std::map<int64_t, v1::ResultList> results;
   std::map<std::string, std::string> artifacts;
   v1::WorkerList workers;
   v1::RetryTasksResponse retry_response;
@@ -51,9 +51,9 @@ class FakeJobService final : public v1::JobService::Service {
                       v1::JobDetail* response) override {
     return Find(details, request->job(), *response);
   }
-  grpc::Status GetFront(grpc::ServerContext* /*context*/, const v1::GetFrontRequest* request,
-                        v1::Front* response) override {
-    return Find(fronts, request->job(), *response);
+  grpc::Status ListResults(grpc::ServerContext* /*context*/, const v1::ListResultsRequest* request,
+                           v1::ResultList* response) override {
+    return Find(results, request->job(), *response);
   }
   grpc::Status RetryTasks(grpc::ServerContext* /*context*/, const v1::RetryTasksRequest* request,
                           v1::RetryTasksResponse* response) override {

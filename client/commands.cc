@@ -11,10 +11,9 @@
 #include "base/status_macros.h"
 #include "client/data_copies.h"
 #include "client/format.h"
-#include "client/front_table.h"
 #include "client/listings.h"
-#include "search/brought_files.h"
-#include "search/export/pretrained_file.h"
+#include "client/results_table.h"
+#include "search/export/pretrained_job.h"
 #include "search/vocabulary/json.h"
 
 namespace reluscape {
@@ -68,7 +67,7 @@ absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& opti
   const std::filesystem::path folder = options.file == "-"
                                            ? std::filesystem::path()
                                            : std::filesystem::path(options.file).parent_path();
-  absl::StatusOr<BroughtJob> job = BringFiles(text, folder, CheckPretrained);
+  absl::StatusOr<PretrainedJob> job = ReadPretrainedFiles(text, folder);
   if (!job.ok()) return NotAValidJob(options, job.status());
   v1::SubmitJobRequest request;
   request.set_job_json(job->json);
@@ -78,7 +77,7 @@ absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& opti
     request.set_validate_only(true);
     const auto preview = connection.SubmitJob(request);
     if (!preview.ok()) return NotAValidJob(options, preview.status());
-    for (const BroughtFile& file : job->files) {
+    for (const PretrainedFile& file : job->files) {
       RETURN_IF_ERROR(connection.WriteArtifact(file.artifact.sha256(), file.content).status());
     }
   }
@@ -107,7 +106,7 @@ absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& opti
   }
   out << PreviewText(response->preview());
   if (!options.validate_only && options.announce_watch) {
-    out << "\n`reluscape watch " << response->job() << "` follows it, `reluscape front "
+    out << "\n`reluscape watch " << response->job() << "` follows it, `reluscape results "
         << response->job() << "` shows its results\n";
   }
   return response->job();
@@ -225,21 +224,22 @@ absl::Status Unseal(Connection& connection, int64_t job, bool json, std::ostream
     return Print(answer, out);
   }
   out << "test accuracies of job " << job << " are shown since "
-      << LocalTime(answer.unsealed_at_ms()) << "; `reluscape front " << job << "` has them\n";
+      << LocalTime(answer.unsealed_at_ms()) << "; `reluscape results " << job << "` has them\n";
   return absl::OkStatus();
 }
 
-absl::Status ShowFront(Connection& connection, int64_t job, FrontFormat format, std::ostream& out) {
-  ASSIGN_OR_RETURN(const v1::Front front, connection.GetFront(job));
-  if (format == FrontFormat::kJson) {
-    return Print(front, out);
+absl::Status ShowResults(Connection& connection, int64_t job, ResultsFormat format,
+                         std::ostream& out) {
+  ASSIGN_OR_RETURN(const v1::ResultList list, connection.ListResults(job));
+  if (format == ResultsFormat::kJson) {
+    return Print(list, out);
   }
-  if (format == FrontFormat::kCsv) {
-    out << FrontCsv(front);
+  if (format == ResultsFormat::kCsv) {
+    out << ResultsCsv(list);
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const v1::JobDetail detail, connection.GetJob(job));
-  out << FrontText(detail.job(), front);
+  out << ResultsText(detail.job(), list);
   return absl::OkStatus();
 }
 

@@ -54,7 +54,8 @@ absl::Status ChooseData(Connection& connection, int64_t job, const std::string& 
 absl::Status Cancel(Connection& connection, int64_t job, bool json, std::ostream& out);
 absl::Status Unseal(Connection& connection, int64_t job, bool json, std::ostream& out);
 
-enum class FrontFormat { kText, kCsv, kJson };
-absl::Status ShowFront(Connection& connection, int64_t job, FrontFormat format, std::ostream& out);
+enum class ResultsFormat { kText, kCsv, kJson };
+absl::Status ShowResults(Connection& connection, int64_t job, ResultsFormat format,
+                         std::ostream& out);
 
 }  // namespace reluscape

@@ -1,7 +1,7 @@
 #include "client/connection.h"
 
 #include "absl/strings/str_cat.h"
-#include "search/wire/channel.h"
+#include "base/rpc/channel.h"
 
 namespace reluscape {
 namespace {
@@ -45,10 +45,10 @@ absl::StatusOr<v1::JobDetail> Connection::GetJob(int64_t job) {
   return Call(&Stub::GetJob, request, kListingTimeout);
 }
 
-absl::StatusOr<v1::Front> Connection::GetFront(int64_t job) {
-  v1::GetFrontRequest request;
+absl::StatusOr<v1::ResultList> Connection::ListResults(int64_t job) {
+  v1::ListResultsRequest request;
   request.set_job(job);
-  return Call(&Stub::GetFront, request, kListingTimeout);
+  return Call(&Stub::ListResults, request, kListingTimeout);
 }
 
 absl::StatusOr<v1::AddBudgetsResponse> Connection::AddBudgets(

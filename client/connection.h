@@ -12,8 +12,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/rpc/status.h"
 #include "reluscape/v1/job_service.grpc.pb.h"
-#include "search/wire/status.h"
 
 namespace reluscape {
 
@@ -27,7 +27,7 @@ class Connection {
   absl::StatusOr<v1::SubmitJobResponse> SubmitJob(const v1::SubmitJobRequest& request);
   absl::StatusOr<v1::JobList> ListJobs();
   absl::StatusOr<v1::JobDetail> GetJob(int64_t job);
-  absl::StatusOr<v1::Front> GetFront(int64_t job);
+  absl::StatusOr<v1::ResultList> ListResults(int64_t job);
   absl::StatusOr<v1::AddBudgetsResponse> AddBudgets(const v1::AddBudgetsRequest& request);
   absl::StatusOr<v1::RetryTasksResponse> RetryTasks(const v1::RetryTasksRequest& request);
   absl::StatusOr<v1::ChooseDataResponse> ChooseData(int64_t job, const std::string& data_hash);

@@ -7,7 +7,7 @@
 #include "base/status_macros.h"
 #include "client/format.h"
 #include "client/network_argument.h"
-#include "search/cost/cost_model.h"
+#include "search/cost/papers.h"
 #include "search/network/accounting.h"
 #include "search/network/describe.h"
 #include "search/network/names.h"
@@ -46,23 +46,20 @@ Json DescriptionJson(const std::string& name, const Counted& counted) {
                    {"shortcut_macs", counts.shortcut_macs},
                    {"classifier_macs", counts.classifier_macs},
                    {"parameters", counts.parameters},
-                   {"latency", Json::object()},
-                   {"stages", Json::array()},
+                   {kPapersMetric, PapersOnlineSeconds(counts.relus)},
+                   {"sections", Json::array()},
                    {"layers", Json::array()},
                    {"skip_edges", Json::array()}};
-  for (const auto& [model, seconds] : EstimateLatency(counted.network, counts.relus)) {
-    document["latency"][model] = seconds;
-  }
-  for (const StageCounts& stage : counts.stages) {
-    document["stages"].push_back({{"relus", stage.relus},
-                                  {"width", stage.width},
-                                  {"side", stage.side},
-                                  {"blocks", stage.blocks}});
+  for (const SectionCounts& section : counts.sections) {
+    document["sections"].push_back({{"relus", section.relus},
+                                    {"width", section.width},
+                                    {"side", section.side},
+                                    {"blocks", section.blocks}});
   }
   for (const LayerCounts& layer : counts.layers) {
     document["layers"].push_back(
         {{"name", layer.name},
-         {"stage", layer.stage},
+         {"section", layer.section},
          {"block", layer.block},
          {"relus", layer.relus},
          {"macs", layer.macs},
@@ -83,11 +80,9 @@ std::string DescriptionText(const std::string& name, const Counted& counted) {
   std::string text =
       absl::StrCat(Printable(name), "\n",
                    DescribeAsText(counted.architecture, counted.network, counted.counts), "\n");
-  for (const CostModel* model : CostModels()) {
-    absl::StrAppend(&text, "latency by ", model->Name(), " with all ReLUs: ",
-                    Seconds(model->Seconds(counted.network, counted.counts.relus)),
-                    " s, an estimate; ", model->Source(), "\n");
-  }
+  absl::StrAppend(&text, kPapersMetric,
+                  " with all ReLUs: ", Seconds(PapersOnlineSeconds(counted.counts.relus)),
+                  " s, an estimate; ", Papers().Source(), "\n");
   return text;
 }
 

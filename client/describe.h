@@ -22,7 +22,7 @@ struct DescribeOptions {
   bool json = false;
 };
 
-// Prints counts per network, stage and layer. INVALID_ARGUMENT for what is no network.
+// Prints counts per network, section and layer. INVALID_ARGUMENT for what is no network.
 absl::Status Describe(const DescribeOptions& options, std::ostream& out);
 
 }  // namespace reluscape

@@ -29,14 +29,14 @@ TEST(DescribeTest, JsonHasTheDocumentedKeys) {
   ASSERT_TRUE(document.is_object());
   for (const char* key :
        {"name", "network", "hash", "relus", "relus_with_stem", "macs", "conv_macs", "shortcut_macs",
-        "classifier_macs", "parameters", "latency", "stages", "layers", "skip_edges"}) {
+        "classifier_macs", "parameters", "papers.online_s", "sections", "layers", "skip_edges"}) {
     EXPECT_TRUE(document.contains(key)) << key;
   }
   // Two basic blocks with two ReLUs each of 8 x 32 x 32, 16 x 16 x 16, 32 x 8 x 8, 64 x 4 x 4.
   EXPECT_EQ(document["relus"], 4 * (8192 + 4096 + 2048 + 1024));
   EXPECT_EQ(document["relus_with_stem"], document["relus"].get<int64_t>() + 8192);
-  ASSERT_EQ(document["stages"].size(), 4);
-  EXPECT_EQ(document["stages"][1],
+  ASSERT_EQ(document["sections"].size(), 4);
+  EXPECT_EQ(document["sections"][1],
             nlohmann::json({{"relus", 16384}, {"width", 16}, {"side", 16}, {"blocks", 2}}));
   int64_t relus = 0;
   int64_t macs = 0;
@@ -50,8 +50,8 @@ TEST(DescribeTest, JsonHasTheDocumentedKeys) {
                 document["classifier_macs"].get<int64_t>(),
             macs);
   ASSERT_EQ(document["skip_edges"].size(), 8);
-  EXPECT_EQ(document["skip_edges"][2], nlohmann::json({{"from", "stage1.block2.relu2"},
-                                                       {"to", "stage2.block1.add"},
+  EXPECT_EQ(document["skip_edges"][2], nlohmann::json({{"from", "section1.block2.relu2"},
+                                                       {"to", "section2.block1.add"},
                                                        {"join", "residual"},
                                                        {"identity", false}}));
 }
@@ -128,7 +128,7 @@ TEST(EqualizeTest, FindsThePublishedNetworks) {
   EXPECT_TRUE(found) << out.str();
 }
 
-TEST(EqualizeTest, EveryFamilyHasItsStages) {
+TEST(EqualizeTest, EveryFamilyHasItsSections) {
   for (const auto& [backbone, order] : std::map<std::string, std::vector<int64_t>>{
            {"resnet50", {3, 2, 4, 1}}, {"wrn-22-8", {2, 3, 1}}, {"vgg16", {3, 2, 4, 5, 1}}}) {
     std::ostringstream out;
@@ -141,7 +141,7 @@ TEST(EqualizeTest, EveryFamilyHasItsStages) {
     EXPECT_EQ(described["relus"], document[0]["relus"]) << backbone;
     for (size_t i = 1; i < order.size(); ++i) {
       const auto relus = [&](size_t place) {
-        return described["stages"][static_cast<size_t>(order[place]) - 1]["relus"].get<int64_t>();
+        return described["sections"][static_cast<size_t>(order[place]) - 1]["relus"].get<int64_t>();
       };
       EXPECT_GT(relus(i - 1), relus(i)) << backbone;
     }
@@ -170,9 +170,9 @@ TEST(EqualizeTest, TheFamiliesForComparison) {
   std::ostringstream base;
   ASSERT_TRUE(Equalize({.backbone = "resnet18", .family = "base", .json = true}, base).ok());
   EXPECT_EQ(nlohmann::json::parse(base.str())[4]["name"], "hrn-2x2x2x@256");
-  std::ostringstream stage;
-  ASSERT_TRUE(Equalize({.backbone = "resnet18", .family = "stage", .json = true}, stage).ok());
-  EXPECT_EQ(nlohmann::json::parse(stage.str())[6]["relus"], 983'040);
+  std::ostringstream uniform;
+  ASSERT_TRUE(Equalize({.backbone = "resnet18", .family = "uniform", .json = true}, uniform).ok());
+  EXPECT_EQ(nlohmann::json::parse(uniform.str())[6]["relus"], 983'040);
 }
 
 TEST(EqualizeTest, NamesWhatIsWrong) {
@@ -184,7 +184,7 @@ TEST(EqualizeTest, NamesWhatIsWrong) {
   EXPECT_THAT(std::string(Equalize({.backbone = "resnet18"}, out).message()),
               HasSubstr("--order: found nothing"));
   EXPECT_THAT(std::string(Equalize({.backbone = "resnet18", .family = "all"}, out).message()),
-              HasSubstr("--family: found all; allowed: hrn, base, stage"));
+              HasSubstr("--family: found all; allowed: hrn, base, uniform"));
   EXPECT_THAT(
       std::string(
           Equalize({.backbone = "resnet18", .order = {3, 2, 4, 1}, .alpha = {0}}, out).message()),

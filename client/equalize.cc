@@ -20,19 +20,19 @@ namespace {
 
 // The ranges that DeepReShape compares: base channels of BaseCh, multipliers of StageCh.
 constexpr int64_t kBaseChannels[] = {16, 32, 64, 128, 256};
-constexpr int64_t kStageMultipliers[] = {2, 3, 4, 5, 6, 7, 8};
+constexpr int64_t kUniformMultipliers[] = {2, 3, 4, 5, 6, 7, 8};
 
 absl::StatusOr<std::vector<NamedArchitecture>> FamilyOf(const EqualizeOptions& options,
                                                         const Backbone& backbone) {
   if (options.family == "base")
     return BaseChannelFamily(backbone, {std::begin(kBaseChannels), std::end(kBaseChannels)});
-  if (options.family == "stage") {
-    return StageChannelFamily(backbone,
-                              {std::begin(kStageMultipliers), std::end(kStageMultipliers)},
-                              options.base_channels);
+  if (options.family == "uniform") {
+    return UniformFamily(backbone, {std::begin(kUniformMultipliers), std::end(kUniformMultipliers)},
+                         options.base_channels);
   }
-  EqualizationProblem problem{.stage_weights = {}, .order = options.order, .bound = options.bound};
-  ASSIGN_OR_RETURN(problem.stage_weights, StageWeights(backbone.architecture));
+  EqualizationProblem problem{
+      .section_weights = {}, .order = options.order, .bound = options.bound};
+  ASSIGN_OR_RETURN(problem.section_weights, SectionWeights(backbone.architecture));
   ASSIGN_OR_RETURN(const std::vector<std::vector<int64_t>> solutions, SolveEqualization(problem));
   std::vector<NamedArchitecture> networks;
   for (const std::vector<int64_t>& multipliers : RelaxFirstMultiplier(solutions, options.alpha)) {
@@ -60,13 +60,13 @@ absl::StatusOr<NetworkCounts> Counted(const Architecture& architecture) {
 }
 
 absl::Status CheckOptions(const EqualizeOptions& options) {
-  if (options.family != "hrn" && options.family != "base" && options.family != "stage") {
+  if (options.family != "hrn" && options.family != "base" && options.family != "uniform") {
     return absl::InvalidArgumentError(
-        absl::StrCat("--family: found ", options.family, "; allowed: hrn, base, stage"));
+        absl::StrCat("--family: found ", options.family, "; allowed: hrn, base, uniform"));
   }
   if (options.family == "hrn" && options.order.empty()) {
     return absl::InvalidArgumentError(
-        "--order: found nothing; allowed: stage numbers, most critical first (3,2,4,1)");
+        "--order: found nothing; allowed: section numbers, most critical first (3,2,4,1)");
   }
   for (const int64_t alpha : options.alpha) {
     if (alpha < 1 || alpha > kMaxEqualizationBound) {
@@ -115,7 +115,7 @@ absl::Status Equalize(const EqualizeOptions& options, std::ostream& out) {
   for (const NamedArchitecture& network : networks) {
     const absl::StatusOr<NamedArchitecture> sized = Sized(options, *backbone, network);
     const std::string& name = sized.ok() ? sized->name : network.name;
-    // A solution whose last stage is too wide to be built is a solution all the same.
+    // A solution whose last section is too wide to be built is a solution all the same.
     const absl::StatusOr<NetworkCounts> counts =
         sized.ok() ? Counted(sized->architecture) : absl::StatusOr<NetworkCounts>(sized.status());
     const std::vector<double>& factors = network.architecture.multipliers;

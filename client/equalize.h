@@ -14,9 +14,9 @@ namespace reluscape {
 struct EqualizeOptions {
   std::string backbone = {};
   // "hrn": the solutions of ReLU equalization; "base": DeepReShape's BaseCh, all multipliers 2 and
-  // 16 to 256 base channels; "stage": its StageCh, equal multipliers of 2 to 8.
+  // 16 to 256 base channels; "uniform": its StageCh, equal multipliers of 2 to 8.
   std::string family = "hrn";
-  std::vector<int64_t> order = {};  // of hrn: stage numbers, most critical first
+  std::vector<int64_t> order = {};  // of hrn: section numbers, most critical first
   int64_t bound = 16;               // largest multiplier
   std::vector<int64_t> alpha = {};  // of hrn: lower first multipliers to add (alpha relaxation)
   int64_t base_channels = 16;       // of the counts; the multipliers do not depend on it

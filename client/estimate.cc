@@ -19,6 +19,7 @@
 #include "search/cost/estimate_json.h"
 #include "search/cost/json_fields.h"
 #include "search/cost/kept_relus.h"
+#include "search/cost/papers.h"
 #include "search/cost/protocol_model.h"
 
 namespace reluscape {
@@ -174,7 +175,7 @@ std::vector<EstimateRow> Price(const std::vector<Subject>& subjects,
                       .network_relus = subject.layers.relus,
                       .protocol = model->Name(),
                       .estimate = PricePrivateInference(*model, network, setting)});
-      if (papers) rows.back().papers_s = PapersOnlineNonlinearSeconds(KeptRelus(network));
+      if (papers) rows.back().papers_s = PapersOnlineSeconds(KeptRelus(network));
     }
   }
   return rows;

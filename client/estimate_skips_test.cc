@@ -68,7 +68,7 @@ TEST(EstimateSkipsTest, PutsTheFourKindsSideBySide) {
 }
 
 TEST(EstimateSkipsTest, KeepsTheOtherFieldsOfTheNetwork) {
-  const std::string name = "resnet20+skip:dirac-ss:joins=stage:source=stem:merge=scaled";
+  const std::string name = "resnet20+skip:dirac-ss:joins=section:source=stem:merge=scaled";
   const SkipSubject subject = Subject(name + "+stem-relu");
   const std::vector<SkipVariant> variants = SkipVariants(subject.architecture);
   ASSERT_EQ(variants.size(), 4u);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "client/format.h"
+#include "search/cost/papers.h"
 
 namespace reluscape {
 namespace {
@@ -98,8 +99,9 @@ void AddTermRemarks(const char* name, const Phase& phase, std::vector<std::strin
 }
 
 std::string PapersRemark(double seconds, int64_t relus) {
-  return absl::StrCat("As papers on ReLU reduction print it, online and nonlinear only (21.5 us x ",
-                      WithSeparators(relus), " ReLUs): ", Rounded(seconds),
+  return absl::StrCat("As papers on ReLU reduction print it, online and nonlinear only (",
+                      kPapersSecondsPerRelu * 1e6, " us x ", WithSeparators(relus),
+                      " ReLUs): ", Rounded(seconds),
                       " s; neither offline work nor linear layers nor the link are in it");
 }
 
@@ -347,9 +349,10 @@ void PrintComparison(const std::vector<EstimateRow>& rows, TableFormat format, s
     say(absl::StrCat(e.protocol, ": band: ", e.band_reason));
   }
   if (papers) {
-    remarks.emplace_back(
-        "papers' online s: 21.5 us per ReLU, the online, nonlinear-only number of papers on ReLU "
-        "reduction; neither offline work nor linear layers nor the link are in it");
+    remarks.push_back(
+        absl::StrCat("papers' online s: ", kPapersSecondsPerRelu * 1e6,
+                     " us per ReLU, the online, nonlinear-only number of papers on ReLU "
+                     "reduction; neither offline work nor linear layers nor the link are in it"));
   }
   out << RenderTable(columns, cells, format);
   PrintRemarks(remarks, format, out);

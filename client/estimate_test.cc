@@ -152,18 +152,18 @@ TEST(EstimateTest, KeptRelusInAllAndPerLayer) {
   EXPECT_EQ(Document({.networks = {"resnet18@16"}, .relus = 1000})["relus"], 1000);
   EXPECT_THAT(std::string(Refused({.networks = {"resnet18@16"}, .relus = 1'000'000}).message()),
               HasSubstr("relus: found 1000000; allowed: 0 to"));
-  const TemporaryFile good("estimate_test_relus.json", R"({"stage1.block1.relu1": 7})");
+  const TemporaryFile good("estimate_test_relus.json", R"({"section1.block1.relu1": 7})");
   const nlohmann::json document =
       Document({.networks = {"resnet18@16"}, .relus_per_layer = good.path()});
   EXPECT_EQ(document["relus"], 7);
   for (const nlohmann::json& layer : document["layers"]) {
     if (layer["kind"] != "relu") continue;
-    EXPECT_EQ(layer["relus"], layer["name"] == "stage1.block1.relu1" ? 7 : 0);
+    EXPECT_EQ(layer["relus"], layer["name"] == "section1.block1.relu1" ? 7 : 0);
   }
-  const TemporaryFile bad("estimate_test_bad.json", R"({"stage1.block1.relu1": 99999, "x": 1})");
+  const TemporaryFile bad("estimate_test_bad.json", R"({"section1.block1.relu1": 99999, "x": 1})");
   EXPECT_THAT(
       std::string(Refused({.networks = {"resnet18@16"}, .relus_per_layer = bad.path()}).message()),
-      AllOf(HasSubstr("stage1.block1.relu1: found 99999"), HasSubstr("0 to 16384"),
+      AllOf(HasSubstr("section1.block1.relu1: found 99999"), HasSubstr("0 to 16384"),
             HasSubstr(": x: found no ReLU layer")));
   EXPECT_EQ(Refused({.networks = {"resnet18@16"}, .relus_per_layer = "nowhere.json"}).code(),
             absl::StatusCode::kNotFound);
@@ -300,7 +300,7 @@ TEST(EstimateTest, FormatsForPapers) {
   EXPECT_EQ(header.size(), row.size());
   options.compare = false;
   options.layers = true;
-  EXPECT_THAT(Printed(options), HasSubstr("stage1.block1.conv1"));
+  EXPECT_THAT(Printed(options), HasSubstr("section1.block1.conv1"));
 }
 
 TEST(EstimateTest, ListNamesEverySourceAndNeedsNoNetwork) {

@@ -114,13 +114,13 @@ absl::StatusOr<FoldedNetwork> DownloadFolded(Connection& connection, const v1::R
 
 absl::Status ExportResult(Connection& connection, int64_t job, int64_t result,
                           const std::filesystem::path& folder, ExportOptions options) {
-  ASSIGN_OR_RETURN(const v1::Front front, connection.GetFront(job));
+  ASSIGN_OR_RETURN(const v1::ResultList list, connection.ListResults(job));
   const auto found =
-      std::find_if(front.results().begin(), front.results().end(),
+      std::find_if(list.results().begin(), list.results().end(),
                    [result](const v1::Result& entry) { return entry.result() == result; });
-  if (found == front.results().end()) {
+  if (found == list.results().end()) {
     return absl::NotFoundError(absl::StrCat("job ", job, " has no result ", result,
-                                            "; `reluscape front ", job, "` lists them"));
+                                            "; `reluscape results ", job, "` lists them"));
   }
   RETURN_IF_ERROR(CheckFolder(folder, options.overwrite));
   const auto put_weights =

@@ -12,9 +12,9 @@
 #include "base/files.h"
 #include "client/example_job.h"
 #include "reluscape/v1/views.pb.h"
-#include "search/job.h"
 #include "search/network/accounting.h"
 #include "search/network/names.h"
+#include "search/vocabulary/job.h"
 #include "search/vocabulary/json.h"
 #include "search/vocabulary/messages.h"
 
@@ -115,7 +115,7 @@ TEST(JsonReferenceTest, NamesEveryKey) {
   const absl::StatusOr<std::string> text =
       ReadFile(RELUSCAPE_SOURCE_DIR "/docs/json.md", /*limit_bytes=*/1 << 20);
   ASSERT_TRUE(text.ok()) << text.status();
-  const google::protobuf::FileDescriptor* file = v1::Front::descriptor()->file();
+  const google::protobuf::FileDescriptor* file = v1::ResultList::descriptor()->file();
   std::vector<const google::protobuf::Descriptor*> messages = {v1::Preview::Network::descriptor()};
   for (int i = 0; i < file->message_type_count(); ++i) {
     messages.push_back(file->message_type(i));

@@ -30,25 +30,25 @@ std::string BudgetList(const google::protobuf::RepeatedField<int64_t>& budgets) 
   return absl::StrJoin(texts, " ");
 }
 
-// How much accuracy the ReLUs of each stage are worth, most critical first.
+// How much accuracy the ReLUs of each section are worth, most critical first.
 std::string CriticalityText(const v1::Criticality& network) {
-  std::vector<const v1::StageCriticality*> stages;
-  for (const v1::StageCriticality& stage : network.stages()) stages.push_back(&stage);
-  std::sort(stages.begin(), stages.end(),
+  std::vector<const v1::SectionCriticality*> sections;
+  for (const v1::SectionCriticality& section : network.sections()) sections.push_back(&section);
+  std::sort(sections.begin(), sections.end(),
             [](const auto* a, const auto* b) { return a->rank() < b->rank(); });
   TextTable table({{"rank", true},
-                   {"stage", true},
+                   {"section", true},
                    {"ReLUs", true},
                    {"validation %", true},
                    {"lowest %", true},
                    {"highest %", true},
                    {"replicates", true},
                    {"score", true}});
-  for (const v1::StageCriticality* stage : stages) {
-    table.AddRow({absl::StrCat(stage->rank()), absl::StrCat(stage->stage()),
-                  WithSeparators(stage->relus()), Percent(stage->accuracy(), 2),
-                  Percent(stage->accuracy_lowest(), 2), Percent(stage->accuracy_highest(), 2),
-                  absl::StrCat(stage->replicates()), absl::StrFormat("%.4f", stage->score())});
+  for (const v1::SectionCriticality* section : sections) {
+    table.AddRow({absl::StrCat(section->rank()), absl::StrCat(section->section()),
+                  WithSeparators(section->relus()), Percent(section->accuracy(), 2),
+                  Percent(section->accuracy_lowest(), 2), Percent(section->accuracy_highest(), 2),
+                  absl::StrCat(section->replicates()), absl::StrFormat("%.4f", section->score())});
   }
   return absl::StrCat("criticality of ", Printable(network.name()), ": order ",
                       absl::StrJoin(network.order(), ","), " (exponent ",

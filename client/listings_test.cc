@@ -9,10 +9,10 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-v1::StageCriticality Stage(int64_t stage, int64_t relus, double accuracy, double score,
-                           int64_t rank) {
-  v1::StageCriticality message;
-  message.set_stage(stage);
+v1::SectionCriticality Section(int64_t section, int64_t relus, double accuracy, double score,
+                               int64_t rank) {
+  v1::SectionCriticality message;
+  message.set_section(section);
   message.set_relus(relus);
   message.set_accuracy(accuracy);
   message.set_accuracy_lowest(accuracy - 0.01);
@@ -23,7 +23,7 @@ v1::StageCriticality Stage(int64_t stage, int64_t relus, double accuracy, double
   return message;
 }
 
-TEST(ListingsTest, CriticalityIsShownMostCriticalStageFirst) {
+TEST(ListingsTest, CriticalityIsShownMostCriticalSectionFirst) {
   v1::JobDetail detail;
   detail.mutable_job()->set_job(3);
   detail.mutable_job()->set_name("measure");
@@ -35,8 +35,8 @@ TEST(ListingsTest, CriticalityIsShownMostCriticalStageFirst) {
   network.add_order(1);
   network.set_exponent(0.07);
   network.set_baseline("minimum");
-  *network.add_stages() = Stage(1, 8192, 0.5, 0, 2);
-  *network.add_stages() = Stage(2, 4096, 0.625, 0.06981, 1);
+  *network.add_sections() = Section(1, 8192, 0.5, 0, 2);
+  *network.add_sections() = Section(2, 4096, 0.625, 0.06981, 1);
   const std::string text = JobText(detail);
   EXPECT_THAT(
       text, HasSubstr("criticality of resnet20@2: order 2,1 (exponent 0.07, baseline minimum)\n"));

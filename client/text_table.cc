@@ -55,15 +55,4 @@ std::string TextTable::ToString() const {
   return text;
 }
 
-std::string CsvRecord(const std::vector<std::string>& fields) {
-  std::vector<std::string> quoted;
-  quoted.reserve(fields.size());
-  for (const std::string& field : fields) {
-    quoted.push_back(field.find_first_of(",\"\r\n") == std::string::npos
-                         ? field
-                         : absl::StrCat("\"", absl::StrReplaceAll(field, {{"\"", "\"\""}}), "\""));
-  }
-  return absl::StrCat(absl::StrJoin(quoted, ","), "\r\n");
-}
-
 }  // namespace reluscape

@@ -27,7 +27,4 @@ class TextTable {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// One record of RFC 4180: fields with a comma, a quote or a line break are quoted; ends in CR LF.
-std::string CsvRecord(const std::vector<std::string>& fields);
-
 }  // namespace reluscape

@@ -31,11 +31,5 @@ TEST(TextTableTest, MissingCellsAreEmpty) {
   EXPECT_EQ(table.ToString(), "a  b\n-  -\n1\n");
 }
 
-TEST(CsvTest, QuotesWhatRfc4180AsksFor) {
-  EXPECT_EQ(CsvRecord({"a", "b c", ""}), "a,b c,\r\n");
-  EXPECT_EQ(CsvRecord({"a,b", "say \"x\"", "two\nlines"}),
-            "\"a,b\",\"say \"\"x\"\"\",\"two\nlines\"\r\n");
-}
-
 }  // namespace
 }  // namespace reluscape

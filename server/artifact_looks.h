@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "base/mutex.h"
-#include "search/artifact_folder.h"
+#include "storage/artifacts/artifact_folder.h"
 
 namespace reluscape {
 

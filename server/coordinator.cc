@@ -31,7 +31,6 @@ constexpr char kFolderFact[] = "artifact_folder_id";
 constexpr Milliseconds kUploadTime{24 * 3600 * 1000};
 // How often Tick looks for such files where nothing else has made it look.
 constexpr Milliseconds kLookInterval{3600 * 1000};
-constexpr size_t kMaxRequestId = 100;  // job_service.proto
 // A process takes over the id of another that has missed so many calls.
 constexpr int kMissedCalls = 5;
 // Tasks of whose input a file is missing that one call looks at before it leaves the rest.
@@ -48,13 +47,13 @@ bool HasReportOf(const Checked<v1::SynchronizeRequest>& request, const TaskRow& 
 
 // Whether every file that the Job brings is there. Their content is checked by those who store and
 // those who read them.
-absl::Status CheckBrought(const v1::JobSpec& spec, const ArtifactFolder& artifacts) {
+absl::Status CheckPretrainedFiles(const v1::JobSpec& spec, const ArtifactFolder& artifacts) {
   for (int i = 0; i < spec.candidates().pretrained_size(); ++i) {
-    const v1::PretrainedSpec& brought = spec.candidates().pretrained(i);
-    if (artifacts.Has(MakeArtifact(brought.sha256(), brought.bytes()))) continue;
+    const v1::PretrainedSpec& entry = spec.candidates().pretrained(i);
+    if (artifacts.Has(MakeArtifact(entry.sha256(), entry.bytes()))) continue;
     return absl::FailedPreconditionError(
         absl::StrCat("candidates.pretrained[", i, "]: the coordinator has no artifact ",
-                     brought.sha256(), " of ", brought.bytes(), " bytes (", brought.file(),
+                     entry.sha256(), " of ", entry.bytes(), " bytes (", entry.file(),
                      "); reluscape submit stores it before it submits the job"));
   }
   return absl::OkStatus();
@@ -71,12 +70,6 @@ void LookAt(const v1::TaskReport& report, ArtifactLooks& looks) {
     // What comes of it is asked for again under the lock, where it costs no reading any more.
     if (IsSet(artifact)) looks.Look(artifact).IgnoreError();
   }
-}
-
-absl::Status CheckRequestId(const std::string& request_id) {
-  if (request_id.size() <= kMaxRequestId) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("request_id: found ", request_id.size(),
-                                                 " characters; allowed: at most ", kMaxRequestId));
 }
 
 }  // namespace
@@ -159,7 +152,6 @@ absl::StatusOr<JobPlan> Coordinator::Plan(const v1::JobSpec& spec) {
 absl::StatusOr<SubmitOutcome> Coordinator::Submit(const Checked<v1::JobSpec>& spec,
                                                   const std::string& request_id,
                                                   bool validate_only) {
-  RETURN_IF_ERROR(CheckRequestId(request_id));
   ASSIGN_OR_RETURN(JobPlan plan, Plan(*spec));
   SubmitOutcome outcome;
   outcome.preview = std::move(plan.preview);
@@ -175,7 +167,7 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const Checked<v1::JobSpec>& sp
       }
     }
     // In here, where no file can be removed meanwhile.
-    RETURN_IF_ERROR(CheckBrought(*spec, artifacts_));
+    RETURN_IF_ERROR(CheckPretrainedFiles(*spec, artifacts_));
     const Time now = clock_.Now();
     TaskBook book(transaction, clock_);
     plan.job.request_id = request_id;
@@ -404,8 +396,8 @@ absl::Status Coordinator::HandOut(Transaction& transaction, TaskBook& book,
                                   const v1::WorkerInfo& worker) {
   const Time steady_now = clock_.Steady();
   ASSIGN_OR_RETURN(const std::vector<TaskRow> leased, transaction.ListLeasedTasks(worker.id()));
-  auto held = static_cast<int64_t>(leased.size());
-  for (int looked_at = 0; held < worker.slots() && looked_at < kMostLookedAt;) {
+  if (!leased.empty()) return absl::OkStatus();
+  for (int looked_at = 0; looked_at < kMostLookedAt; ++looked_at) {
     ASSIGN_OR_RETURN(std::optional<TaskRow> task,
                      transaction.NextQueuedTask(worker.id(), steady_now, only_));
     // While the folder cannot be reached nothing could be started from or stored.
@@ -416,11 +408,8 @@ absl::Status Coordinator::HandOut(Transaction& transaction, TaskBook& book,
       if (obstacle.empty()) obstacle = lost_.WhyNot(input, steady_now);
     }
     if (obstacle.empty()) {
-      RETURN_IF_ERROR(book.Lease(*task, worker.id(), steady_now + options_.lease_time));
-      ++held;
-      continue;
+      return book.Lease(*task, worker.id(), steady_now + options_.lease_time);
     }
-    ++looked_at;
     // It makes way for others meanwhile.
     task->not_before = steady_now + std::min(kLongestFileWait, options_.lease_time / 4);
     task->message = absl::StrCat("needs a file that is not usable at present: ", obstacle);

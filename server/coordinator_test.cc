@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
-#include "search/cost/cost_model.h"
+#include "search/cost/papers.h"
 #include "search/network/names.h"
 #include "server/coordinator_test_util.h"
 
@@ -61,9 +61,9 @@ TEST_F(CoordinatorTest, JobRunsFromSubmissionToResults) {
   EXPECT_EQ(Job(job).state(), "FINISHED");
   EXPECT_EQ(Job(job).finished_at_ms(), ToUnixMs(clock_.Now()));
   EXPECT_EQ(Job(job).results(), 2);
-  const v1::Front front = reader_->GetFront(job).value();
-  ASSERT_THAT(front.results(), SizeIs(2));
-  const v1::Result& r = front.results(0);
+  const v1::ResultList list = reader_->ListResults(job).value();
+  ASSERT_THAT(list.results(), SizeIs(2));
+  const v1::Result& r = list.results(0);
   EXPECT_EQ(r.report().relus(), kSmallBudget);
   const auto seed = [](uint64_t drawn) { return static_cast<int64_t>(drawn); };
   EXPECT_EQ(r.seeds().pretrain(), seed(pretrain.description().seed()));
@@ -73,13 +73,10 @@ TEST_F(CoordinatorTest, JobRunsFromSubmissionToResults) {
   EXPECT_EQ(r.seconds().pretrain(), 5);
   EXPECT_EQ(r.seconds().linearize(), 10'000 - kSmallBudget);
   EXPECT_EQ(r.seconds().fine_tune(), 5);
-  EXPECT_EQ(r.measurement(), Measured());
+  EXPECT_EQ(r.provenance(), Measured());
   EXPECT_EQ(r.worker(), "a");
   EXPECT_TRUE(r.on_front());
-  const Network network =
-      BuildNetwork(ParseCanonicalText(pretrain.description().network()).value()).value();
-  EXPECT_EQ(MapOf(r.latency()), EstimateLatency(network, kSmallBudget));
-  EXPECT_THAT(MapOf(r.latency()), Not(IsEmpty()));
+  EXPECT_EQ(r.costs().at(kPapersMetric).value(), PapersOnlineSeconds(kSmallBudget));
   EXPECT_EQ(CountEvents("job.submitted"), 1);
   EXPECT_EQ(CountEvents("task.leased"), 4);
   EXPECT_EQ(CountEvents("task.succeeded"), 4);
@@ -119,21 +116,18 @@ TEST_F(CoordinatorTest, RepeatedSubmissionAnswersWithItsJob) {
   EXPECT_NE(Submit(SmallJob(), "request-2"), first);
   EXPECT_NE(Submit(SmallJob()), Submit(SmallJob()));
   EXPECT_THAT(reader_->ListJobs()->jobs(), SizeIs(4));
-  EXPECT_EQ(
-      coordinator_->Submit(CheckedJob(SmallJob()), std::string(101, 'x'), false).status().code(),
-      absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(CoordinatorTest, BroughtWeightsMustBeThereAndReachEveryTask) {
+TEST_F(CoordinatorTest, PretrainedFilesMustBeThereAndReachEveryTask) {
   v1::JobSpec spec = SmallJob();
-  const std::string content = "brought";
+  const std::string content = "weights";
   const v1::Artifact artifact =
       MakeArtifact(Sha256Hex(content), static_cast<int64_t>(content.size()));
-  v1::PretrainedSpec& brought = *spec.mutable_candidates()->add_pretrained();
-  brought.set_network("resnet18@4");
-  brought.set_file("teacher.safetensors");
-  brought.set_sha256(artifact.sha256());
-  brought.set_bytes(artifact.bytes());
+  v1::PretrainedSpec& entry = *spec.mutable_candidates()->add_pretrained();
+  entry.set_network("resnet18@4");
+  entry.set_file("teacher.safetensors");
+  entry.set_sha256(artifact.sha256());
+  entry.set_bytes(artifact.bytes());
   const auto submit = [&](bool validate_only) {
     return coordinator_->Submit(CheckedJob(spec), "", validate_only).status();
   };
@@ -239,14 +233,12 @@ TEST_F(CoordinatorTest, AnswerIsRepeatedUntilTheWorkerReports) {
   EXPECT_EQ(CountEvents("task.leased"), 1);
 }
 
-TEST_F(CoordinatorTest, SlotsLimitLeases) {
+TEST_F(CoordinatorTest, AWorkerHasOneLeaseAtATime) {
   v1::JobSpec spec = SmallJob();
   spec.mutable_candidates()->set_replicates(3);
   Submit(spec);
-  v1::SynchronizeRequest request = Request("a");
-  request.mutable_worker()->set_slots(2);
-  EXPECT_THAT(Call(request), SizeIs(2));
-  EXPECT_THAT(Call(request), SizeIs(2));
+  EXPECT_THAT(Sync("a"), SizeIs(1));
+  EXPECT_THAT(Sync("a"), SizeIs(1));
   EXPECT_THAT(Sync("b"), SizeIs(1));
 }
 
@@ -596,16 +588,26 @@ TEST_F(CoordinatorTest, RestartKeepsEverything) {
 TEST_F(CoordinatorTest, RestartPricesResultsAgain) {
   const JobId job = Submit();
   Finish("a");
-  const std::map<std::string, double> latency = MapOf(reader_->GetFront(job)->results(0).latency());
-  ASSERT_THAT(latency, Not(IsEmpty()));
-  const ResultId result{reader_->GetFront(job)->results(0).result()};
-  const std::string model = latency.begin()->first;
-  ASSERT_TRUE(
-      store_->Transact([&](Transaction& t) { return t.PutLatency(result, {model, "old", 1e9}); })
-          .ok());
-  EXPECT_EQ(reader_->GetFront(job)->results(0).latency().at(model), 1e9);
+  const auto costs = [&] {
+    std::map<std::string, double> values;
+    const v1::ResultList list = reader_->ListResults(job).value();
+    for (const auto& [metric, cost] : list.results(0).costs()) {
+      values[metric] = cost.value();
+    }
+    return values;
+  };
+  const std::map<std::string, double> priced = costs();
+  ASSERT_THAT(priced, Not(IsEmpty()));
+  const ResultId result{reader_->ListResults(job)->results(0).result()};
+  CostRow old;
+  old.origin = std::make_shared<CostOrigin>(CostOrigin{
+      .metric = kPapersMetric, .model_version = "0", .profile = "no setting", .note = ""});
+  old.value = 1e9;
+  const auto put = [&](Transaction& t) { return t.PutCosts(result, "an older set", {old}); };
+  ASSERT_TRUE(store_->Transact(put).ok());
+  EXPECT_THAT(costs(), ElementsAre(std::pair(kPapersMetric, 1e9)));
   Restart();
-  EXPECT_EQ(MapOf(reader_->GetFront(job)->results(0).latency()), latency);
+  EXPECT_EQ(costs(), priced);
 }
 
 TEST_F(CoordinatorTest, NewIncarnationLosesLeases) {
@@ -654,9 +656,6 @@ TEST_F(CoordinatorTest, MalformedWorkersAreRefused) {
   v1::SynchronizeRequest request = Request("");
   EXPECT_EQ(Synchronize(request).status().code(), absl::StatusCode::kInvalidArgument);
   request = Request("a");
-  request.mutable_worker()->set_slots(0);
-  EXPECT_EQ(Synchronize(request).status().code(), absl::StatusCode::kInvalidArgument);
-  request = Request("a");
   request.mutable_worker()->set_incarnation("");
   EXPECT_EQ(Synchronize(request).status().code(), absl::StatusCode::kInvalidArgument);
 }
@@ -664,7 +663,7 @@ TEST_F(CoordinatorTest, MalformedWorkersAreRefused) {
 TEST_F(CoordinatorTest, TestAccuracyIsSealedUntilUnsealed) {
   const JobId job = Submit();
   Finish("a");
-  EXPECT_FALSE(reader_->GetFront(job)->results(0).has_accuracy_test());
+  EXPECT_FALSE(reader_->ListResults(job)->results(0).has_accuracy_test());
   const v1::EventList list = reader_->ListEvents(JobId{}, 0, 1000).value();
   for (const v1::Event& event : list.events()) {
     EXPECT_THAT(event.detail(), Not(HasSubstr("8125")));
@@ -675,7 +674,7 @@ TEST_F(CoordinatorTest, TestAccuracyIsSealedUntilUnsealed) {
   clock_.Advance(Milliseconds(5));
   ASSERT_TRUE(coordinator_->Unseal(job).ok());
   EXPECT_EQ(Job(job).unsealed_at_ms(), ToUnixMs(unsealed));
-  EXPECT_EQ(reader_->GetFront(job)->results(0).accuracy_test(), 0.8125);
+  EXPECT_EQ(reader_->ListResults(job)->results(0).accuracy_test(), 0.8125);
   EXPECT_EQ(CountEvents("job.unsealed"), 1);
   EXPECT_EQ(coordinator_->Unseal(JobId{99}).code(), absl::StatusCode::kNotFound);
 }

@@ -16,9 +16,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
-#include "search/job.h"
 #include "search/network/names.h"
 #include "search/strategy/seeds.h"
+#include "search/vocabulary/job.h"
 #include "search/vocabulary/json_test_util.h"
 #include "search/vocabulary/messages.h"
 #include "search/vocabulary/recipe.h"
@@ -60,9 +60,9 @@ std::map<Key, Value> MapOf(const google::protobuf::Map<Key, Value>& map) {
   return {map.begin(), map.end()};
 }
 
-inline v1::Measurement Measured(const std::string& data = kDataHash,
-                                const std::string& split = kSplitHash) {
-  v1::Measurement m;
+inline v1::Provenance Measured(const std::string& data = kDataHash,
+                               const std::string& split = kSplitHash) {
+  v1::Provenance m;
   m.set_build_commit("abc");
   m.set_torch_version("2.13.0");
   m.set_device("cpu");
@@ -156,7 +156,6 @@ class CoordinatorTest : public ::testing::Test {
     request.mutable_worker()->set_id(worker);
     request.mutable_worker()->set_incarnation("first");
     request.mutable_worker()->set_device("cpu");
-    request.mutable_worker()->set_slots(1);
     request.mutable_worker()->set_protocol(kProtocolNumber);
     request.mutable_worker()->set_behaviour(kBehaviourNumber);
     SetList(request.mutable_worker()->mutable_data_sets(), {"toy"});
@@ -197,7 +196,7 @@ class CoordinatorTest : public ::testing::Test {
     report.set_attempt(lease.description().attempt());
     report.set_state(v1::TaskReport::RUNNING);
     report.set_epochs_planned(10);
-    *report.mutable_measurement() = Measured();
+    *report.mutable_provenance() = Measured();
     report.set_device_seconds(5);
     return report;
   }

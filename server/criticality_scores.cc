@@ -12,30 +12,31 @@
 
 namespace reluscape {
 
-absl::Status ScoreStagesIfMeasured(Transaction& transaction, TaskBook& book, const TaskRow& ended) {
+absl::Status ScoreSectionsIfMeasured(Transaction& transaction, TaskBook& book,
+                                     const TaskRow& ended) {
   if (ended.stage != Stage::kPretrain) return absl::OkStatus();
   ASSIGN_OR_RETURN(const CandidateRow candidate, transaction.GetCandidate(ended.candidate));
-  if (candidate.role != CandidateRole::kStage) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::vector<StageMeasurement> measured,
-                   transaction.ListStageMeasurements(candidate.teacher));
-  std::map<int64_t, StageAccuracy> stages;
+  if (candidate.role != CandidateRole::kSection) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<SectionMeasurement> measured,
+                   transaction.ListSectionMeasurements(candidate.teacher));
+  std::map<int64_t, SectionAccuracy> sections;
   CandidateId network;
-  for (const StageMeasurement& m : measured) {
+  for (const SectionMeasurement& m : measured) {
     if (m.state != TaskState::kSucceeded) return absl::OkStatus();
-    StageAccuracy& stage = stages[m.stage];
-    stage.stage = m.stage;
-    stage.relus = m.relus;
-    stage.accuracies.push_back(m.accuracy);
+    SectionAccuracy& section = sections[m.section];
+    section.section = m.section;
+    section.relus = m.relus;
+    section.accuracies.push_back(m.accuracy);
     if (m.replicate == 0) network = m.teacher;
   }
-  std::vector<StageAccuracy> listed;
-  for (auto& [number, stage] : stages) listed.push_back(std::move(stage));
+  std::vector<SectionAccuracy> listed;
+  for (auto& [number, section] : sections) listed.push_back(std::move(section));
   ASSIGN_OR_RETURN(const JobRow job, transaction.GetJob(ended.job));
-  ASSIGN_OR_RETURN(const std::vector<v1::StageCriticality> scored,
-                   ScoreStages(listed, job.spec.criticality()));
+  ASSIGN_OR_RETURN(const std::vector<v1::SectionCriticality> scored,
+                   ScoreSections(listed, job.spec.criticality()));
   RETURN_IF_ERROR(transaction.InsertCriticality(network, scored));
-  std::map<int64_t, int64_t> order;  // stages by their ranks
-  for (const v1::StageCriticality& stage : scored) order[stage.rank()] = stage.stage();
+  std::map<int64_t, int64_t> order;  // sections by their ranks
+  for (const v1::SectionCriticality& section : scored) order[section.rank()] = section.section();
   ASSIGN_OR_RETURN(const CandidateRow full, transaction.GetCandidate(network));
   EventRow event;
   event.kind = "criticality";

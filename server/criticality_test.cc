@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "search/cost/papers.h"
 #include "search/network/accounting.h"
 #include "search/network/names.h"
 #include "server/coordinator_test_util.h"
@@ -53,13 +54,13 @@ class CriticalityJobTest : public CoordinatorTest {
     return report;
   }
   v1::Candidate Candidate(CandidateId id) { return reader_->GetCandidate(id)->candidate(); }
-  // Works off what is queued; the network with ReLUs in stage k alone reaches accuracies[k - 1].
+  // Works off what is queued; the network with ReLUs in section k alone reaches accuracies[k - 1].
   void Measure(const std::vector<double>& accuracies) {
     std::vector<v1::Lease> leases = Sync("a");
     while (!leases.empty()) {
-      const int64_t stage =
-          Candidate(CandidateId{leases[0].description().candidate()}).measured_stage();
-      const double accuracy = stage == 0 ? 0.9 : accuracies.at(static_cast<size_t>(stage - 1));
+      const int64_t section =
+          Candidate(CandidateId{leases[0].description().candidate()}).measured_section();
+      const double accuracy = section == 0 ? 0.9 : accuracies.at(static_cast<size_t>(section - 1));
       leases = Sync("a", {TrainedTo(leases[0], accuracy)});
     }
   }
@@ -70,13 +71,10 @@ class CriticalityJobTest : public CoordinatorTest {
   }
 };
 
-TEST_F(CriticalityJobTest, StagesWaitForTheirTeacherAndLearnFromIt) {
+TEST_F(CriticalityJobTest, SectionsWaitForTheirTeacherAndLearnFromIt) {
   const JobId job = Submit(CriticalityJob());
-  v1::SynchronizeRequest request = Request("a");
-  request.mutable_worker()->set_slots(8);
-  std::vector<v1::Lease> leases = Call(request);
-  ASSERT_THAT(leases, SizeIs(1)) << "only the teacher may begin";
-  const v1::Lease teacher = leases[0];
+  const v1::Lease teacher = One("a");
+  EXPECT_THAT(Sync("b"), IsEmpty()) << "only the teacher may begin";
   EXPECT_EQ(teacher.description().stage(), StageName(Stage::kPretrain));
   EXPECT_TRUE(teacher.description().teacher_network().empty());
   EXPECT_FALSE(IsSet(teacher.description().teacher()));
@@ -84,15 +82,16 @@ TEST_F(CriticalityJobTest, StagesWaitForTheirTeacherAndLearnFromIt) {
   EXPECT_EQ(before.job().kind(), "criticality");
   ASSERT_THAT(before.candidates(), SizeIs(5));
   EXPECT_EQ(before.candidates(0).role(), "teacher");
-  EXPECT_EQ(before.candidates(3).measured_stage(), 3);
+  EXPECT_EQ(before.candidates(3).measured_section(), 3);
   EXPECT_EQ(before.candidates(3).teacher(), before.candidates(0).candidate());
   EXPECT_THAT(before.candidates(3).tasks(), SizeIs(1));
   EXPECT_THAT(before.candidates(3).tasks(0).message(), HasSubstr("waits for the pretrain of its"));
 
   const v1::TaskReport done = TrainedTo(teacher, 0.9);
-  SetList(request.mutable_reports(), {done});
-  leases = Call(request);
+  std::vector<v1::Lease> leases = Sync("a", {done});
+  for (const char* worker : {"b", "c", "d"}) leases.push_back(One(worker));
   ASSERT_THAT(leases, SizeIs(4));
+  EXPECT_THAT(Sync("e"), IsEmpty());
   for (const v1::Lease& lease : leases) {
     const v1::TaskDescription& d = lease.description();
     EXPECT_EQ(d.stage(), StageName(Stage::kPretrain));
@@ -118,12 +117,12 @@ TEST_F(CriticalityJobTest, OrderIsThatOfTheMeasuredAccuracies) {
   EXPECT_EQ(measured.exponent(), FromJson<v1::CriticalitySpec>("{}").exponent());
   EXPECT_EQ(measured.baseline(), "minimum");
   EXPECT_THAT(measured.order(), ElementsAre(1, 4, 2, 3));
-  ASSERT_THAT(measured.stages(), SizeIs(4));
-  EXPECT_EQ(measured.stages(0).accuracy(), 0.8) << "of the last epoch";
-  EXPECT_EQ(measured.stages(0).relus(), 16384);
-  EXPECT_EQ(measured.stages(2).score(), 0);
+  ASSERT_THAT(measured.sections(), SizeIs(4));
+  EXPECT_EQ(measured.sections(0).accuracy(), 0.8) << "of the last epoch";
+  EXPECT_EQ(measured.sections(0).relus(), 16384);
+  EXPECT_EQ(measured.sections(2).score(), 0);
   EXPECT_EQ(CountEvents("criticality"), 1);
-  EXPECT_THAT(reader_->GetFront(job)->results(), IsEmpty());
+  EXPECT_THAT(reader_->ListResults(job)->results(), IsEmpty());
 }
 
 TEST_F(CriticalityJobTest, ReplicatesAreAveragedAndEachHasItsTeacher) {
@@ -137,17 +136,17 @@ TEST_F(CriticalityJobTest, ReplicatesAreAveragedAndEachHasItsTeacher) {
     EXPECT_THAT(reader_->GetJob(job)->criticality(), IsEmpty());
     const v1::Candidate candidate = Candidate(CandidateId{leases[0].description().candidate()});
     double accuracy = 0.9;
-    if (candidate.measured_stage() > 0) {
+    if (candidate.measured_section() > 0) {
       EXPECT_EQ(Candidate(CandidateId{candidate.teacher()}).replicate(), candidate.replicate());
-      accuracy =
-          accuracies.at(candidate.replicate())[static_cast<size_t>(candidate.measured_stage() - 1)];
+      accuracy = accuracies.at(
+          candidate.replicate())[static_cast<size_t>(candidate.measured_section() - 1)];
     }
     leases = Sync("a", {TrainedTo(leases[0], accuracy)});
   }
   const v1::JobDetail detail = reader_->GetJob(job).value();
   ASSERT_THAT(detail.criticality(), SizeIs(1));
   EXPECT_THAT(detail.criticality(0).order(), ElementsAre(1, 3, 2, 4));
-  const v1::StageCriticality& first = detail.criticality(0).stages(0);
+  const v1::SectionCriticality& first = detail.criticality(0).sections(0);
   EXPECT_DOUBLE_EQ(first.accuracy(), 0.6);
   EXPECT_EQ(first.accuracy_lowest(), 0.5);
   EXPECT_EQ(first.accuracy_highest(), 0.7);
@@ -167,14 +166,14 @@ TEST_F(CriticalityJobTest, GeneratorFollowsTheMeasuredOrderAndRecordsIt) {
     EXPECT_EQ(candidate.origin(), origin);
     const auto counts =
         CountNetwork(BuildNetwork(ParseCanonicalText(candidate.network()).value()).value()).value();
-    EXPECT_GT(counts.stages[0].relus, counts.stages[3].relus) << candidate.name();
-    EXPECT_GT(counts.stages[3].relus, counts.stages[1].relus) << candidate.name();
-    EXPECT_GT(counts.stages[1].relus, counts.stages[2].relus) << candidate.name();
+    EXPECT_GT(counts.sections[0].relus, counts.sections[3].relus) << candidate.name();
+    EXPECT_GT(counts.sections[3].relus, counts.sections[1].relus) << candidate.name();
+    EXPECT_GT(counts.sections[1].relus, counts.sections[2].relus) << candidate.name();
   }
   Finish("a");
-  const v1::Front front = reader_->GetFront(job).value();
-  ASSERT_THAT(front.results(), Not(IsEmpty()));
-  EXPECT_THAT(front.results(), Each(::testing::Property(&v1::Result::origin, origin)));
+  const v1::ResultList list = reader_->ListResults(job).value();
+  ASSERT_THAT(list.results(), Not(IsEmpty()));
+  EXPECT_THAT(list.results(), Each(::testing::Property(&v1::Result::origin, origin)));
 }
 
 TEST_F(CriticalityJobTest, OrdersThatCannotBeTakenAreRefusedByField) {
@@ -197,8 +196,9 @@ TEST_F(CriticalityJobTest, OrdersThatCannotBeTakenAreRefusedByField) {
   spec.mutable_candidates()->mutable_deepreshape(0)->set_order_from_network("resnet34@4");
   EXPECT_THAT(ErrorOf(spec), HasSubstr("order_from_network: found \"resnet34@4\""));
   spec.mutable_candidates()->mutable_deepreshape(0)->set_order_from_network("resnet20@2");
-  EXPECT_THAT(ErrorOf(spec), HasSubstr("which measured resnet20@2 of 3 stages; allowed: a job that "
-                                       "measured a network of 4 stages"));
+  EXPECT_THAT(ErrorOf(spec),
+              HasSubstr("which measured resnet20@2 of 3 sections; allowed: a job that "
+                        "measured a network of 4 sections"));
   spec.mutable_candidates()->mutable_deepreshape(0)->set_order_from_network("resnet18@4");
   EXPECT_TRUE(coordinator_->Submit(CheckedJob(spec), "", /*validate_only=*/true).ok());
   spec.mutable_data()->set_set("other");
@@ -225,12 +225,12 @@ TEST_F(CriticalityJobTest, ImagesThatHaveChangedSinceAreRefusedAndOtherSplitsNot
   Submit();
   v1::Lease lease = One("a");
   v1::TaskReport report = Pretrained(lease);
-  *report.mutable_measurement() = Measured(kOtherHash);
+  *report.mutable_provenance() = Measured(kOtherHash);
   Report("a", report);
   EXPECT_THAT(ErrorOf(Follows(measured)), HasSubstr("a job on the images that toy holds now"));
 }
 
-TEST_F(CriticalityJobTest, FailedTeacherTakesItsStagesWithIt) {
+TEST_F(CriticalityJobTest, FailedTeacherTakesItsSectionsWithIt) {
   v1::JobSpec spec = CriticalityJob({"resnet18@4", "resnet20@2"});
   const JobId job = Submit(spec);
   const v1::Lease teacher = One("a");
@@ -249,13 +249,13 @@ TEST_F(CriticalityJobTest, FailedTeacherTakesItsStagesWithIt) {
   EXPECT_THAT(ErrorOf(Follows(job)), HasSubstr("which is FAILED"));
 }
 
-TEST_F(CriticalityJobTest, StageWithoutAnEpochIsNoSuccess) {
+TEST_F(CriticalityJobTest, SectionWithoutAnEpochIsNoSuccess) {
   Submit(CriticalityJob());
   const v1::Lease teacher = One("a");
-  const v1::Lease stage = One("a", {TrainedTo(teacher, 0.9)});
-  Report("a", Pretrained(stage));
-  EXPECT_EQ(Task(stage).state(), "QUEUED");
-  EXPECT_THAT(Task(stage).message(), HasSubstr("without an epoch"));
+  const v1::Lease section = One("a", {TrainedTo(teacher, 0.9)});
+  Report("a", Pretrained(section));
+  EXPECT_EQ(Task(section).state(), "QUEUED");
+  EXPECT_THAT(Task(section).message(), HasSubstr("without an epoch"));
 }
 
 TEST_F(CriticalityJobTest, RestartAndRepeatedReportsChangeNothing) {
@@ -310,9 +310,9 @@ TEST_F(WholeNetworkTest, ReducedNetworksBecomeResultsOfAllTheirRelus) {
   while (!leases.empty()) leases = Sync("a", {Trained(leases[0], accuracy -= 0.1)});
 
   EXPECT_EQ(Job(job).state(), "FINISHED");
-  const v1::Front front = reader_->GetFront(job).value();
-  ASSERT_THAT(front.results(), Not(IsEmpty()));
-  for (const v1::Result& result : front.results()) {
+  const v1::ResultList list = reader_->ListResults(job).value();
+  ASSERT_THAT(list.results(), Not(IsEmpty()));
+  for (const v1::Result& result : list.results()) {
     EXPECT_EQ(result.report().relus(), result.report().budget());
     EXPECT_FALSE(result.seeds().has_linearize());
     EXPECT_FALSE(result.seeds().has_fine_tune());
@@ -320,9 +320,9 @@ TEST_F(WholeNetworkTest, ReducedNetworksBecomeResultsOfAllTheirRelus) {
     EXPECT_EQ(result.seconds().fine_tune(), 0);
     EXPECT_EQ(result.seconds().pretrain(), 5);
     EXPECT_EQ(result.origin(), "deepreduce, order 3,2,4,1 (published default)");
-    EXPECT_FALSE(result.latency().empty());
+    EXPECT_TRUE(result.costs().contains(kPapersMetric));
   }
-  EXPECT_EQ(CountEvents("result"), front.results_size());
+  EXPECT_EQ(CountEvents("result"), list.results_size());
 }
 
 TEST_F(WholeNetworkTest, ResultOfAnotherCountIsRefused) {

@@ -36,8 +36,8 @@ absl::StatusOr<bool> RanOnAnother(const CandidateRow& candidate, const std::vect
                                   const std::string& data_hash, Transaction& transaction) {
   if (!candidate.data_hash.empty()) return candidate.data_hash != data_hash;
   for (const TaskRow& task : tasks) {
-    const absl::StatusOr<v1::Measurement> measured =
-        transaction.GetMeasurement(task.id, task.attempt);
+    const absl::StatusOr<v1::Provenance> measured =
+        transaction.GetProvenance(task.id, task.attempt);
     if (absl::IsNotFound(measured.status())) continue;
     if (!measured.ok()) return measured.status();
     if (measured->data_hash() != data_hash) return true;

@@ -1,5 +1,6 @@
 #include "server/job_planner.h"
 
+#include "base/sha256.h"
 #include "base/status_macros.h"
 #include "search/strategy/checked_proposal.h"
 #include "search/strategy/seeds.h"
@@ -7,8 +8,6 @@
 #include "search/vocabulary/recipe.h"
 
 namespace reluscape {
-
-std::string ShortRecipe(const std::string& recipe) { return recipe.substr(0, 12); }
 
 absl::StatusOr<JobPlan> PlanJob(const v1::JobSpec& spec, const OrderSources& orders,
                                 const MetricCatalog& metrics) {
@@ -22,7 +21,7 @@ absl::StatusOr<JobPlan> PlanJob(const v1::JobSpec& spec, const OrderSources& ord
 
   const int64_t replicates = spec.candidates().replicates();
   v1::Preview& preview = plan.preview;
-  preview.set_recipe(ShortRecipe(plan.job.recipe));
+  preview.set_recipe(ShortHash(plan.job.recipe));
   for (const std::vector<std::string>& notes :
        {NotesOf(spec.stages(), Filled<v1::StagesSpec>(), "stages"), orders.notes, proposal.notes}) {
     preview.mutable_notes()->Add(notes.begin(), notes.end());
@@ -39,7 +38,7 @@ absl::StatusOr<JobPlan> PlanJob(const v1::JobSpec& spec, const OrderSources& ord
     candidate.parameters = network.counts.parameters;
     candidate.budgets = network.budgets;
     candidate.role = network.role;
-    candidate.measured_stage = network.measured_stage;
+    candidate.measured_section = network.measured_section;
     candidate.origin = network.origin;
     candidate.pretrained_file = network.pretrained_file;
     candidate.pretrained = network.pretrained;

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "reluscape/v1/views.pb.h"
 #include "search/cost/metric.h"
-#include "search/job.h"
+#include "search/vocabulary/job.h"
 #include "server/order_sources.h"
 #include "storage/store.h"
 
@@ -26,8 +26,5 @@ struct JobPlan {
 // of `spec` come to. `metrics`: what objectives and limits may name.
 absl::StatusOr<JobPlan> PlanJob(const v1::JobSpec& spec, const OrderSources& orders = {},
                                 const MetricCatalog& metrics = BuiltInMetrics());
-
-// The Preview's form of a recipe hash: its first 12 hexadecimal digits.
-std::string ShortRecipe(const std::string& recipe);
 
 }  // namespace reluscape

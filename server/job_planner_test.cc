@@ -65,11 +65,11 @@ TEST(JobPlannerTest, BudgetsAreNeeded) {
 
 TEST(JobPlannerTest, ObjectivesMustBeKnown) {
   v1::JobSpec spec = Spec();
-  SetList(spec.mutable_objectives(), {"relus", "latency.teleport"});
-  EXPECT_THAT(ErrorOf(spec), HasSubstr("objectives[1]: found \"latency.teleport\""));
+  SetList(spec.mutable_objectives(), {"relus", "papers.teleport_s"});
+  EXPECT_THAT(ErrorOf(spec), HasSubstr("objectives[1]: found \"papers.teleport_s\""));
   spec.mutable_objectives()->Clear();
   EXPECT_THAT(ErrorOf(spec), HasSubstr("objectives"));
-  SetList(spec.mutable_objectives(), {"latency.delphi_online", "macs", "parameters"});
+  SetList(spec.mutable_objectives(), {"papers.online_s", "macs", "parameters"});
   EXPECT_TRUE(PlanJob(spec).ok());
 }
 

@@ -4,7 +4,7 @@
 // or finds damaged, or cannot read. For the time of a Lease they may come back (a network file
 // system that is away for a moment), ten times as long where they only cannot be read. Then they
 // are gone for good: the Tasks that left them make them again, checkpoints are done without, and a
-// file that a user brought is waited for. Not thread-safe.
+// pretrained file is waited for. Not thread-safe.
 
 #include <map>
 #include <string>
@@ -12,9 +12,9 @@
 
 #include "absl/status/status.h"
 #include "base/clock.h"
-#include "search/artifact_folder.h"
 #include "server/artifact_looks.h"
 #include "server/task_book.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "storage/store.h"
 
 namespace reluscape {

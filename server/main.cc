@@ -21,9 +21,9 @@
 #include "base/mutex.h"
 #include "base/signals.h"
 #include "base/status_macros.h"
-#include "search/artifact_folder.h"
 #include "server/coordinator.h"
 #include "server/rpc/rpc_server.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "storage/store.h"
 #include "web/http_server.h"
 

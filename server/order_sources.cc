@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/sha256.h"
 #include "base/status_macros.h"
 #include "search/strategy/seeds.h"
 #include "search/vocabulary/messages.h"
@@ -98,9 +99,9 @@ class Finder {
     if (measured.data_hash == newest) return true;
     sources_.errors.Add(field + ".order_from_job",
                         absl::StrCat("job ", job.id.value, ", measured on images with the hash ",
-                                     measured.data_hash.substr(0, 12)),
+                                     ShortHash(measured.data_hash)),
                         absl::StrCat("a job on the images that ", job.spec.data().set(),
-                                     " holds now, with the hash ", newest.substr(0, 12)));
+                                     " holds now, with the hash ", ShortHash(newest)));
     return false;
   }
 

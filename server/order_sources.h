@@ -7,8 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/field_errors.h"
-#include "search/job.h"
 #include "search/strategy/order_choice.h"
+#include "search/vocabulary/job.h"
 #include "storage/store.h"
 
 namespace reluscape {

@@ -1,7 +1,6 @@
 #include "server/pricing.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -9,35 +8,11 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
-#include "search/cost/cost_model.h"
 #include "search/network/names.h"
-#include "search/objective.h"
 #include "search/vocabulary/messages.h"
+#include "search/vocabulary/objective.h"
 
 namespace reluscape {
-namespace {
-
-// Seconds by every cost model. A model without an answer gives no row, and no place on a Front that
-// asks for it.
-std::vector<LatencyRow> Latencies(const Network& network, int64_t relus) {
-  std::vector<LatencyRow> rows;
-  for (const CostModel* model : CostModels()) {
-    const double seconds = model->Seconds(network, relus);
-    if (!std::isnan(seconds)) rows.push_back({model->Name(), model->Version(), seconds});
-  }
-  return rows;
-}
-
-bool HasAllVersions(const std::map<std::string, std::string>& versions) {
-  const std::vector<const CostModel*>& models = CostModels();
-  return std::all_of(models.begin(), models.end(), [&](const CostModel* model) {
-    const auto stored = versions.find(model->Name());
-    return stored != versions.end() && stored->second == model->Version();
-  });
-}
-
-}  // namespace
-
 absl::StatusOr<ResultPricer::PriceSet*> ResultPricer::PriceSetOf(const JobRow& job) {
   const std::vector<CostMetric> named =
       NamedMetrics(ListOf(job.spec.objectives()), CostLimitsOf(job.spec.limits()), metrics_);
@@ -115,12 +90,6 @@ CostRow ResultPricer::RowOf(PricedMetric& metric, const MetricPrice& price) {
 
 absl::Status ResultPricer::Price(Transaction& transaction, const JobRow& job, ResultId result,
                                  const std::string& network, const v1::ResultReport& report) {
-  // Where it cannot be built the Result stands, without numbers that nobody can compute.
-  if (const absl::StatusOr<const Network*> built = NetworkOf(network); built.ok()) {
-    for (const LatencyRow& row : Latencies(**built, report.relus())) {
-      RETURN_IF_ERROR(transaction.PutLatency(result, row));
-    }
-  }
   ASSIGN_OR_RETURN(PriceSet* const set, PriceSetOf(job));
   absl::StatusOr<std::vector<CostRow>> costs = Costs(*set, network, report);
   if (!costs.ok()) {
@@ -147,7 +116,7 @@ absl::StatusOr<int64_t> ResultPricer::PriceStale(Transaction& transaction) {
       job = jobs.emplace(result.job, std::move(row)).first;
     }
     ASSIGN_OR_RETURN(const PriceSet* const set, PriceSetOf(job->second));
-    if (result.price_set == set->hash && HasAllVersions(result.versions)) continue;
+    if (result.price_set == set->hash) continue;
     ASSIGN_OR_RETURN(const v1::ResultReport report, transaction.GetReport(result.id));
     RETURN_IF_ERROR(Price(transaction, job->second, result.id, result.network, report));
     ++changed;

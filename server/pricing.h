@@ -1,6 +1,6 @@
 #pragma once
 
-// Latencies and costs of Results, and when they must be computed again.
+// Costs of Results, and when they must be computed again.
 
 #include <cstdint>
 #include <functional>
@@ -14,12 +14,12 @@
 #include "absl/status/statusor.h"
 #include "search/cost/metric.h"
 #include "search/cost/metric_pricer.h"
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
 #include "storage/store.h"
 
 namespace reluscape {
 
-// Prices Results by every cost model, by the default metrics and by those that their Job names.
+// Prices Results by the default metrics and by those that their Job names.
 // Not thread-safe: remembers what Results of one network share.
 class ResultPricer {
  public:
@@ -31,8 +31,8 @@ class ResultPricer {
   absl::Status Price(Transaction& transaction, const JobRow& job, ResultId result,
                      const std::string& network, const v1::ResultReport& report);
 
-  // Prices every stored Result again whose costs or latencies are missing or of another version of
-  // their model, of another profile or of another list of metrics. Returns how many there were.
+  // Prices every stored Result again whose costs are missing or of another version of their model,
+  // of another profile or of another list of metrics. Returns how many there were.
   absl::StatusOr<int64_t> PriceStale(Transaction& transaction);
 
  private:

@@ -58,7 +58,7 @@ absl::Status CheckLayers(const v1::ResultReport& result, const CandidateRow& can
 
 // The classes of a Result give its accuracy.
 absl::Status CheckClasses(const v1::ResultReport& result, const JobRow& job,
-                          const v1::Measurement& measurement) {
+                          const v1::Provenance& provenance) {
   if (result.classes_size() != job.spec.data().classes()) {
     return Wrong(absl::StrCat("result.classes: found ", result.classes_size(),
                               "; allowed: one for each of the ", job.spec.data().classes(),
@@ -73,9 +73,9 @@ absl::Status CheckClasses(const v1::ResultReport& result, const JobRow& job,
     if (one.images() == 0) continue;
     worst = std::min(worst, static_cast<double>(one.correct()) / static_cast<double>(one.images()));
   }
-  if (images != measurement.validation_images() || images == 0) {
+  if (images != provenance.validation_images() || images == 0) {
     return Wrong(absl::StrCat("result.classes: found ", images, " images in all; allowed: the ",
-                              measurement.validation_images(), " validation images"));
+                              provenance.validation_images(), " validation images"));
   }
   const double accuracy = static_cast<double>(correct) / static_cast<double>(images);
   if (std::abs(accuracy - result.accuracy_validation()) > kAccuracySlack) {
@@ -108,10 +108,10 @@ absl::Status CheckNumbers(const v1::WorkerInfo& worker) {
   return absl::OkStatus();
 }
 
-absl::Status CheckMeasurement(const v1::Measurement& m, const CandidateRow& candidate,
-                              const JobRow& job) {
+absl::Status CheckProvenance(const v1::Provenance& m, const CandidateRow& candidate,
+                             const JobRow& job) {
   if (m.data_hash().empty() || m.split_hash().empty()) {
-    return Wrong("measurement: found no hashes of data and split; allowed: both");
+    return Wrong("provenance: found no hashes of data and split; allowed: both");
   }
   const std::string& decided =
       job.spec.data().hash().empty() ? job.chosen_data_hash : job.spec.data().hash();
@@ -149,7 +149,7 @@ absl::Status CheckSnapshot(const v1::Snapshot& s, const CandidateRow& candidate)
 
 absl::Status CheckResult(const v1::ResultReport& result, const TaskRow& task,
                          const CandidateRow& candidate, const JobRow& job,
-                         const v1::Measurement& measurement) {
+                         const v1::Provenance& provenance) {
   const bool whole = candidate.role == CandidateRole::kWhole;
   const int64_t budget = whole ? candidate.relus : task.budget;
   if (result.budget() != budget) {
@@ -174,7 +174,7 @@ absl::Status CheckResult(const v1::ResultReport& result, const TaskRow& task,
     return Wrong(
         absl::StrCat("reported a result of ", result.relus(), " ReLUs whose layers keep ", kept));
   }
-  return CheckClasses(result, job, measurement);
+  return CheckClasses(result, job, provenance);
 }
 
 }  // namespace reluscape

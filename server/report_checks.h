@@ -1,12 +1,12 @@
 #pragma once
 
 // Whether what a Worker reports can be true of the Task that it reports of; what can be told from
-// the report alone has been checked (search/sync.h). A report that cannot is refused and costs its
-// Worker an Attempt. Pure functions; INVALID_ARGUMENT says which field, what was found, what is
-// allowed.
+// the report alone has been checked (search/vocabulary/synchronize.h). A report that cannot is
+// refused and costs its Worker an Attempt. Pure functions; INVALID_ARGUMENT says which field, what
+// was found, what is allowed.
 
 #include "absl/status/status.h"
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
 #include "storage/store.h"
 
 namespace reluscape {
@@ -18,15 +18,15 @@ absl::Status CheckNumbers(const v1::WorkerInfo& worker);
 
 // Against what the Candidate's pretrain found (empty before) and the Job's data hash (empty where
 // it goes by what Workers find). An error is no lie of the Worker: its copy of the data differs.
-absl::Status CheckMeasurement(const v1::Measurement& measurement, const CandidateRow& candidate,
-                              const JobRow& job);
+absl::Status CheckProvenance(const v1::Provenance& provenance, const CandidateRow& candidate,
+                             const JobRow& job);
 
 absl::Status CheckSnapshot(const v1::Snapshot& snapshot, const CandidateRow& candidate);
 
-// `task` is the fine-tune, or the pretrain of a Candidate of role kWhole; `measurement` is that of
+// `task` is the fine-tune, or the pretrain of a Candidate of role kWhole; `provenance` is that of
 // the Attempt.
 absl::Status CheckResult(const v1::ResultReport& result, const TaskRow& task,
                          const CandidateRow& candidate, const JobRow& job,
-                         const v1::Measurement& measurement);
+                         const v1::Provenance& provenance);
 
 }  // namespace reluscape

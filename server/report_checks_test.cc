@@ -60,15 +60,15 @@ TEST_P(ImpossibleReportTest, CostsItsWorkerAnAttempt) {
 INSTANTIATE_TEST_SUITE_P(
     Reports, ImpossibleReportTest,
     ::testing::Values(
-        ImpossibleReport{"NoMeasurement", Stage::kPretrain,
-                         [](v1::TaskReport& r) { r.clear_measurement(); }, "how it measured"},
+        ImpossibleReport{"NoProvenance", Stage::kPretrain,
+                         [](v1::TaskReport& r) { r.clear_provenance(); }, "how it measured"},
         ImpossibleReport{"NoWeights", Stage::kPretrain,
                          [](v1::TaskReport& r) { r.clear_weights(); }, "without weights"},
         ImpossibleReport{"NoDataHash", Stage::kPretrain,
-                         [](v1::TaskReport& r) { *r.mutable_measurement() = Measured(""); },
+                         [](v1::TaskReport& r) { *r.mutable_provenance() = Measured(""); },
                          "hashes"},
         ImpossibleReport{"OtherData", Stage::kLinearize,
-                         [](v1::TaskReport& r) { *r.mutable_measurement() = Measured(kOtherHash); },
+                         [](v1::TaskReport& r) { *r.mutable_provenance() = Measured(kOtherHash); },
                          "data set toy"},
         ImpossibleReport{"FileOfOtherContent", Stage::kPretrain,
                          [](v1::TaskReport& r) { r.mutable_weights()->set_sha256(kForgedFile); },
@@ -104,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(
                          "result.accuracy_validation: found 1; allowed: about 0.8"},
         ImpossibleReport{
             "OtherSplit", Stage::kFineTune,
-            [](v1::TaskReport& r) { *r.mutable_measurement() = Measured(kDataHash, kOtherHash); },
+            [](v1::TaskReport& r) { *r.mutable_provenance() = Measured(kDataHash, kOtherHash); },
             "validation images"},
         ImpossibleReport{"SnapshotMissing", Stage::kLinearize,
                          [](v1::TaskReport& r) { r.mutable_snapshots()->RemoveLast(); },

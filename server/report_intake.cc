@@ -65,7 +65,7 @@ absl::Status ReportIntake::Take(WorkerRow& worker, const v1::TaskReport& report)
   task.lease_until = steady_now_ + lease_time_;
   if (report.epochs_planned() > 0) task.epochs_planned = report.epochs_planned();
   if (report.device_seconds() > 0) task.device_seconds = report.device_seconds();
-  ASSIGN_OR_RETURN(bool goes_on, TakeMeasurement(task, report));
+  ASSIGN_OR_RETURN(bool goes_on, TakeProvenance(task, report));
   if (!goes_on) return absl::OkStatus();
   ASSIGN_OR_RETURN(goes_on, TakeEpochs(task, report));
   if (!goes_on) return absl::OkStatus();
@@ -88,16 +88,16 @@ absl::Status ReportIntake::Take(WorkerRow& worker, const v1::TaskReport& report)
   }
 }
 
-absl::StatusOr<bool> ReportIntake::TakeMeasurement(TaskRow& task, const v1::TaskReport& report) {
-  if (!report.has_measurement()) return true;
+absl::StatusOr<bool> ReportIntake::TakeProvenance(TaskRow& task, const v1::TaskReport& report) {
+  if (!report.has_provenance()) return true;
   ASSIGN_OR_RETURN(const CandidateRow candidate, transaction_.GetCandidate(task.candidate));
   ASSIGN_OR_RETURN(const JobRow job, transaction_.GetJob(task.job));
-  const v1::Measurement& measurement = report.measurement();
-  if (const absl::Status check = CheckMeasurement(measurement, candidate, job); !check.ok()) {
+  const v1::Provenance& provenance = report.provenance();
+  if (const absl::Status check = CheckProvenance(provenance, candidate, job); !check.ok()) {
     RETURN_IF_ERROR(LoseAttempt(task, std::string(check.message()), -1));
     return false;
   }
-  RETURN_IF_ERROR(transaction_.PutMeasurement(task.id, task.attempt, measurement));
+  RETURN_IF_ERROR(transaction_.PutProvenance(task.id, task.attempt, provenance));
   return true;
 }
 
@@ -177,31 +177,31 @@ absl::Status ReportIntake::TakeCheckpoint(TaskRow& task, const v1::TaskReport& r
 }
 
 absl::Status ReportIntake::TakeSuccess(TaskRow& task, const v1::TaskReport& report) {
-  const absl::StatusOr<v1::Measurement> measurement =
-      transaction_.GetMeasurement(task.id, task.attempt);
-  if (absl::IsNotFound(measurement.status())) {
+  const absl::StatusOr<v1::Provenance> provenance =
+      transaction_.GetProvenance(task.id, task.attempt);
+  if (absl::IsNotFound(provenance.status())) {
     return LoseAttempt(task, "reported a success without saying how it measured", -1);
   }
-  if (!measurement.ok()) return measurement.status();
+  if (!provenance.ok()) return provenance.status();
   switch (task.stage) {
     case Stage::kPretrain:
-      return TakePretrained(task, report, *measurement);
+      return TakePretrained(task, report, *provenance);
     case Stage::kLinearize:
       return TakeDescent(task, report);
     case Stage::kFineTune:
-      return TakeResult(task, report, *measurement);
+      return TakeResult(task, report, *provenance);
   }
   return absl::OkStatus();
 }
 
 absl::Status ReportIntake::TakePretrained(TaskRow& task, const v1::TaskReport& report,
-                                          const v1::Measurement& m) {
+                                          const v1::Provenance& m) {
   ASSIGN_OR_RETURN(CandidateRow candidate, transaction_.GetCandidate(task.candidate));
   if (candidate.role == CandidateRole::kWhole) return TakeResult(task, report, m);
   if (!IsSet(report.weights())) return LoseAttempt(task, "reported a success without weights", -1);
   ASSIGN_OR_RETURN(const bool there, IsThere(task, "weights", report.weights()));
   if (!there) return absl::OkStatus();
-  if (candidate.role == CandidateRole::kStage) {
+  if (candidate.role == CandidateRole::kSection) {
     ASSIGN_OR_RETURN(const int64_t epochs, transaction_.EpochsStored(task.id));
     if (epochs == 0) {
       return LoseAttempt(task, "reported a success without an epoch, whose accuracy is needed", -1);
@@ -240,7 +240,7 @@ absl::Status ReportIntake::TakeDescent(TaskRow& task, const v1::TaskReport& repo
 }
 
 absl::Status ReportIntake::TakeResult(TaskRow& task, const v1::TaskReport& report,
-                                      const v1::Measurement& m) {
+                                      const v1::Provenance& m) {
   if (!report.has_result()) {
     return LoseAttempt(task, "reported a success without a result", -1);
   }

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "search/cost/metric.h"
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
 #include "server/artifact_looks.h"
 #include "server/lost_files.h"
 #include "server/pricing.h"
@@ -42,16 +42,15 @@ class ReportIntake {
                              const v1::TaskReport& report);
   // Each takes a part of the report. They return false where the Lease has ended over it: a part
   // that cannot be true.
-  absl::StatusOr<bool> TakeMeasurement(TaskRow& task, const v1::TaskReport& report);
+  absl::StatusOr<bool> TakeProvenance(TaskRow& task, const v1::TaskReport& report);
   absl::StatusOr<bool> TakeEpochs(TaskRow& task, const v1::TaskReport& report);
   absl::StatusOr<bool> TakeSnapshots(TaskRow& task, const v1::TaskReport& report);
   absl::Status TakeCheckpoint(TaskRow& task, const v1::TaskReport& report, int64_t epochs_stored);
 
   absl::Status TakeSuccess(TaskRow& task, const v1::TaskReport& report);
-  absl::Status TakePretrained(TaskRow& task, const v1::TaskReport& report,
-                              const v1::Measurement& m);
+  absl::Status TakePretrained(TaskRow& task, const v1::TaskReport& report, const v1::Provenance& m);
   absl::Status TakeDescent(TaskRow& task, const v1::TaskReport& report);
-  absl::Status TakeResult(TaskRow& task, const v1::TaskReport& report, const v1::Measurement& m);
+  absl::Status TakeResult(TaskRow& task, const v1::TaskReport& report, const v1::Provenance& m);
   absl::Status TakeFailure(WorkerRow& worker, TaskRow& task, const v1::TaskReport& report);
   // What the Worker says that it cannot do, through no fault of the Task.
   absl::Status TakeInability(WorkerRow& worker, TaskRow& task, const v1::Failure& failure);

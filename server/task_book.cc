@@ -218,7 +218,7 @@ absl::Status TaskBook::Succeed(TaskRow& task) {
   RETURN_IF_ERROR(Record(task, "task.succeeded", TaskText(task)));
   RETURN_IF_ERROR(Settle(task.candidate));
   RETURN_IF_ERROR(FreeStudents(task));
-  RETURN_IF_ERROR(ScoreStagesIfMeasured(transaction_, *this, task));
+  RETURN_IF_ERROR(ScoreSectionsIfMeasured(transaction_, *this, task));
   return FinishJobIfDone(task.job);
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
 #include "storage/store.h"
 
 namespace reluscape {

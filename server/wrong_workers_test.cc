@@ -111,7 +111,7 @@ TEST_F(WrongWorkerTest, CopiesThatDifferWaitForAChoice) {
   const v1::Lease first = One("wrong", {});
   const v1::DataState wrong = Opened(SmallJob(), kOtherHash);
   v1::SynchronizeRequest reports = Saying("wrong", wrong, {Running(first)});
-  *reports.mutable_reports(0)->mutable_measurement() = Measured(kOtherHash);
+  *reports.mutable_reports(0)->mutable_provenance() = Measured(kOtherHash);
   SetList(reports.mutable_reports(0)->mutable_epochs(), {Epoch(0), Epoch(1)});
   *reports.mutable_reports(0)->mutable_checkpoint() = File("after two epochs of wrong images");
   Call(reports);
@@ -125,7 +125,7 @@ TEST_F(WrongWorkerTest, CopiesThatDifferWaitForAChoice) {
               AllOf(HasSubstr("2 copies of data set toy"), HasSubstr("reluscape data ")));
   // What runs may end; nothing more begins.
   *reports.mutable_reports(0) = Pretrained(first);
-  *reports.mutable_reports(0)->mutable_measurement() = Measured(kOtherHash);
+  *reports.mutable_reports(0)->mutable_provenance() = Measured(kOtherHash);
   EXPECT_THAT(Call(reports), IsEmpty());
   EXPECT_EQ(Job(job).data_copies(1).candidates(), 1);
 
@@ -153,7 +153,7 @@ TEST_F(WrongWorkerTest, CopiesThatDifferWaitForAChoice) {
   EXPECT_FALSE(IsSet(leases[0].description().checkpoint()));
   while (!leases.empty()) {
     v1::TaskReport report = Done(leases[0]);
-    *report.mutable_measurement() = Measured(kThirdHash);
+    *report.mutable_provenance() = Measured(kThirdHash);
     leases = Call(Saying("right", Opened(SmallJob(), kThirdHash), {report}));
   }
   EXPECT_EQ(Job(job).state(), "FINISHED");
@@ -167,7 +167,7 @@ TEST_F(WrongWorkerTest, ResultsOfTheOtherCopyAreRemovedAndMadeAgain) {
   EXPECT_EQ(coordinator_->ChooseData(job, "0123456789").value(), 1);
   EXPECT_EQ(Job(job).state(), "RUNNING");
   EXPECT_EQ(Job(job).results(), 0);
-  EXPECT_THAT(reader_->GetFront(job)->results(), IsEmpty());
+  EXPECT_THAT(reader_->ListResults(job)->results(), IsEmpty());
   EXPECT_THAT(Sync("a"), IsEmpty());
   EXPECT_THAT(Call(Saying("b", Opened(SmallJob(), kThirdHash))), SizeIs(1));
   Tick();

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "reluscape/v1/views.pb.h"
-#include "search/objective.h"
+#include "search/vocabulary/objective.h"
 #include "storage/sqlite_db.h"
 
 namespace reluscape {

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "base/random.h"
-#include "search/objective.h"
 #include "search/vocabulary/messages.h"
+#include "search/vocabulary/objective.h"
 #include "storage/result_reader.h"
 #include "storage/store_test_util.h"
 #include "tests/fakes/fake_clock.h"
@@ -22,18 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 constexpr char kMetric[] = "toy.online_s@wan";
-
-CostRow Cost(const std::string& metric, std::optional<double> value, bool lower = false,
-             const std::string& version = "1") {
-  CostRow row;
-  row.origin = std::make_shared<CostOrigin>(CostOrigin{.metric = metric,
-                                                       .model_version = version,
-                                                       .profile = "link wan, sha256 0123",
-                                                       .note = value ? "" : "nobody knows"});
-  row.value = value;
-  row.is_lower_bound = lower;
-  return row;
-}
 
 void SetLimits(JobRow& job, const std::vector<CostLimit>& limits) {
   for (const CostLimit& limit : limits) {
@@ -82,16 +70,16 @@ TEST_F(CostsTest, CostsAreReadBackWithVersionAndProfile) {
   std::vector<ResultId> results;
   const JobId job = InsertJob(TestJob(), {0.5}, results);
   Do([&](Transaction& t) {
-    ASSERT_TRUE(t.PutLatency(results[0], {"delphi_online", "1", 0.25}).ok());
-    ASSERT_TRUE(t.PutCosts(results[0], "set 1",
-                           {Cost(kMetric, 1.5, /*lower=*/true), Cost("toy.total_s@wan", {})})
-                    .ok());
+    ASSERT_TRUE(
+        t.PutCosts(results[0], "set 1",
+                   {TestCost(kMetric, 1.5, /*lower=*/true), TestCost("toy.total_s@wan", {})})
+            .ok());
     const PricedResult priced = t.ListPricedResults().value().at(0);
     EXPECT_EQ(priced.price_set, "set 1");
     EXPECT_EQ(priced.job, job);
   });
-  const v1::Front front = reader_->GetFront(job).value();
-  const auto& costs = front.results(0).costs();
+  const v1::ResultList list = reader_->ListResults(job).value();
+  const auto& costs = list.results(0).costs();
   EXPECT_EQ(costs.size(), 1u);
   EXPECT_EQ(costs.at(kMetric).value(), 1.5);
   EXPECT_TRUE(costs.at(kMetric).lower_bound());
@@ -100,9 +88,6 @@ TEST_F(CostsTest, CostsAreReadBackWithVersionAndProfile) {
   SQLite::Statement row(sql,
                         "SELECT job, result, metric, value, model_version, profile, lower_bound,"
                         " note FROM result_costs_v ORDER BY metric");
-  ASSERT_TRUE(row.executeStep());
-  EXPECT_EQ(row.getColumn(2).getString(), "latency.delphi_online");
-  EXPECT_EQ(row.getColumn(5).getString(), "papers");
   ASSERT_TRUE(row.executeStep());
   EXPECT_EQ(row.getColumn(0).getInt64(), job.value);
   EXPECT_EQ(row.getColumn(1).getInt64(), results[0].value);
@@ -121,11 +106,12 @@ TEST_F(CostsTest, CostsAreReplacedAsAWhole) {
   std::vector<ResultId> results;
   const JobId job = InsertJob(TestJob(), {0.5}, results);
   Do([&](Transaction& t) {
-    ASSERT_TRUE(t.PutCosts(results[0], "1", {Cost(kMetric, 1), Cost("toy.total_s@wan", 2)}).ok());
-    ASSERT_TRUE(t.PutCosts(results[0], "2", {Cost(kMetric, 3, /*lower=*/false, "2")}).ok());
+    ASSERT_TRUE(
+        t.PutCosts(results[0], "1", {TestCost(kMetric, 1), TestCost("toy.total_s@wan", 2)}).ok());
+    ASSERT_TRUE(t.PutCosts(results[0], "2", {TestCost(kMetric, 3, /*lower=*/false, "2")}).ok());
     EXPECT_EQ(t.ListPricedResults()->at(0).price_set, "2");
   });
-  const v1::Result result = reader_->GetFront(job)->results(0);
+  const v1::Result result = reader_->ListResults(job)->results(0);
   EXPECT_EQ(result.costs().size(), 1u);
   EXPECT_EQ(result.costs().at(kMetric).value(), 3);
   EXPECT_FALSE(result.costs().at(kMetric).lower_bound());
@@ -138,13 +124,13 @@ TEST_F(CostsTest, CostIsAnObjective) {
   std::vector<ResultId> results;
   const JobId id = InsertJob(job, {0.5, 0.6, 0.7, 0.8}, results);
   Do([&](Transaction& t) {
-    ASSERT_TRUE(t.PutCosts(results[0], "1", {Cost(kMetric, 1)}).ok());
-    ASSERT_TRUE(t.PutCosts(results[1], "1", {Cost(kMetric, 3)}).ok());
-    ASSERT_TRUE(t.PutCosts(results[2], "1", {Cost(kMetric, 2)}).ok());
-    ASSERT_TRUE(t.PutCosts(results[3], "1", {Cost(kMetric, {})}).ok());
+    ASSERT_TRUE(t.PutCosts(results[0], "1", {TestCost(kMetric, 1)}).ok());
+    ASSERT_TRUE(t.PutCosts(results[1], "1", {TestCost(kMetric, 3)}).ok());
+    ASSERT_TRUE(t.PutCosts(results[2], "1", {TestCost(kMetric, 2)}).ok());
+    ASSERT_TRUE(t.PutCosts(results[3], "1", {TestCost(kMetric, {})}).ok());
   });
-  const v1::Front front = reader_->GetFront(id).value();
-  const auto& all = front.results();
+  const v1::ResultList list = reader_->ListResults(id).value();
+  const auto& all = list.results();
   ASSERT_THAT(all, SizeIs(4));
   EXPECT_TRUE(all[0].on_front());
   EXPECT_EQ(all[0].off_front(), "");
@@ -159,7 +145,7 @@ TEST_F(CostsTest, CostIsAnObjective) {
 
 TEST_F(CostsTest, ResultAboveALimitIsNeverOnTheFrontAndDominatesNothing) {
   JobRow job = TestJob();
-  const std::vector<CostLimit> limits = {{kMetric, 2}, {"latency.m", 9}};
+  const std::vector<CostLimit> limits = {{kMetric, 2}, {"papers.online_s", 9}};
   SetLimits(job, limits);
   std::vector<ResultId> results;
   // Equal ReLUs: the best accuracy alone would be on the front.
@@ -167,17 +153,17 @@ TEST_F(CostsTest, ResultAboveALimitIsNeverOnTheFrontAndDominatesNothing) {
   Do([&](Transaction& t) {
     const std::vector<std::optional<double>> costs = {2.5, {}, 2, 1};
     for (size_t i = 0; i < results.size(); ++i) {
-      ASSERT_TRUE(t.PutCosts(results[i], "1", {Cost(kMetric, costs[i])}).ok());
-      ASSERT_TRUE(t.PutLatency(results[i], {"m", "1", i == 3 ? 10.0 : 1.0}).ok());
+      const CostRow papers = TestCost("papers.online_s", i == 3 ? 10.0 : 1.0);
+      ASSERT_TRUE(t.PutCosts(results[i], "1", {TestCost(kMetric, costs[i]), papers}).ok());
     }
   });
-  const v1::Front front = reader_->GetFront(id).value();
-  EXPECT_THAT(front.cost_limits(), ElementsAre("toy.online_s@wan <= 2", "latency.m <= 9"));
-  ASSERT_THAT(front.results(), SizeIs(4));
-  EXPECT_EQ(front.results(0).off_front(), "above the limit toy.online_s@wan <= 2: 2.5");
-  EXPECT_THAT(front.results(1).off_front(), HasSubstr("no value of toy.online_s@wan"));
-  EXPECT_TRUE(front.results(2).on_front());
-  EXPECT_EQ(front.results(3).off_front(), "above the limit latency.m <= 9: 10");
+  const v1::ResultList list = reader_->ListResults(id).value();
+  EXPECT_THAT(list.cost_limits(), ElementsAre("toy.online_s@wan <= 2", "papers.online_s <= 9"));
+  ASSERT_THAT(list.results(), SizeIs(4));
+  EXPECT_EQ(list.results(0).off_front(), "above the limit toy.online_s@wan <= 2: 2.5");
+  EXPECT_THAT(list.results(1).off_front(), HasSubstr("no value of toy.online_s@wan"));
+  EXPECT_TRUE(list.results(2).on_front());
+  EXPECT_EQ(list.results(3).off_front(), "above the limit papers.online_s <= 9: 10");
   SQLite::Database sql = OpenSql();
   EXPECT_EQ(sql.execAndGet("SELECT group_concat(result) FROM front_v").getString(),
             absl::StrCat(results[2].value));
@@ -188,9 +174,12 @@ TEST_F(CostsTest, ResultAboveALimitIsNeverOnTheFrontAndDominatesNothing) {
 TEST_F(CostsTest, FrontViewEqualsTheReader) {
   Random random(20261121);
   const std::vector<std::vector<std::string>> objectives = {
-      {kMetric}, {"relus", kMetric}, {"toy.total_s@wan", kMetric, "latency.m"}};
+      {kMetric}, {"relus", kMetric}, {"toy.total_s@wan", kMetric, "papers.online_s"}};
   const std::vector<std::vector<CostLimit>> limits = {
-      {}, {{kMetric, 3}}, {{"toy.total_s@wan", 2}, {"latency.m", 4}}, {{"gone.online_s@wan", 1}}};
+      {},
+      {{kMetric, 3}},
+      {{"toy.total_s@wan", 2}, {"papers.online_s", 4}},
+      {{"gone.online_s@wan", 1}}};
   for (const auto& objective : objectives) {
     for (const auto& limit : limits) {
       JobRow job = TestJob();
@@ -211,17 +200,16 @@ TEST_F(CostsTest, FrontViewEqualsTheReader) {
         for (const ResultId result : results) {
           if (random.Below(8) > 0) {
             ASSERT_TRUE(
-                t.PutCosts(result, "1", {Cost(kMetric, value()), Cost("toy.total_s@wan", value())})
+                t.PutCosts(result, "1",
+                           {TestCost(kMetric, value()), TestCost("toy.total_s@wan", value()),
+                            TestCost("papers.online_s", value())})
                     .ok());
-          }
-          if (const auto seconds = value()) {
-            ASSERT_TRUE(t.PutLatency(result, {"m", "1", *seconds}).ok());
           }
         }
       });
       std::set<int64_t> expected;
-      const v1::Front front = reader_->GetFront(id).value();
-      for (const v1::Result& result : front.results()) {
+      const v1::ResultList list = reader_->ListResults(id).value();
+      for (const v1::Result& result : list.results()) {
         if (result.on_front()) expected.insert(result.result());
         EXPECT_EQ(result.on_front(), result.off_front().empty());
       }

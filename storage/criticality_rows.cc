@@ -6,7 +6,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "storage/sqlite_transaction.h"
+#include "storage/sqlite_db.h"
+#include "storage/store.h"
 
 namespace reluscape {
 
@@ -24,15 +25,16 @@ v1::CriticalitySpec ReadCriticalitySettings(Query& row) {
 
 std::vector<v1::Criticality> ReadCriticality(SqliteDb& db, JobId job) {
   std::vector<v1::Criticality> networks;
-  Query row(db,
-            "SELECT c.candidate_id, c.name, c.network, c.network_hash, j.spec ->> "
-            "'$.criticality.exponent',"
-            " j.spec ->> '$.criticality.baseline', k.stage, k.relus, k.accuracy, k.accuracy_lowest,"
-            " k.accuracy_highest, k.replicates, k.score, k.rank FROM candidates c"
-            " JOIN criticality k ON k.candidate_id = c.candidate_id"
-            " JOIN jobs j ON j.job_id = c.job_id"
-            " WHERE c.job_id = ? ORDER BY c.candidate_id, k.stage",
-            job);
+  Query row(
+      db,
+      "SELECT c.candidate_id, c.name, c.network, c.network_hash, j.spec ->> "
+      "'$.criticality.exponent',"
+      " j.spec ->> '$.criticality.baseline', k.section, k.relus, k.accuracy, k.accuracy_lowest,"
+      " k.accuracy_highest, k.replicates, k.score, k.rank FROM candidates c"
+      " JOIN criticality k ON k.candidate_id = c.candidate_id"
+      " JOIN jobs j ON j.job_id = c.job_id"
+      " WHERE c.job_id = ? ORDER BY c.candidate_id, k.section",
+      job);
   while (row.Step()) {
     v1::Criticality network;
     network.set_candidate(row.Int());
@@ -44,27 +46,27 @@ std::vector<v1::Criticality> ReadCriticality(SqliteDb& db, JobId job) {
     if (networks.empty() || networks.back().candidate() != network.candidate()) {
       networks.push_back(std::move(network));
     }
-    v1::StageCriticality& stage = *networks.back().add_stages();
-    stage.set_stage(row.Int());
-    stage.set_relus(row.Int());
-    stage.set_accuracy(row.Real());
-    stage.set_accuracy_lowest(row.Real());
-    stage.set_accuracy_highest(row.Real());
-    stage.set_replicates(row.Int());
-    stage.set_score(row.Real());
-    stage.set_rank(row.Int());
+    v1::SectionCriticality& section = *networks.back().add_sections();
+    section.set_section(row.Int());
+    section.set_relus(row.Int());
+    section.set_accuracy(row.Real());
+    section.set_accuracy_lowest(row.Real());
+    section.set_accuracy_highest(row.Real());
+    section.set_replicates(row.Int());
+    section.set_score(row.Real());
+    section.set_rank(row.Int());
   }
   for (v1::Criticality& network : networks) {
-    network.mutable_order()->Resize(network.stages_size(), 0);
-    for (const v1::StageCriticality& stage : network.stages()) {
-      if (stage.rank() > network.stages_size()) continue;
-      network.set_order(static_cast<int>(stage.rank()) - 1, stage.stage());
+    network.mutable_order()->Resize(network.sections_size(), 0);
+    for (const v1::SectionCriticality& section : network.sections()) {
+      if (section.rank() > network.sections_size()) continue;
+      network.set_order(static_cast<int>(section.rank()) - 1, section.section());
     }
   }
   return networks;
 }
 
-absl::StatusOr<std::vector<CandidateId>> SqliteTransaction::ListStudents(CandidateId teacher) {
+absl::StatusOr<std::vector<CandidateId>> Transaction::ListStudents(CandidateId teacher) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<CandidateId>> {
     std::vector<CandidateId> students;
     Query row(db_, "SELECT candidate_id FROM candidates WHERE teacher_id = ? ORDER BY candidate_id",
@@ -74,8 +76,8 @@ absl::StatusOr<std::vector<CandidateId>> SqliteTransaction::ListStudents(Candida
   });
 }
 
-absl::StatusOr<std::string> SqliteTransaction::FindDataHash(const v1::DataSpec& data,
-                                                            uint64_t split_seed) {
+absl::StatusOr<std::string> Transaction::FindDataHash(const v1::DataSpec& data,
+                                                      uint64_t split_seed) {
   return Guard(db_, [&]() -> absl::StatusOr<std::string> {
     Query row(db_,
               "SELECT c.data_hash FROM candidates c JOIN jobs j ON j.job_id = c.job_id"
@@ -88,26 +90,26 @@ absl::StatusOr<std::string> SqliteTransaction::FindDataHash(const v1::DataSpec& 
   });
 }
 
-absl::StatusOr<std::vector<StageMeasurement>> SqliteTransaction::ListStageMeasurements(
+absl::StatusOr<std::vector<SectionMeasurement>> Transaction::ListSectionMeasurements(
     CandidateId teacher) {
-  return Guard(db_, [&]() -> absl::StatusOr<std::vector<StageMeasurement>> {
-    std::vector<StageMeasurement> measurements;
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<SectionMeasurement>> {
+    std::vector<SectionMeasurement> measurements;
     Query row(db_,
-              "SELECT c.teacher_id, c.replicate, c.measured_stage, c.relus, t.state,"
+              "SELECT c.teacher_id, c.replicate, c.measured_section, c.relus, t.state,"
               " (SELECT p.validation_accuracy FROM stage_progress p WHERE p.task_id = t.task_id"
               "  ORDER BY p.epoch DESC LIMIT 1)"
               " FROM candidates one"
               " JOIN candidates whole ON whole.job_id = one.job_id"
               "  AND whole.network_hash = one.network_hash"
-              " JOIN candidates c ON c.teacher_id = whole.candidate_id AND c.role = 'stage'"
+              " JOIN candidates c ON c.teacher_id = whole.candidate_id AND c.role = 'section'"
               " JOIN tasks t ON t.candidate_id = c.candidate_id AND t.stage = 'pretrain'"
-              " WHERE one.candidate_id = ? ORDER BY c.replicate, c.measured_stage",
+              " WHERE one.candidate_id = ? ORDER BY c.replicate, c.measured_section",
               teacher);
     while (row.Step()) {
-      StageMeasurement m;
+      SectionMeasurement m;
       m.teacher = row.IdOf<CandidateId>();
       m.replicate = row.Int();
-      m.stage = row.Int();
+      m.section = row.Int();
       m.relus = row.Int();
       m.state = row.TaskStateOf();
       m.accuracy = row.Real();
@@ -117,14 +119,14 @@ absl::StatusOr<std::vector<StageMeasurement>> SqliteTransaction::ListStageMeasur
   });
 }
 
-absl::Status SqliteTransaction::InsertCriticality(CandidateId candidate,
-                                                  const std::vector<v1::StageCriticality>& stages) {
+absl::Status Transaction::InsertCriticality(CandidateId candidate,
+                                            const std::vector<v1::SectionCriticality>& sections) {
   return Guard(db_, [&]() -> absl::Status {
-    for (const v1::StageCriticality& s : stages) {
+    for (const v1::SectionCriticality& s : sections) {
       Query(db_,
-            "INSERT INTO criticality (candidate_id, stage, relus, accuracy, accuracy_lowest,"
+            "INSERT INTO criticality (candidate_id, section, relus, accuracy, accuracy_lowest,"
             " accuracy_highest, replicates, score, rank) VALUES (?,?,?,?,?,?,?,?,?)",
-            candidate, s.stage(), s.relus(), s.accuracy(), s.accuracy_lowest(),
+            candidate, s.section(), s.relus(), s.accuracy(), s.accuracy_lowest(),
             s.accuracy_highest(), s.replicates(), s.score(), s.rank())
           .Run();
     }
@@ -132,7 +134,7 @@ absl::Status SqliteTransaction::InsertCriticality(CandidateId candidate,
   });
 }
 
-absl::StatusOr<std::vector<v1::Criticality>> SqliteTransaction::ListCriticality(JobId job) {
+absl::StatusOr<std::vector<v1::Criticality>> Transaction::ListCriticality(JobId job) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<v1::Criticality>> {
     return ReadCriticality(db_, job);
   });

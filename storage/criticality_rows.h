@@ -1,12 +1,12 @@
 #pragma once
 
-// Rows of criticality: how much accuracy the ReLUs of each stage are worth. Only for storage/*.cc:
-// throws SQLite::Exception.
+// Rows of criticality: how much accuracy the ReLUs of each section are worth. Only for
+// storage/*.cc: throws SQLite::Exception.
 
 #include <vector>
 
 #include "reluscape/v1/views.pb.h"
-#include "search/job.h"
+#include "search/vocabulary/job.h"
 #include "storage/sqlite_db.h"
 
 namespace reluscape {

@@ -7,11 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "search/objective.h"
-#include "search/result_front.h"
 #include "search/vocabulary/messages.h"
+#include "search/vocabulary/objective.h"
 #include "storage/cost_rows.h"
 #include "storage/criticality_rows.h"
+#include "storage/mark_front.h"
 #include "storage/sqlite_db.h"
 #include "storage/worker_rows.h"
 
@@ -95,8 +95,8 @@ class SqliteResultReader final : public ResultReader {
     });
   }
 
-  absl::StatusOr<v1::Front> GetFront(JobId job) override {
-    return Consistently([&] { return ReadFront(job); });
+  absl::StatusOr<v1::ResultList> ListResults(JobId job) override {
+    return Consistently([&] { return ReadResults(job); });
   }
 
   absl::StatusOr<std::vector<v1::CurvePoint>> ListCurves(JobId job) override {
@@ -116,8 +116,8 @@ class SqliteResultReader final : public ResultReader {
                 candidate);
       SetList(detail.mutable_curves(), ReadCurves(row));
       // on_front is against all Results of the Job, so that a page says the same as the Front.
-      ASSIGN_OR_RETURN(v1::Front front, ReadFront(JobId{detail.candidate().job()}));
-      for (v1::Result& result : *front.mutable_results()) {
+      ASSIGN_OR_RETURN(v1::ResultList list, ReadResults(JobId{detail.candidate().job()}));
+      for (v1::Result& result : *list.mutable_results()) {
         if (result.candidate() == candidate.value) *detail.add_results() = std::move(result);
       }
       return detail;
@@ -357,7 +357,7 @@ class SqliteResultReader final : public ResultReader {
     {
       Query row(*db_,
                 "SELECT candidate, job, name, network, network_hash, replicate, relus,"
-                " relus_with_stem, macs, parameters, role, measured_stage, teacher, origin,"
+                " relus_with_stem, macs, parameters, role, measured_section, teacher, origin,"
                 " pretrained_file, pretrained_sha256 FROM candidates_v WHERE candidate = ?",
                 id);
       if (!row.Step()) {
@@ -374,7 +374,7 @@ class SqliteResultReader final : public ResultReader {
       c.set_macs(row.Int());
       c.set_parameters(row.Int());
       c.set_role(row.Text());
-      if (const auto stage = row.OptionalInt()) c.set_measured_stage(*stage);
+      if (const auto section = row.OptionalInt()) c.set_measured_section(*section);
       if (const auto teacher = row.OptionalInt()) c.set_teacher(*teacher);
       c.set_origin(row.Text());
       if (!row.NextIsNull()) {
@@ -429,28 +429,28 @@ class SqliteResultReader final : public ResultReader {
                                                                      : "waits for pretrain";
   }
 
-  absl::StatusOr<v1::Front> ReadFront(JobId job) {
+  absl::StatusOr<v1::ResultList> ReadResults(JobId job) {
     v1::JobDetail detail;
     RETURN_IF_ERROR(ReadJob(job, detail));
-    v1::Front front;
-    front.set_job(job.value);
-    *front.mutable_objectives() = detail.job().objectives();
+    v1::ResultList list;
+    list.set_job(job.value);
+    *list.mutable_objectives() = detail.job().objectives();
     const std::vector<CostLimit> limits = ReadCostLimits(*db_, job);
-    for (const CostLimit& limit : limits) front.add_cost_limits(CostLimitText(limit));
+    for (const CostLimit& limit : limits) list.add_cost_limits(CostLimitText(limit));
     std::map<int64_t, v1::Result*> results;  // they stay where they are as others are added
     {
       Query row(*db_,
                 "SELECT result, v.candidate, name, network, network_hash, r.report,"
                 " relus_with_stem, macs, parameters, accuracy_test, seed_pretrain, seed_linearize,"
-                " seed_fine_tune, seed_split, recipe, m.measurement, v.data_hash, v.split_hash,"
+                " seed_fine_tune, seed_split, recipe, m.provenance, v.data_hash, v.split_hash,"
                 " v.seconds_pretrain,"
                 " v.seconds_linearize, v.seconds_fine_tune, v.worker, v.attempt, v.created_at_ms,"
                 " origin FROM results_v v JOIN results r ON r.result_id = v.result"
-                " LEFT JOIN measurements m ON m.task_id = r.task_id WHERE job = ?"
+                " LEFT JOIN task_provenance m ON m.task_id = r.task_id WHERE job = ?"
                 " ORDER BY recipe, v.data_hash, v.split_hash, v.relus, result",
                 job);
       while (row.Step()) {
-        v1::Result& r = *front.add_results();
+        v1::Result& r = *list.add_results();
         r.set_job(job.value);
         r.set_result(row.Int());
         r.set_candidate(row.Int());
@@ -467,9 +467,9 @@ class SqliteResultReader final : public ResultReader {
         if (const auto seed = row.OptionalInt()) r.mutable_seeds()->set_fine_tune(*seed);
         r.mutable_seeds()->set_split(row.Int());
         r.set_recipe(row.Text());
-        row.Json(*r.mutable_measurement());
-        r.mutable_measurement()->set_data_hash(row.Text());  // also where none is stored
-        r.mutable_measurement()->set_split_hash(row.Text());
+        row.Json(*r.mutable_provenance());
+        r.mutable_provenance()->set_data_hash(row.Text());  // also where none is stored
+        r.mutable_provenance()->set_split_hash(row.Text());
         r.mutable_seconds()->set_pretrain(row.Real());
         r.mutable_seconds()->set_linearize(row.Real());
         r.mutable_seconds()->set_fine_tune(row.Real());
@@ -480,22 +480,11 @@ class SqliteResultReader final : public ResultReader {
         results[r.result()] = &r;
       }
     }
-    {
-      Query row(*db_,
-                "SELECT l.result_id, l.model, l.seconds FROM result_latencies l"
-                " JOIN results r ON r.result_id = l.result_id WHERE r.job_id = ?",
-                job);
-      while (row.Step()) {
-        auto& latency = *results.at(row.Int())->mutable_latency();
-        double& seconds = latency[row.Text()];
-        seconds = row.Real();
-      }
-    }
     for (auto& [id, costs] : ReadCosts(*db_, job)) {
       *results.at(id.value)->mutable_costs() = std::move(costs);
     }
-    MarkFront(limits, front);
-    return front;
+    MarkFront(limits, list);
+    return list;
   }
 
   const std::unique_ptr<SqliteDb> db_;

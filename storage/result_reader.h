@@ -24,7 +24,7 @@ class ResultReader {
   // All return NOT_FOUND for an unknown id, naming it.
   virtual absl::StatusOr<v1::JobList> ListJobs() = 0;  // newest first
   virtual absl::StatusOr<v1::JobDetail> GetJob(JobId job) = 0;
-  virtual absl::StatusOr<v1::Front> GetFront(JobId job) = 0;
+  virtual absl::StatusOr<v1::ResultList> ListResults(JobId job) = 0;
   // The learning curves of a Job, by Task, then epoch.
   virtual absl::StatusOr<std::vector<v1::CurvePoint>> ListCurves(JobId job) = 0;
   virtual absl::StatusOr<v1::CandidateDetail> GetCandidate(CandidateId candidate) = 0;

@@ -67,7 +67,7 @@ TEST_F(ResultReaderTest, LayersAndClassesOfReportsAreRows) {
 
 TEST_F(ResultReaderTest, UnknownIdsAreNamed) {
   for (const absl::Status& status :
-       {reader_->GetJob(JobId{7}).status(), reader_->GetFront(JobId{7}).status(),
+       {reader_->GetJob(JobId{7}).status(), reader_->ListResults(JobId{7}).status(),
         reader_->ListEvents(JobId{7}, 0, 10).status(), reader_->ListCurves(JobId{7}).status(),
         reader_->GetCandidate(CandidateId{7}).status()}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
@@ -102,15 +102,15 @@ TEST_F(ResultReaderTest, ResultShowsEverythingAndTheTestAccuracyOnlyUnsealed) {
     job.id = t.InsertJob(job).value();
     const TestTasks tasks = InsertTestTasks(t, job.id);
     candidate = tasks.candidate.id;
-    ASSERT_TRUE(t.PutMeasurement(tasks.fine_tunes[0].id, 1, TestMeasurement()).ok());
+    ASSERT_TRUE(t.PutProvenance(tasks.fine_tunes[0].id, 1, TestProvenance()).ok());
     sent = TestResult(tasks.fine_tunes[0], 450, 0.5);
     const ResultId id = t.InsertResult(sent).value();
     EXPECT_EQ(t.GetReport(id).value(), sent.report);
-    ASSERT_TRUE(t.PutLatency(id, {"m", "1", 2.0}).ok());
+    ASSERT_TRUE(t.PutCosts(id, "1", {TestCost("papers.online_s", 2.0)}).ok());
   });
-  const v1::Front front = reader_->GetFront(job.id).value();
-  ASSERT_THAT(front.results(), SizeIs(1));
-  const v1::Result& r = front.results(0);
+  const v1::ResultList list = reader_->ListResults(job.id).value();
+  ASSERT_THAT(list.results(), SizeIs(1));
+  const v1::Result& r = list.results(0);
   EXPECT_EQ(r.name(), "net");
   EXPECT_EQ(r.network(), "text of net");
   EXPECT_EQ(r.report(), sent.report);
@@ -118,13 +118,13 @@ TEST_F(ResultReaderTest, ResultShowsEverythingAndTheTestAccuracyOnlyUnsealed) {
   EXPECT_EQ(r.macs(), 50'000);
   EXPECT_EQ(r.parameters(), 600);
   EXPECT_FALSE(r.has_accuracy_test());
-  EXPECT_EQ(r.latency().size(), 1u);
-  EXPECT_EQ(r.latency().at("m"), 2.0);
+  EXPECT_EQ(r.costs().size(), 1u);
+  EXPECT_EQ(r.costs().at("papers.online_s").value(), 2.0);
   EXPECT_TRUE(r.on_front());
   EXPECT_EQ(r.seeds().pretrain(), 11);
   EXPECT_EQ(r.seeds().split(), 8);
   EXPECT_EQ(r.recipe(), Sha256Hex("recipe").substr(0, 12));
-  EXPECT_EQ(r.measurement(), TestMeasurement());
+  EXPECT_EQ(r.provenance(), TestProvenance());
   EXPECT_EQ(r.seconds().pretrain(), 1);
   EXPECT_EQ(r.seconds().linearize(), 2);
   EXPECT_EQ(r.seconds().fine_tune(), 3);
@@ -138,10 +138,10 @@ TEST_F(ResultReaderTest, ResultShowsEverythingAndTheTestAccuracyOnlyUnsealed) {
   EXPECT_EQ(sql.execAndGet("SELECT accuracy_trimmed FROM results_v").getDouble(), 0.2);
   EXPECT_EQ(sql.execAndGet("SELECT build_commit || threads FROM results_v").getString(), "abc2");
   EXPECT_TRUE(sql.execAndGet("SELECT accuracy_test FROM front_v").isNull());
-  EXPECT_STREQ(sql.execAndGet("SELECT latency FROM front_v").getText(), R"({"m":2.0})");
+  EXPECT_EQ(sql.execAndGet("SELECT papers_online_s FROM front_v").getDouble(), 2);
   job.unsealed_at = TimeFromUnixMs(3000);
   Do([&](Transaction& t) { ASSERT_TRUE(t.UpdateJob(job).ok()); });
-  EXPECT_EQ(reader_->GetFront(job.id)->results(0).accuracy_test(), 0.125);
+  EXPECT_EQ(reader_->ListResults(job.id)->results(0).accuracy_test(), 0.125);
   EXPECT_EQ(sql.execAndGet("SELECT accuracy_test FROM results_v").getDouble(), 0.125);
 }
 
@@ -152,7 +152,7 @@ TEST_F(ResultReaderTest, TheTestAccuracyStandsInOneSealedTable) {
   Do([&](Transaction& t) {
     job.id = t.InsertJob(job).value();
     const TestTasks tasks = InsertTestTasks(t, job.id);
-    ASSERT_TRUE(t.PutMeasurement(tasks.fine_tunes[0].id, 1, TestMeasurement()).ok());
+    ASSERT_TRUE(t.PutProvenance(tasks.fine_tunes[0].id, 1, TestProvenance()).ok());
     ResultRow result = TestResult(tasks.fine_tunes[0], 450, 0.5);
     result.accuracy_test = 0.123456789;
     ASSERT_TRUE(t.InsertResult(result).ok());
@@ -171,7 +171,7 @@ TEST_F(ResultReaderTest, TheTestAccuracyStandsInOneSealedTable) {
       if (sql.execAndGet(query).getInt() > 0) places.push_back(absl::StrCat(name, ".", column));
     }
     const std::string documents =
-        absl::StrCat(MessageToJson(reader_->GetFront(job.id).value()),
+        absl::StrCat(MessageToJson(reader_->ListResults(job.id).value()),
                      MessageToJson(reader_->GetCandidate(CandidateId{1}).value()),
                      MessageToJson(reader_->ListEvents(job.id, 0, 1000).value()));
     if (absl::StrContains(documents, "123456789")) places.push_back("documents");
@@ -198,7 +198,7 @@ TEST_F(ResultReaderTest, CandidateShowsTasksAndCurves) {
   });
   const v1::CandidateDetail detail = reader_->GetCandidate(candidate).value();
   EXPECT_EQ(detail.candidate().role(), "search");
-  EXPECT_FALSE(detail.candidate().has_measured_stage());
+  EXPECT_FALSE(detail.candidate().has_measured_section());
   EXPECT_FALSE(detail.candidate().has_teacher());
   EXPECT_FALSE(detail.candidate().has_pretrained_file());
   EXPECT_THAT(detail.candidate().budgets(), ElementsAre(500, 100));
@@ -277,8 +277,11 @@ TEST_F(ResultReaderTest, EventsComeInOrderFromWhereTheReaderStopped) {
 TEST_F(ResultReaderTest, FrontViewEqualsSearchPareto) {
   Random random(20261120);
   const std::vector<std::vector<std::string>> objectives = {
-      {"relus"},           {"latency.m"}, {"relus", "parameters"}, {"macs", "latency.m", "relus"},
-      {"latency.unknown"},
+      {"relus"},
+      {"toy.online_s@wan"},
+      {"relus", "parameters"},
+      {"macs", "toy.online_s@wan", "relus"},
+      {"gone.online_s@wan"},
   };
   std::vector<JobId> jobs;
   Do([&](Transaction& t) {
@@ -308,7 +311,7 @@ TEST_F(ResultReaderTest, FrontViewEqualsSearchPareto) {
           if (price > 0) {  // else unknown
             const double seconds =
                 price == 6 ? std::numeric_limits<double>::infinity() : static_cast<double>(price);
-            ASSERT_TRUE(t.PutLatency(id, {"m", "1", seconds}).ok());
+            ASSERT_TRUE(t.PutCosts(id, "1", {TestCost("toy.online_s@wan", seconds)}).ok());
           }
         }
       }
@@ -319,8 +322,8 @@ TEST_F(ResultReaderTest, FrontViewEqualsSearchPareto) {
   size_t all = 0;
   for (const JobId job : jobs) {
     std::set<int64_t> expected;
-    const v1::Front front = reader_->GetFront(job).value();
-    for (const v1::Result& r : front.results()) {
+    const v1::ResultList list = reader_->ListResults(job).value();
+    for (const v1::Result& r : list.results()) {
       if (r.on_front()) expected.insert(r.result());
     }
     std::set<int64_t> found;
@@ -329,7 +332,7 @@ TEST_F(ResultReaderTest, FrontViewEqualsSearchPareto) {
     while (statement.executeStep()) found.insert(statement.getColumn(0).getInt64());
     EXPECT_EQ(found, expected) << "job " << job.value;
     on_front += expected.size();
-    all += static_cast<size_t>(front.results_size());
+    all += static_cast<size_t>(list.results_size());
   }
   EXPECT_GT(on_front, 50u);
   EXPECT_LT(on_front, all / 2);
@@ -346,9 +349,9 @@ TEST_F(ResultReaderTest, FrontIsPerData) {
     ASSERT_TRUE(t.InsertResult(good).ok());
     ASSERT_TRUE(t.InsertResult(dominated_elsewhere).ok());
   });
-  const v1::Front front = reader_->GetFront(job).value();
-  EXPECT_THAT(front.results(), SizeIs(2));
-  for (const v1::Result& r : front.results()) EXPECT_TRUE(r.on_front()) << r.report().relus();
+  const v1::ResultList list = reader_->ListResults(job).value();
+  EXPECT_THAT(list.results(), SizeIs(2));
+  for (const v1::Result& r : list.results()) EXPECT_TRUE(r.on_front()) << r.report().relus();
 }
 
 TEST_F(ResultReaderTest, JobListingCounts) {

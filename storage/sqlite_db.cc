@@ -178,7 +178,7 @@ v1::JobSpec::Kind Query::JobKindOf() {
 CandidateRole Query::CandidateRoleOf() {
   const std::string name = Text();
   for (const CandidateRole role : {CandidateRole::kSearch, CandidateRole::kTeacher,
-                                   CandidateRole::kStage, CandidateRole::kWhole}) {
+                                   CandidateRole::kSection, CandidateRole::kWhole}) {
     if (name == CandidateRoleName(role)) return role;
   }
   throw SQLite::Exception("unknown candidate role " + name, SQLITE_CORRUPT);

@@ -18,11 +18,11 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/ids.h"
-#include "search/artifact.h"
-#include "search/job.h"
-#include "search/stage.h"
-#include "search/states.h"
+#include "search/vocabulary/artifact.h"
+#include "search/vocabulary/job.h"
 #include "search/vocabulary/json.h"
+#include "search/vocabulary/stage.h"
+#include "search/vocabulary/states.h"
 
 namespace reluscape {
 

@@ -3,9 +3,7 @@
 // The coordinator's rows and the one way to change them. Schema and documented views:
 // storage/schema/*.sql; how users read them: docs/database.md.
 //
-// There is one implementation, SQLite, and no memory_store: an SQLite database at ":memory:" opens
-// in a millisecond, so that tests run the very SQL that production runs. A second implementation
-// would have to repeat foreign keys, uniqueness and rollback, and could differ in just these.
+// Tests use it too: an SQLite database at ":memory:" opens in a millisecond.
 
 #include <cstdint>
 #include <filesystem>
@@ -14,19 +12,24 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/file_lock.h"
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "reluscape/v1/report.pb.h"
 #include "reluscape/v1/views.pb.h"
-#include "search/artifact.h"
-#include "search/states.h"
-#include "search/sync.h"
+#include "search/vocabulary/artifact.h"
+#include "search/vocabulary/states.h"
+#include "search/vocabulary/synchronize.h"
 
 namespace reluscape {
+
+class SqliteDb;
 
 struct JobRow {
   JobId id;                // set by InsertJob
@@ -58,10 +61,10 @@ struct CandidateRow {
   std::string data_hash;
   std::string split_hash;
   CandidateRole role = CandidateRole::kSearch;
-  int64_t measured_stage = 0;  // of kStage, from 1
-  CandidateId teacher;         // 0 = none; inserted before
+  int64_t measured_section = 0;  // of kSection, from 1
+  CandidateId teacher;           // 0 = none; inserted before
   std::string origin;
-  // With which its pretrained weights were brought; empty where they are trained.
+  // As the job file names it; empty where its weights are trained.
   std::string pretrained_file;
   v1::Artifact pretrained;
 };
@@ -91,11 +94,11 @@ struct TaskRow {
   std::string message;
 };
 
-// A Candidate of role kStage, as scoring sees it.
-struct StageMeasurement {
+// A Candidate of role kSection, as scoring sees it.
+struct SectionMeasurement {
   CandidateId teacher;  // the full network of that replicate
   int64_t replicate = 0;
-  int64_t stage = 0;  // from 1
+  int64_t section = 0;  // from 1
   int64_t relus = 0;
   TaskState state = TaskState::kBlocked;  // of its pretrain
   double accuracy = 0;                    // validation, of the last stored epoch; 0 = none stored
@@ -125,13 +128,6 @@ struct ResultRow {
   Time created_at;
 };
 
-// Seconds for one Result by one cost model.
-struct LatencyRow {
-  std::string model;
-  std::string model_version;
-  double seconds = 0;
-};
-
 // What a cost was computed with. Many Results share one, which is why rows point to it.
 struct CostOrigin {
   std::string metric;  // canonical
@@ -150,8 +146,7 @@ struct CostRow {
 // A stored Result as pricing sees it.
 struct PricedResult {
   ResultId id;
-  std::string network;                          // canonical text
-  std::map<std::string, std::string> versions;  // of the stored latencies, by model
+  std::string network;  // canonical text
   JobId job;
   std::string price_set;  // of the stored costs; empty = none
 };
@@ -205,152 +200,164 @@ struct EventRow {
 // Get... returns NOT_FOUND naming the id.
 class Transaction {
  public:
-  virtual ~Transaction() = default;
+  // Of storage/ alone: `db` has an open transaction.
+  explicit Transaction(SqliteDb& db) : db_(db) {}
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
 
-  virtual absl::StatusOr<JobId> InsertJob(const JobRow& job) = 0;
-  virtual absl::StatusOr<JobRow> GetJob(JobId job) = 0;
-  virtual absl::StatusOr<std::optional<JobId>> FindJobByRequest(const std::string& request_id) = 0;
+  absl::StatusOr<JobId> InsertJob(const JobRow& job);
+  absl::StatusOr<JobRow> GetJob(JobId job);
+  absl::StatusOr<std::optional<JobId>> FindJobByRequest(const std::string& request_id);
   // Writes state, finished_at, unsealed_at, spec and chosen_data_hash.
-  virtual absl::Status UpdateJob(const JobRow& job) = 0;
-  virtual absl::StatusOr<int64_t> CountJobs() = 0;
+  absl::Status UpdateJob(const JobRow& job);
+  absl::StatusOr<int64_t> CountJobs();
 
-  virtual absl::StatusOr<CandidateId> InsertCandidate(const CandidateRow& candidate) = 0;
-  virtual absl::StatusOr<CandidateRow> GetCandidate(CandidateId candidate) = 0;
+  absl::StatusOr<CandidateId> InsertCandidate(const CandidateRow& candidate);
+  absl::StatusOr<CandidateRow> GetCandidate(CandidateId candidate);
   // Of a Job, oldest first.
-  virtual absl::StatusOr<std::vector<CandidateId>> ListCandidates(JobId job) = 0;
+  absl::StatusOr<std::vector<CandidateId>> ListCandidates(JobId job);
   // Beside those that the Candidate has. ALREADY_EXISTS for one of these.
-  virtual absl::Status InsertBudgets(CandidateId candidate,
-                                     const std::vector<int64_t>& budgets) = 0;
+  absl::Status InsertBudgets(CandidateId candidate, const std::vector<int64_t>& budgets);
   // Writes data_hash and split_hash.
-  virtual absl::Status UpdateCandidate(const CandidateRow& candidate) = 0;
+  absl::Status UpdateCandidate(const CandidateRow& candidate);
   // Candidates that learn from `teacher`, oldest first.
-  virtual absl::StatusOr<std::vector<CandidateId>> ListStudents(CandidateId teacher) = 0;
+  absl::StatusOr<std::vector<CandidateId>> ListStudents(CandidateId teacher);
   // The data hash that the newest Candidate found whose Job asked for just these images; empty
   // where none has found one yet.
-  virtual absl::StatusOr<std::string> FindDataHash(const v1::DataSpec& data,
-                                                   uint64_t split_seed) = 0;
+  absl::StatusOr<std::string> FindDataHash(const v1::DataSpec& data, uint64_t split_seed);
 
-  // Of all replicates of the network of `teacher` in its Job, by replicate, then stage.
-  virtual absl::StatusOr<std::vector<StageMeasurement>> ListStageMeasurements(
-      CandidateId teacher) = 0;
+  // Of all replicates of the network of `teacher` in its Job, by replicate, then section.
+  absl::StatusOr<std::vector<SectionMeasurement>> ListSectionMeasurements(CandidateId teacher);
   // `candidate` is the full network, replicate 0. ALREADY_EXISTS where it has scores.
-  virtual absl::Status InsertCriticality(CandidateId candidate,
-                                         const std::vector<v1::StageCriticality>& stages) = 0;
+  absl::Status InsertCriticality(CandidateId candidate,
+                                 const std::vector<v1::SectionCriticality>& sections);
   // Of the networks of `job` that have scores, by Candidate. Empty for an unknown Job.
-  virtual absl::StatusOr<std::vector<v1::Criticality>> ListCriticality(JobId job) = 0;
+  absl::StatusOr<std::vector<v1::Criticality>> ListCriticality(JobId job);
 
-  virtual absl::StatusOr<TaskId> InsertTask(const TaskRow& task) = 0;
-  virtual absl::StatusOr<TaskRow> GetTask(TaskId task) = 0;
+  absl::StatusOr<TaskId> InsertTask(const TaskRow& task);
+  absl::StatusOr<TaskRow> GetTask(TaskId task);
   // Writes everything below `seed`.
-  virtual absl::Status UpdateTask(const TaskRow& task) = 0;
-  virtual absl::StatusOr<std::vector<TaskRow>> ListTasks(CandidateId candidate) = 0;
+  absl::Status UpdateTask(const TaskRow& task);
+  absl::StatusOr<std::vector<TaskRow>> ListTasks(CandidateId candidate);
   // BLOCKED, QUEUED or LEASED.
-  virtual absl::StatusOr<std::vector<TaskRow>> ListLiveTasks(JobId job) = 0;
-  virtual absl::StatusOr<std::map<TaskState, int64_t>> CountTasks(JobId job) = 0;
-  virtual absl::StatusOr<std::vector<TaskRow>> ListLeasedTasks(const std::string& worker) = 0;
-  virtual absl::StatusOr<std::vector<TaskRow>> ListExpiredTasks(Time now) = 0;
+  absl::StatusOr<std::vector<TaskRow>> ListLiveTasks(JobId job);
+  absl::StatusOr<std::map<TaskState, int64_t>> CountTasks(JobId job);
+  absl::StatusOr<std::vector<TaskRow>> ListLeasedTasks(const std::string& worker);
+  absl::StatusOr<std::vector<TaskRow>> ListExpiredTasks(Time now);
   // The QUEUED Task that `worker` should work on next, of a RUNNING Job of which it may take Tasks
   // (placement_v in storage/schema) and that waits for no pause to end: the oldest Job first; in it
   // later Stages first, so that what was begun is finished; among those a Candidate that this
   // Worker has worked on; then the oldest Candidate, largest Budget. One of which this Worker has
   // lost an Attempt is left to a Worker that may take it and has not. With `only` of that Job
   // alone.
-  virtual absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker,
-                                                                Time steady_now,
-                                                                JobId only = {}) = 0;
+  absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker, Time steady_now,
+                                                        JobId only = {});
   // Whether another Worker than `worker` may take Tasks of that Task's Job and has lost none of its
   // Attempts.
-  virtual absl::StatusOr<bool> OthersMayTake(TaskId task, const std::string& worker) = 0;
+  absl::StatusOr<bool> OthersMayTake(TaskId task, const std::string& worker);
   // All Leases end at `until`.
-  virtual absl::Status RenewLeases(Time until) = 0;
+  absl::Status RenewLeases(Time until);
   // All Leases end that much later.
-  virtual absl::Status ExtendLeases(Milliseconds by) = 0;
+  absl::Status ExtendLeases(Milliseconds by);
 
   // Counts an Attempt as lost; no effect where it is.
-  virtual absl::Status PutLostAttempt(const LostAttempt& lost) = 0;
+  absl::Status PutLostAttempt(const LostAttempt& lost);
   // By Attempt.
-  virtual absl::StatusOr<std::vector<LostAttempt>> ListLostAttempts(TaskId task) = 0;
+  absl::StatusOr<std::vector<LostAttempt>> ListLostAttempts(TaskId task);
   // Those of `task`; with `attempt` that one alone.
-  virtual absl::Status ForgetLostAttempts(TaskId task, int64_t attempt = 0) = 0;
+  absl::Status ForgetLostAttempts(TaskId task, int64_t attempt = 0);
 
   // Stores those of `epochs` that this Attempt has not stored yet and returns them. Rows of
   // earlier Attempts from the first of them on are replaced: the Attempt has gone another way.
-  virtual absl::StatusOr<std::vector<v1::Epoch>> StoreEpochs(
-      TaskId task, int64_t attempt, Time at, const std::vector<v1::Epoch>& epochs) = 0;
+  absl::StatusOr<std::vector<v1::Epoch>> StoreEpochs(TaskId task, int64_t attempt, Time at,
+                                                     const std::vector<v1::Epoch>& epochs);
   // Removes epochs >= `first`.
-  virtual absl::Status DropEpochs(TaskId task, int64_t first) = 0;
+  absl::Status DropEpochs(TaskId task, int64_t first);
   // One more than the highest stored epoch.
-  virtual absl::StatusOr<int64_t> EpochsStored(TaskId task) = 0;
+  absl::StatusOr<int64_t> EpochsStored(TaskId task);
 
-  virtual absl::Status PutMeasurement(TaskId task, int64_t attempt,
-                                      const v1::Measurement& measurement) = 0;
+  absl::Status PutProvenance(TaskId task, int64_t attempt, const v1::Provenance& provenance);
   // NOT_FOUND unless this Attempt has stored one.
-  virtual absl::StatusOr<v1::Measurement> GetMeasurement(TaskId task, int64_t attempt) = 0;
+  absl::StatusOr<v1::Provenance> GetProvenance(TaskId task, int64_t attempt);
 
   // ALREADY_EXISTS where the Candidate has a Snapshot for that Budget.
-  virtual absl::Status InsertSnapshot(const SnapshotRow& snapshot) = 0;
-  virtual absl::StatusOr<std::vector<SnapshotRow>> ListSnapshots(CandidateId candidate) = 0;
+  absl::Status InsertSnapshot(const SnapshotRow& snapshot);
+  absl::StatusOr<std::vector<SnapshotRow>> ListSnapshots(CandidateId candidate);
   // No error where there is none.
-  virtual absl::Status RemoveSnapshot(CandidateId candidate, int64_t budget) = 0;
+  absl::Status RemoveSnapshot(CandidateId candidate, int64_t budget);
   // Removes everything that the Candidate's Tasks have found: Results, Snapshots, epochs,
-  // measurements, hashes of its data, and the scores of the network that it is a part of. The
+  // provenance, hashes of its data, and the scores of the network that it is a part of. The
   // Tasks' own rows stay.
-  virtual absl::Status ForgetFindings(CandidateId candidate) = 0;
+  absl::Status ForgetFindings(CandidateId candidate);
   // The live Tasks whose checkpoint it is.
-  virtual absl::StatusOr<std::vector<TaskRow>> ListResuming(const v1::Artifact& artifact) = 0;
+  absl::StatusOr<std::vector<TaskRow>> ListResuming(const v1::Artifact& artifact);
   // The Tasks of RUNNING Jobs that leave `artifact` for others: weights or Snapshots. Not those of
-  // checkpoints, Results and brought files.
-  virtual absl::StatusOr<std::vector<ArtifactMaker>> ListMakers(const v1::Artifact& artifact) = 0;
+  // checkpoints, Results and pretrained files.
+  absl::StatusOr<std::vector<ArtifactMaker>> ListMakers(const v1::Artifact& artifact);
 
   // ALREADY_EXISTS where the Candidate has a Result for that Budget.
-  virtual absl::StatusOr<ResultId> InsertResult(const ResultRow& result) = 0;
-  virtual absl::Status PutLatency(ResultId result, const LatencyRow& latency) = 0;
+  absl::StatusOr<ResultId> InsertResult(const ResultRow& result);
   // Replaces all costs of the Result. `price_set` says which metrics, versions and profiles they
   // are of, so that a later start knows whether they still hold.
-  virtual absl::Status PutCosts(ResultId result, const std::string& price_set,
-                                const std::vector<CostRow>& costs) = 0;
+  absl::Status PutCosts(ResultId result, const std::string& price_set,
+                        const std::vector<CostRow>& costs);
   // By network, then id: Results of one network are priced together.
-  virtual absl::StatusOr<std::vector<PricedResult>> ListPricedResults() = 0;
+  absl::StatusOr<std::vector<PricedResult>> ListPricedResults();
   // What was reported of it.
-  virtual absl::StatusOr<v1::ResultReport> GetReport(ResultId result) = 0;
+  absl::StatusOr<v1::ResultReport> GetReport(ResultId result);
 
   // Remembers that a user has stored `artifact`, so that it can be removed where no Job names it.
-  virtual absl::Status PutUpload(const v1::Artifact& artifact, Time at) = 0;
+  absl::Status PutUpload(const v1::Artifact& artifact, Time at);
   // Artifacts that a row once referred to and none does any more (replaced checkpoints), and
   // uploads of before `uploaded_before` that no Candidate names.
-  virtual absl::StatusOr<std::vector<v1::Artifact>> ListUnusedArtifacts(Time uploaded_before) = 0;
-  virtual absl::Status ForgetArtifact(const v1::Artifact& artifact) = 0;
+  absl::StatusOr<std::vector<v1::Artifact>> ListUnusedArtifacts(Time uploaded_before);
+  absl::Status ForgetArtifact(const v1::Artifact& artifact);
   // All that rows refer to, or once did.
-  virtual absl::StatusOr<std::vector<v1::Artifact>> ListArtifacts() = 0;
+  absl::StatusOr<std::vector<v1::Artifact>> ListArtifacts();
 
-  virtual absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker) = 0;
-  virtual absl::Status PutWorker(const WorkerRow& worker) = 0;
+  absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker);
+  absl::Status PutWorker(const WorkerRow& worker);
   // Workers that were last heard of at `heard` or before are not connected any more.
-  virtual absl::Status Disconnect(Time heard) = 0;
+  absl::Status Disconnect(Time heard);
   // A coordinator begins, with a steady clock of its own: nobody is connected, those that have not
   // said goodbye count as heard of at `steady_now`, and no Task waits for a pause to end.
-  virtual absl::Status BeginSession(Time steady_now) = 0;
+  absl::Status BeginSession(Time steady_now);
   // All of them count as having said goodbye: their ids are free at once.
-  virtual absl::Status DismissWorkers() = 0;
+  absl::Status DismissWorkers();
   // Why `worker` may take no Task of `job`; empty = it may (placement_v).
-  virtual absl::StatusOr<std::string> ObstacleOf(const std::string& worker, JobId job) = 0;
+  absl::StatusOr<std::string> ObstacleOf(const std::string& worker, JobId job);
   // The images that RUNNING Jobs with QUEUED Tasks need and `worker`, which is configured for them,
   // has not opened, cannot use, or has another copy of; the oldest Job first, `most` at most. With
   // `only` of that Job alone.
-  virtual absl::StatusOr<std::vector<v1::DataRequest>> ListWantedData(const std::string& worker,
-                                                                      int64_t most,
-                                                                      JobId only = {}) = 0;
+  absl::StatusOr<std::vector<v1::DataRequest>> ListWantedData(const std::string& worker,
+                                                              int64_t most, JobId only = {});
   // The copies of a Job's data set, by hash.
-  virtual absl::StatusOr<std::vector<v1::DataCopy>> ListDataCopies(JobId job) = 0;
+  absl::StatusOr<std::vector<v1::DataCopy>> ListDataCopies(JobId job);
   // Whether the Worker was ever stored with this incarnation.
-  virtual absl::StatusOr<bool> KnowsIncarnation(const std::string& worker,
-                                                const std::string& incarnation) = 0;
+  absl::StatusOr<bool> KnowsIncarnation(const std::string& worker, const std::string& incarnation);
 
-  virtual absl::Status AppendEvent(const EventRow& event) = 0;
+  absl::Status AppendEvent(const EventRow& event);
 
   // Facts of the installation: "artifact_folder_id". Empty where nothing is stored.
-  virtual absl::StatusOr<std::string> GetFact(const std::string& name) = 0;
-  virtual absl::Status PutFact(const std::string& name, const std::string& value) = 0;
+  absl::StatusOr<std::string> GetFact(const std::string& name);
+  absl::Status PutFact(const std::string& name, const std::string& value);
+
+ private:
+  // Throws, as everything private. The ids of an origin's rows, which are made where there are
+  // none.
+  struct CostIds {
+    std::shared_ptr<const CostOrigin> origin;  // keeps the key of cost_ids_ alive
+    int64_t metric = 0;
+    int64_t source = 0;
+  };
+  const CostIds& CostIdsOf(const std::shared_ptr<const CostOrigin>& origin);
+  void PutArtifact(const v1::Artifact& artifact);
+  template <typename... Values>
+  std::vector<TaskRow> QueryTasks(const char* sql, const Values&... values);
+
+  SqliteDb& db_;
+  // Ids that this unit of work has seen: a hundred thousand Results share a few.
+  std::unordered_map<const CostOrigin*, CostIds> cost_ids_;
 };
 
 // Thread-safe: units of work run one after the other.
@@ -361,12 +368,19 @@ class Store {
   // FAILED_PRECONDITION: another coordinator holds that lock, the database was written by a newer
   // version, or is none of Reluscape's. Every message names the path.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::filesystem::path& database);
-  virtual ~Store() = default;
+  ~Store();
 
   // Runs `work` in one transaction (BEGIN IMMEDIATE; on the disk when this returns OK). An error
   // of `work` rolls everything back and is returned. UNAVAILABLE: another process held the
   // database for 10 s. RESOURCE_EXHAUSTED: the disk is full. DATA_LOSS: the file is damaged.
-  virtual absl::Status Transact(const std::function<absl::Status(Transaction&)>& work) = 0;
+  absl::Status Transact(const std::function<absl::Status(Transaction&)>& work);
+
+ private:
+  Store(std::unique_ptr<FileLock> lock, std::unique_ptr<SqliteDb> db);
+
+  const std::unique_ptr<FileLock> lock_;  // null for ":memory:"; freed after the connection closes
+  Mutex mutex_;
+  const std::unique_ptr<SqliteDb> db_ GUARDED_BY(mutex_);
 };
 
 }  // namespace reluscape

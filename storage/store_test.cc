@@ -132,7 +132,7 @@ TEST_F(StoreTest, JobIsReadBackAsWritten) {
                "validation_images": 500, "test_images": 1000},
       "candidates": {"networks": ["resnet18@8"]},
       "budgets": {"fractions": [0.1234567890123456]},
-      "objectives": ["latency.delphi_online", "relus"],
+      "objectives": ["papers.online_s", "relus"],
       "seed": 9007199254740991,
       "stages": {
         "pretrain": {"learning_rate": 0.1234567890123456, "weight_decay": 1e-7,
@@ -433,7 +433,7 @@ TEST_F(StoreTest, WorkersRememberTheirIncarnations) {
     WorkerRow worker;
     worker.info = FromJson<v1::WorkerInfo>(
         R"({"id": "w", "incarnation": "1", "host": "h", "pid": 4, "device": "cpu",
-            "torch_version": "2.13.0", "build_commit": "abc", "data_sets": ["b", "a"], "slots": 2,
+            "torch_version": "2.13.0", "build_commit": "abc", "data_sets": ["b", "a"],
             "problem": "its disk is full"})");
     *worker.info.add_data() = Opened(TestJob());
     worker.first_seen = worker.last_seen = TimeFromUnixMs(5);
@@ -446,7 +446,6 @@ TEST_F(StoreTest, WorkersRememberTheirIncarnations) {
     const WorkerRow read = t.FindWorker("w").value().value();
     EXPECT_EQ(read.info.incarnation(), "2");
     EXPECT_EQ(read.info.pid(), 4);
-    EXPECT_EQ(read.info.slots(), 2);
     EXPECT_THAT(read.info.data(), ElementsAre(Opened(TestJob())));
     EXPECT_EQ(read.info.problem(), "its disk is full");
     EXPECT_THAT(read.info.data_sets(), ElementsAre("c"));
@@ -570,34 +569,33 @@ TEST_F(StoreTest, WhatIsThrownRollsBack) {
   Do([](Transaction& t) { EXPECT_EQ(t.CountJobs().value(), 0); });
 }
 
-TEST_F(StoreTest, MeasurementBelongsToItsAttempt) {
+TEST_F(StoreTest, ProvenanceBelongsToItsAttempt) {
   Do([](Transaction& t) {
     const TaskId task = InsertTestTasks(t, t.InsertJob(TestJob()).value()).pretrain.id;
-    ASSERT_TRUE(t.PutMeasurement(task, 1, TestMeasurement()).ok());
-    EXPECT_EQ(t.GetMeasurement(task, 1).value(), TestMeasurement());
-    EXPECT_EQ(t.GetMeasurement(task, 2).status().code(), absl::StatusCode::kNotFound);
-    v1::Measurement other = TestMeasurement();
+    ASSERT_TRUE(t.PutProvenance(task, 1, TestProvenance()).ok());
+    EXPECT_EQ(t.GetProvenance(task, 1).value(), TestProvenance());
+    EXPECT_EQ(t.GetProvenance(task, 2).status().code(), absl::StatusCode::kNotFound);
+    v1::Provenance other = TestProvenance();
     other.set_device("gpu");
-    ASSERT_TRUE(t.PutMeasurement(task, 2, other).ok());
-    EXPECT_EQ(t.GetMeasurement(task, 2).value(), other);
+    ASSERT_TRUE(t.PutProvenance(task, 2, other).ok());
+    EXPECT_EQ(t.GetProvenance(task, 2).value(), other);
   });
 }
 
-TEST_F(StoreTest, PricesKnowTheirVersion) {
+TEST_F(StoreTest, PricesKnowTheirSet) {
   Do([](Transaction& t) {
     const TestTasks tasks = InsertTestTasks(t, t.InsertJob(TestJob()).value());
     const ResultId first = t.InsertResult(TestResult(tasks.fine_tunes[0], 500, 0.5)).value();
     const ResultId second = t.InsertResult(TestResult(tasks.fine_tunes[1], 90, 0.4)).value();
-    ASSERT_TRUE(t.PutLatency(first, {"m", "1", 2.0}).ok());
-    ASSERT_TRUE(t.PutLatency(first, {"n", "1", 3.0}).ok());
-    ASSERT_TRUE(t.PutLatency(first, {"m", "2", 2.5}).ok());
+    ASSERT_TRUE(t.PutCosts(first, "old set", {TestCost("toy.online_s@wan", 2.0)}).ok());
+    ASSERT_TRUE(t.PutCosts(first, "new set", {TestCost("toy.online_s@wan", 2.5)}).ok());
     const std::vector<PricedResult> results = t.ListPricedResults().value();
     ASSERT_THAT(results, SizeIs(2));
     EXPECT_EQ(results[0].id, first);
     EXPECT_EQ(results[0].network, "text of net");
-    EXPECT_EQ(results[0].versions, (std::map<std::string, std::string>{{"m", "2"}, {"n", "1"}}));
+    EXPECT_EQ(results[0].price_set, "new set");
     EXPECT_EQ(results[1].id, second);
-    EXPECT_THAT(results[1].versions, IsEmpty());
+    EXPECT_EQ(results[1].price_set, "");
   });
 }
 

@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
-#include "search/artifact.h"
-#include "search/job.h"
+#include "search/vocabulary/artifact.h"
+#include "search/vocabulary/job.h"
 #include "search/vocabulary/json.h"
 #include "search/vocabulary/json_test_util.h"
 #include "search/vocabulary/messages.h"
@@ -116,8 +116,21 @@ inline ResultRow TestResult(const TaskRow& fine_tune, int64_t relus, double accu
   return r;
 }
 
-inline v1::Measurement TestMeasurement() {
-  v1::Measurement m;
+// Without a value it has a note that says so.
+inline CostRow TestCost(const std::string& metric, std::optional<double> value, bool lower = false,
+                        const std::string& version = "1") {
+  CostRow row;
+  row.origin = std::make_shared<CostOrigin>(CostOrigin{.metric = metric,
+                                                       .model_version = version,
+                                                       .profile = "link wan, sha256 0123",
+                                                       .note = value ? "" : "nobody knows"});
+  row.value = value;
+  row.is_lower_bound = lower;
+  return row;
+}
+
+inline v1::Provenance TestProvenance() {
+  v1::Provenance m;
   m.set_build_commit("abc");
   m.set_torch_version("2.13.0");
   m.set_device("cpu");

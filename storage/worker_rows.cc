@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "base/status_macros.h"
-#include "storage/sqlite_transaction.h"
+#include "storage/sqlite_db.h"
+#include "storage/store.h"
 
 namespace reluscape {
 namespace {
@@ -45,7 +46,6 @@ v1::WorkerInfo ReadWorkerInfo(Query& row) {
   info.set_device(row.Text());
   info.set_torch_version(row.Text());
   info.set_build_commit(row.Text());
-  info.set_slots(row.Int());
   info.set_protocol(row.Int());
   info.set_behaviour(row.Int());
   info.set_problem(row.Text());
@@ -91,7 +91,7 @@ std::vector<v1::DataCopy> ReadDataCopies(SqliteDb& db, JobId job) {
   return copies;
 }
 
-absl::StatusOr<std::optional<WorkerRow>> SqliteTransaction::FindWorker(const std::string& worker) {
+absl::StatusOr<std::optional<WorkerRow>> Transaction::FindWorker(const std::string& worker) {
   return Guard(db_, [&]() -> absl::StatusOr<std::optional<WorkerRow>> {
     WorkerRow w;
     {
@@ -117,19 +117,19 @@ absl::StatusOr<std::optional<WorkerRow>> SqliteTransaction::FindWorker(const std
   });
 }
 
-absl::Status SqliteTransaction::PutWorker(const WorkerRow& w) {
+absl::Status Transaction::PutWorker(const WorkerRow& w) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_,
           "INSERT INTO workers (worker, incarnation, host, pid, device, torch_version,"
-          " build_commit, slots, first_seen_ms, last_seen_ms, protocol, behaviour, problem,"
+          " build_commit, first_seen_ms, last_seen_ms, protocol, behaviour, problem,"
           " heard_steady_ms, connected, failures_in_row, quarantine)"
-          " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)"
+          " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
           " ON CONFLICT (worker) DO UPDATE SET incarnation = ?2, host = ?3, pid = ?4,"
-          " device = ?5, torch_version = ?6, build_commit = ?7, slots = ?8, last_seen_ms = ?10,"
-          " protocol = ?11, behaviour = ?12, problem = ?13, heard_steady_ms = ?14,"
-          " connected = ?15, failures_in_row = ?16, quarantine = ?17",
+          " device = ?5, torch_version = ?6, build_commit = ?7, last_seen_ms = ?9,"
+          " protocol = ?10, behaviour = ?11, problem = ?12, heard_steady_ms = ?13,"
+          " connected = ?14, failures_in_row = ?15, quarantine = ?16",
           w.info.id(), w.info.incarnation(), w.info.host(), w.info.pid(), w.info.device(),
-          w.info.torch_version(), w.info.build_commit(), w.info.slots(), w.first_seen, w.last_seen,
+          w.info.torch_version(), w.info.build_commit(), w.first_seen, w.last_seen,
           w.info.protocol(), w.info.behaviour(), w.info.problem(), w.heard, w.connected ? 1 : 0,
           w.failures_in_row, w.quarantine)
         .Run();
@@ -173,7 +173,7 @@ absl::Status SqliteTransaction::PutWorker(const WorkerRow& w) {
   });
 }
 
-absl::Status SqliteTransaction::Disconnect(Time heard) {
+absl::Status Transaction::Disconnect(Time heard) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_, "UPDATE workers SET connected = 0 WHERE connected = 1 AND heard_steady_ms <= ?",
           heard)
@@ -182,7 +182,7 @@ absl::Status SqliteTransaction::Disconnect(Time heard) {
   });
 }
 
-absl::Status SqliteTransaction::BeginSession(Time steady_now) {
+absl::Status Transaction::BeginSession(Time steady_now) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_,
           "UPDATE workers SET connected = 0,"
@@ -196,15 +196,15 @@ absl::Status SqliteTransaction::BeginSession(Time steady_now) {
   });
 }
 
-absl::Status SqliteTransaction::DismissWorkers() {
+absl::Status Transaction::DismissWorkers() {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_, "UPDATE workers SET connected = 0, heard_steady_ms = 0").Run();
     return absl::OkStatus();
   });
 }
 
-absl::StatusOr<bool> SqliteTransaction::KnowsIncarnation(const std::string& worker,
-                                                         const std::string& incarnation) {
+absl::StatusOr<bool> Transaction::KnowsIncarnation(const std::string& worker,
+                                                   const std::string& incarnation) {
   return Guard(db_, [&]() -> absl::StatusOr<bool> {
     Query row(db_, "SELECT 1 FROM worker_incarnations WHERE worker = ? AND incarnation = ?", worker,
               incarnation);
@@ -212,15 +212,15 @@ absl::StatusOr<bool> SqliteTransaction::KnowsIncarnation(const std::string& work
   });
 }
 
-absl::StatusOr<std::string> SqliteTransaction::ObstacleOf(const std::string& worker, JobId job) {
+absl::StatusOr<std::string> Transaction::ObstacleOf(const std::string& worker, JobId job) {
   return Guard(db_, [&]() -> absl::StatusOr<std::string> {
     Query row(db_, "SELECT obstacle FROM placement_v WHERE worker = ? AND job = ?", worker, job);
     return row.Step() ? row.Text() : std::string();
   });
 }
 
-absl::StatusOr<std::vector<v1::DataRequest>> SqliteTransaction::ListWantedData(
-    const std::string& worker, int64_t most, JobId only) {
+absl::StatusOr<std::vector<v1::DataRequest>> Transaction::ListWantedData(const std::string& worker,
+                                                                         int64_t most, JobId only) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<v1::DataRequest>> {
     std::vector<v1::DataRequest> wanted;
     Query row(db_,
@@ -238,12 +238,12 @@ absl::StatusOr<std::vector<v1::DataRequest>> SqliteTransaction::ListWantedData(
   });
 }
 
-absl::StatusOr<std::vector<v1::DataCopy>> SqliteTransaction::ListDataCopies(JobId job) {
+absl::StatusOr<std::vector<v1::DataCopy>> Transaction::ListDataCopies(JobId job) {
   return Guard(
       db_, [&]() -> absl::StatusOr<std::vector<v1::DataCopy>> { return ReadDataCopies(db_, job); });
 }
 
-absl::Status SqliteTransaction::PutLostAttempt(const LostAttempt& lost) {
+absl::Status Transaction::PutLostAttempt(const LostAttempt& lost) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_,
           "INSERT OR IGNORE INTO lost_attempts (task_id, attempt, worker, expired, artifact, at_ms,"
@@ -255,7 +255,7 @@ absl::Status SqliteTransaction::PutLostAttempt(const LostAttempt& lost) {
   });
 }
 
-absl::StatusOr<std::vector<LostAttempt>> SqliteTransaction::ListLostAttempts(TaskId task) {
+absl::StatusOr<std::vector<LostAttempt>> Transaction::ListLostAttempts(TaskId task) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<LostAttempt>> {
     std::vector<LostAttempt> attempts;
     Query row(db_,
@@ -277,7 +277,7 @@ absl::StatusOr<std::vector<LostAttempt>> SqliteTransaction::ListLostAttempts(Tas
   });
 }
 
-absl::Status SqliteTransaction::ForgetLostAttempts(TaskId task, int64_t attempt) {
+absl::Status Transaction::ForgetLostAttempts(TaskId task, int64_t attempt) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_, "DELETE FROM lost_attempts WHERE task_id = ?1 AND (?2 = 0 OR attempt = ?2)", task,
           attempt)

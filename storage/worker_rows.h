@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "reluscape/v1/views.pb.h"
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
 #include "storage/sqlite_db.h"
 
 namespace reluscape {
 
 // Columns of the table workers in the order in which ReadWorkerInfo takes them.
-#define WORKER_INFO_COLUMNS                                                                \
-  "worker, incarnation, host, pid, device, torch_version, build_commit, slots, protocol, " \
+#define WORKER_INFO_COLUMNS                                                         \
+  "worker, incarnation, host, pid, device, torch_version, build_commit, protocol, " \
   "behaviour, problem"
 
 // What a Worker says of itself, without its data.

@@ -6,7 +6,7 @@
 //   GET /                      the dashboard (index.html, app.js, app.css)
 //   GET /api/jobs              JobList, newest first
 //   GET /api/jobs/{id}         JobDetail
-//   GET /api/jobs/{id}/front   Front
+//   GET /api/jobs/{id}/results   ResultList
 //   GET /api/candidates/{id}   CandidateDetail
 //   GET /api/workers           WorkerList
 //   GET /api/events[?job=N]    server-sent events: id = the event's number, event = its kind,

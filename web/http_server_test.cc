@@ -200,7 +200,7 @@ TEST_F(HttpServerTest, AnswersEveryListing) {
   for (const auto& [path, part] : std::vector<std::pair<std::string, std::string>>{
            {"/api/jobs", R"("name": "<b>job \"one\"</b>")"},
            {"/api/jobs/" + job, R"("network": "network")"},
-           {"/api/jobs/" + job + "/front", R"("results": [])"},
+           {"/api/jobs/" + job + "/results", R"("results": [])"},
            {"/api/candidates/" + candidate, R"("name": "resnet18@8")"},
            {"/api/workers", R"("workers": [])"},
            {"/healthz", R"("status": "ok")"}}) {
@@ -236,7 +236,7 @@ TEST_F(HttpServerTest, BadIdsAndUnknownOnesAreErrorsInJson) {
                                                 {"/api/candidates/1e3/", 404},
                                                 {"/api/candidates/1e3", 400},
                                                 {"/api/jobs/4711", 404},
-                                                {"/api/jobs/4711/front", 404},
+                                                {"/api/jobs/4711/results", 404},
                                                 {"/api/candidates/9223372036854775807", 404},
                                                 {"/api/events?job=x", 400},
                                                 {"/api/events?job=1&job=2", 400},

@@ -82,9 +82,9 @@ absl::StatusOr<Route> ParseRoute(const std::string& path) {
       ASSIGN_OR_RETURN(const int64_t id, ParseId("job", parts[3]));
       return Route{RouteKind::kJob, id};
     }
-    if (parts.size() == 5 && noun == "jobs" && parts[4] == "front") {
+    if (parts.size() == 5 && noun == "jobs" && parts[4] == "results") {
       ASSIGN_OR_RETURN(const int64_t id, ParseId("job", parts[3]));
-      return Route{RouteKind::kFront, id};
+      return Route{RouteKind::kResults, id};
     }
     if (parts.size() == 4 && noun == "candidates") {
       ASSIGN_OR_RETURN(const int64_t id, ParseId("candidate", parts[3]));
@@ -93,7 +93,7 @@ absl::StatusOr<Route> ParseRoute(const std::string& path) {
   }
   return absl::NotFoundError(
       absl::StrCat("there is no page ", path.substr(0, kQuotedBytes),
-                   "; the API has /api/jobs, /api/jobs/{id}, /api/jobs/{id}/front, "
+                   "; the API has /api/jobs, /api/jobs/{id}, /api/jobs/{id}/results, "
                    "/api/candidates/{id}, /api/workers, /api/events and /healthz"));
 }
 
@@ -103,8 +103,8 @@ absl::StatusOr<std::string> AnswerJson(const Route& route, ResultReader& reader)
       return JsonOf(reader.ListJobs());
     case RouteKind::kJob:
       return JsonOf(reader.GetJob(JobId{route.id}));
-    case RouteKind::kFront:
-      return JsonOf(reader.GetFront(JobId{route.id}));
+    case RouteKind::kResults:
+      return JsonOf(reader.ListResults(JobId{route.id}));
     case RouteKind::kCandidate:
       return JsonOf(reader.GetCandidate(CandidateId{route.id}));
     case RouteKind::kWorkers:

@@ -10,11 +10,11 @@
 
 namespace reluscape {
 
-enum class RouteKind { kJobs, kJob, kFront, kCandidate, kWorkers, kEvents, kHealth };
+enum class RouteKind { kJobs, kJob, kResults, kCandidate, kWorkers, kEvents, kHealth };
 
 struct Route {
   RouteKind kind = RouteKind::kJobs;
-  int64_t id = 0;  // kJob, kFront, kCandidate
+  int64_t id = 0;  // kJob, kResults, kCandidate
 };
 
 // An id as it stands in a path: decimal digits, no sign, no leading zero, 1 to 2^63 - 1.

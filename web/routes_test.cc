@@ -15,18 +15,18 @@ TEST(ParseRouteTest, KnowsEveryRoute) {
   const auto kind = [](const std::string& path) { return ParseRoute(path)->kind; };
   EXPECT_EQ(kind("/api/jobs"), RouteKind::kJobs);
   EXPECT_EQ(kind("/api/jobs/7"), RouteKind::kJob);
-  EXPECT_EQ(kind("/api/jobs/7/front"), RouteKind::kFront);
+  EXPECT_EQ(kind("/api/jobs/7/results"), RouteKind::kResults);
   EXPECT_EQ(kind("/api/candidates/7"), RouteKind::kCandidate);
   EXPECT_EQ(kind("/api/workers"), RouteKind::kWorkers);
   EXPECT_EQ(kind("/api/events"), RouteKind::kEvents);
   EXPECT_EQ(kind("/healthz"), RouteKind::kHealth);
-  EXPECT_EQ(ParseRoute("/api/jobs/9223372036854775807/front")->id, 9223372036854775807);
+  EXPECT_EQ(ParseRoute("/api/jobs/9223372036854775807/results")->id, 9223372036854775807);
 }
 
 TEST(ParseRouteTest, OtherPathsAreNotFound) {
   for (const std::string path :
        {"", "/", "/api", "/api/", "/api/jobs/", "/api/jobs/1/", "/api/jobs/1/back", "/jobs",
-        "/api/jobs/1/front/1", "/api/workers/1", "/api/candidates", "//api/jobs", "/api//jobs",
+        "/api/jobs/1/results/1", "/api/workers/1", "/api/candidates", "//api/jobs", "/api//jobs",
         "/API/jobs", "api/jobs", "/api/../api/jobs", "/healthz/"}) {
     const auto route = ParseRoute(path);
     // "/api/jobs/" has an empty id.

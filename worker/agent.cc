@@ -93,10 +93,10 @@ class Agent::Work final : public TaskListener {
     return task_.task() == task && task_.attempt() == attempt;
   }
 
-  void OnMeasurement(const v1::Measurement& measurement, int64_t epochs_planned) override {
+  void OnProvenance(const v1::Provenance& provenance, int64_t epochs_planned) override {
     {
       MutexLock lock(mutex_);
-      measurement_ = measurement;
+      provenance_ = provenance;
       epochs_planned_ = epochs_planned;
     }
     agent_.Notify();
@@ -175,7 +175,7 @@ class Agent::Work final : public TaskListener {
   }
   bool Measured() const {
     MutexLock lock(mutex_);
-    return measurement_.has_value();
+    return provenance_.has_value();
   }
 
   // `ended`: the outcome has been judged and may be told.
@@ -187,7 +187,7 @@ class Agent::Work final : public TaskListener {
     report.set_state(v1::TaskReport::RUNNING);
     report.set_epochs_planned(epochs_planned_);
     SetList(report.mutable_snapshots(), snapshots_);
-    if (measurement_) *report.mutable_measurement() = *measurement_;
+    if (provenance_) *report.mutable_provenance() = *provenance_;
     report.set_device_seconds(device_seconds_);
     // The coordinator takes a checkpoint for one of the epochs that it has stored by then: it goes
     // with the last of its own, behind which the report ends.
@@ -239,7 +239,7 @@ class Agent::Work final : public TaskListener {
   v1::Artifact checkpoint_ GUARDED_BY(mutex_);
   int64_t checkpoint_epochs_ GUARDED_BY(mutex_) = 0;  // all below are in it
   std::vector<v1::Snapshot> snapshots_ GUARDED_BY(mutex_);
-  std::optional<v1::Measurement> measurement_ GUARDED_BY(mutex_);
+  std::optional<v1::Provenance> provenance_ GUARDED_BY(mutex_);
   double device_seconds_ GUARDED_BY(mutex_) = 0;
   std::optional<v1::Failure> failure_ GUARDED_BY(mutex_);  // found here, not by the Trainer
   std::optional<TaskOutcome> outcome_ GUARDED_BY(mutex_);
@@ -317,7 +317,6 @@ Agent::Agent(AgentOptions options, CoordinatorLink& link, Trainer& trainer)
       info_(options_.worker),
       storage_pause_(options_.first_pause, options_.longest_pause) {
   trainer_.Describe(info_);
-  info_.set_slots(1);
 }
 
 Agent::~Agent() {

@@ -31,7 +31,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
 #include "worker/coordinator_link.h"
 #include "worker/growing_pause.h"
 #include "worker/trainer.h"

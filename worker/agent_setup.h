@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "search/artifact_folder.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "worker/agent.h"
 #include "worker/trainer.h"
 

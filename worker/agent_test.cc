@@ -24,7 +24,6 @@ TEST_F(AgentTest, SaysWhoItIsAndAsksForWork) {
   EXPECT_EQ(request.worker().id(), "w");
   EXPECT_EQ(request.worker().device(), "puppet");
   EXPECT_THAT(request.worker().data_sets(), ElementsAre("synthetic"));
-  EXPECT_EQ(request.worker().slots(), 1);
   EXPECT_EQ(request.artifact_folder_id(), "folder");
   EXPECT_TRUE(request.accepts_work());
   EXPECT_THAT(request.reports(), IsEmpty());
@@ -105,9 +104,9 @@ TEST_F(AgentTest, ACheckpointGoesWithTheLastOfItsEpochs) {
 TEST_F(AgentTest, ReportsEverythingThatATaskLeaves) {
   Exchange(Leased(7));
   TaskListener& listener = puppet_.listener();
-  v1::Measurement measurement;
-  measurement.set_device("puppet");
-  listener.OnMeasurement(measurement, /*epochs_planned=*/20);
+  v1::Provenance provenance;
+  provenance.set_device("puppet");
+  listener.OnProvenance(provenance, /*epochs_planned=*/20);
   listener.OnCheckpoint(MakeArtifact("old", 1), 1.5);
   listener.OnCheckpoint(MakeArtifact("new", 2), 2.5);
   v1::Snapshot first;
@@ -120,7 +119,7 @@ TEST_F(AgentTest, ReportsEverythingThatATaskLeaves) {
   listener.OnSnapshot(second);
   Exchange(Leased(7));
   const v1::TaskReport report = link_.last().reports(0);
-  EXPECT_EQ(report.measurement(), measurement);
+  EXPECT_EQ(report.provenance(), provenance);
   EXPECT_EQ(report.epochs_planned(), 20);
   EXPECT_EQ(report.checkpoint().sha256(), "new");
   EXPECT_EQ(report.device_seconds(), 2.5);

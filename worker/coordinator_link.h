@@ -6,17 +6,17 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
 
 namespace reluscape {
 
 class CoordinatorLink {
  public:
   virtual ~CoordinatorLink() = default;
-  // One exchange, see worker_service.proto; the answer has been checked (search/sync.h). Gives up
-  // with DEADLINE_EXCEEDED after `timeout` and with CANCELLED soon after `cancel` is requested; the
-  // coordinator may have acted all the same. UNAVAILABLE where it cannot be reached. One call at a
-  // time.
+  // One exchange, see worker_service.proto; the answer has been checked
+  // (search/vocabulary/synchronize.h). Gives up with DEADLINE_EXCEEDED after `timeout` and with
+  // CANCELLED soon after `cancel` is requested; the coordinator may have acted all the same.
+  // UNAVAILABLE where it cannot be reached. One call at a time.
   virtual absl::StatusOr<v1::SynchronizeResponse> Synchronize(const v1::SynchronizeRequest& request,
                                                               Milliseconds timeout,
                                                               std::stop_token cancel) = 0;

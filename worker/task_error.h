@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
 #include "worker/trainer.h"
 
 namespace reluscape {

@@ -4,15 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,12 +20,13 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/status_macros.h"
-#include "client/front_table.h"
 #include "client/listings.h"
 #include "client/progress.h"
-#include "search/artifact_folder.h"
+#include "client/results_table.h"
 #include "search/vocabulary/messages.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "worker/torch/torch_trainer.h"
+#include "worker/torch/trainer_flags.h"
 #include "worker/train/data_folder.h"
 #include "worker/train/job_choice.h"
 #include "worker/train/run_job.h"
@@ -42,13 +40,7 @@ constexpr std::chrono::milliseconds kPatience{4'000};
 struct Options {
   std::string job;
   std::string out;
-  std::vector<std::string> data;
-  std::string data_cache;
-  std::string device = "auto";
-  int threads = 0;
-  double checkpoint_seconds = 15;
-  int64_t teacher_cache_mib = 2048;
-  bool no_cuda_graphs = false;
+  TrainerFlags trainer;
   bool unseal = false;
   std::string log_level = "info";
 };
@@ -61,23 +53,7 @@ void AddOptions(CLI::App& app, Options& options) {
          "the data folder, made where it is missing; the same command goes on with what was "
          "begun in it")
       ->required();
-  app.add_option("--data", options.data,
-                 "a data set as NAME=PATH, where the job says NAME (repeatable); synthetic is "
-                 "always there");
-  app.add_option("--data-cache", options.data_cache,
-                 "folder for decoded images of image folders and TinyImageNet, which are then "
-                 "decoded once; empty = at every start");
-  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N");
-  app.add_option("--threads", options.threads, "CPU threads; 0 = one per core")
-      ->check(CLI::Range(0, 1024));
-  app.add_option("--checkpoint-seconds", options.checkpoint_seconds,
-                 "least time between two checkpoints, which are made at ends of epochs")
-      ->check(CLI::Range(0.0, 86400.0));
-  app.add_option("--teacher-cache-mib", options.teacher_cache_mib,
-                 "the most memory, on the device, for a teacher's logits where a job keeps them")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 20));
-  app.add_flag("--no-cuda-graphs", options.no_cuda_graphs,
-               "launch every kernel of a step anew, rather than replay a recorded step");
+  AddTrainerFlags(app, options.trainer);
   app.add_flag("--unseal", options.unseal,
                "show test accuracies from now on; recorded with its time, cannot be undone");
   app.add_option("--log-level", options.log_level, "debug, info, warning or error");
@@ -106,15 +82,7 @@ ExitCode StatusOf(const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Options& options,
                                                      const std::string& data_set,
                                                      const ArtifactFolder& artifacts) {
-  TorchTrainerOptions trainer_options;
-  trainer_options.device = options.device;
-  trainer_options.threads = options.threads;
-  trainer_options.checkpoint_interval =
-      Milliseconds(static_cast<int64_t>(std::llround(options.checkpoint_seconds * 1000)));
-  trainer_options.teacher_cache_bytes = options.teacher_cache_mib << 20;
-  trainer_options.cuda_graphs = !options.no_cuda_graphs;
-  ASSIGN_OR_RETURN(trainer_options.data_sets, ParseNamedPaths("--data", options.data));
-  trainer_options.data_cache = options.data_cache;
+  ASSIGN_OR_RETURN(const TorchTrainerOptions trainer_options, TrainerOptionsOf(options.trainer));
   ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, MakeTorchTrainer(trainer_options, artifacts));
   v1::WorkerInfo info;
   trainer->Describe(info);
@@ -130,10 +98,10 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Options& options,
 // The table of the front, or what a job of kind criticality measured.
 absl::Status PrintOutcome(JobId job, DataFolder& folder) {
   ASSIGN_OR_RETURN(const v1::JobDetail detail, folder.reader().GetJob(job));
-  ASSIGN_OR_RETURN(const v1::Front front, folder.reader().GetFront(job));
+  ASSIGN_OR_RETURN(const v1::ResultList list, folder.reader().ListResults(job));
   std::cout << (detail.job().kind() == NameOf(v1::JobSpec::CRITICALITY)
                     ? JobText(detail)
-                    : FrontText(detail.job(), front, "--unseal"))
+                    : ResultsText(detail.job(), list, "--unseal"))
             << std::flush;
   return absl::OkStatus();
 }

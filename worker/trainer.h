@@ -6,7 +6,7 @@
 #include <optional>
 #include <stop_token>
 
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
 
 namespace reluscape {
 
@@ -16,7 +16,7 @@ class TaskListener {
  public:
   virtual ~TaskListener() = default;
   // Once, when the data is loaded, before the first epoch.
-  virtual void OnMeasurement(const v1::Measurement& measurement, int64_t epochs_planned) = 0;
+  virtual void OnProvenance(const v1::Provenance& provenance, int64_t epochs_planned) = 0;
   virtual void OnEpoch(const v1::Epoch& epoch) = 0;
   // `artifact` is stored; a later Attempt resumes from it.
   virtual void OnCheckpoint(const v1::Artifact& artifact, double device_seconds) = 0;

@@ -15,7 +15,7 @@
 namespace reluscape {
 namespace {
 
-constexpr int kMaxStage = 1000;
+constexpr int kMaxSection = 1000;
 
 // The preset's fewest levels that hold every operation, or what the user asks for.
 absl::StatusOr<int64_t> ChooseLevels(const CkksOptions& options, const CkksPreset& preset,
@@ -78,7 +78,7 @@ absl::Status AddCounts(const CkksProgram& program, const CkksPreset& preset,
   return absl::OkStatus();
 }
 
-// The two counts of bootstraps, and the second one's by stage.
+// The two counts of bootstraps, and the second one's by section.
 absl::Status CountRefreshes(const CkksProgram& program, const CkksRules& rules,
                             int64_t minimum_bootstrap_level, CkksEstimate& estimate) {
   const LevelPrices prices = CountBootstraps(rules.levels);
@@ -87,13 +87,13 @@ absl::Status CountRefreshes(const CkksProgram& program, const CkksRules& rules,
   const auto ciphertexts = [&weighted](const Refresh& refresh) {
     return weighted.nodes[static_cast<size_t>(refresh.value)].ciphertexts;
   };
-  int last_stage = 0;
-  for (const CkksNode& node : program.nodes) last_stage = std::max(last_stage, node.stage);
-  estimate.stage_bootstraps.assign(static_cast<size_t>(last_stage) + 1, 0);
+  int last_section = 0;
+  for (const CkksNode& node : program.nodes) last_section = std::max(last_section, node.section);
+  estimate.section_bootstraps.assign(static_cast<size_t>(last_section) + 1, 0);
   bool single = true;
   for (const Refresh& refresh : fewest.refreshes) {
-    const int stage = program.nodes[static_cast<size_t>(refresh.before)].stage;
-    estimate.stage_bootstraps[static_cast<size_t>(stage)] += ciphertexts(refresh);
+    const int section = program.nodes[static_cast<size_t>(refresh.before)].section;
+    estimate.section_bootstraps[static_cast<size_t>(section)] += ciphertexts(refresh);
     estimate.bootstraps_weighted += ciphertexts(refresh);
   }
   for (const LevelNode& node : weighted.nodes) single = single && node.ciphertexts == 1;
@@ -125,7 +125,7 @@ absl::Status AddSeconds(const CkksProgram& program, const CkksPreset& preset,
     CkksStep step;
     step.name = node.name;
     step.part = node.part;
-    step.stage = node.stage;
+    step.section = node.section;
     step.level = node.fixed_level > 0 ? node.fixed_level : schedule.level[i];
     step.depth = node.depth;
     step.ciphertexts = node.level.ciphertexts;
@@ -182,9 +182,9 @@ absl::StatusOr<CkksPricer> CkksPricer::Create(const Network& network, const Ckks
   pricer.any_target_ = options.any_target;
   pricer.network_ = network;
   for (const Op& op : network.ops) {
-    if (op.stage < 0 || op.stage > kMaxStage) {
+    if (op.section < 0 || op.section > kMaxSection) {
       return absl::InvalidArgumentError(
-          absl::StrCat(op.name, ": found stage ", op.stage, "; allowed: 0 to ", kMaxStage));
+          absl::StrCat(op.name, ": found section ", op.section, "; allowed: 0 to ", kMaxSection));
     }
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<CkksPacking> packing,

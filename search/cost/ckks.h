@@ -32,7 +32,7 @@ struct CkksTotals {
 struct CkksStep {
   std::string name;
   CkksPart part = CkksPart::kFree;
-  int stage = 0;
+  int section = 0;
   int64_t level = 0;        // that it runs at
   int64_t depth = 0;        // levels that it consumes, of the stem too
   int64_t ciphertexts = 1;  // of its result
@@ -51,9 +51,9 @@ struct CkksEstimate {
   // answers need not be one schedule. A value may be refreshed once for all that use it.
   int64_t bootstraps = 0;
   int64_t bootstraps_weighted = 0;
-  std::vector<int64_t> stage_bootstraps;  // ciphertexts, of the second, by Op::stage
-  CkksOps ops;                            // of the whole network
-  std::vector<CkksTotals> parts;          // that occur, in the order of CkksPart
+  std::vector<int64_t> section_bootstraps;  // ciphertexts, of the second, by Op::section
+  CkksOps ops;                              // of the whole network
+  std::vector<CkksTotals> parts;            // that occur, in the order of CkksPart
   // The schedule that takes the least time; it may hold more bootstraps than the fewest.
   double seconds = 0;  // of all that has a price
   double bootstrap_seconds = 0;

@@ -57,14 +57,14 @@ struct Modes {
         none(WithSkips(name, kNoneMode, side)),
         dirac(WithSkips(name, kDiracMode, side)),
         block(WithSkips(name, kSharedBlockMode, side)),
-        stage(WithSkips(name, kSharedStageMode, side)),
+        section(WithSkips(name, kSharedSectionMode, side)),
         residual_layers(Packed(residual)),
         none_layers(Packed(none)),
         block_layers(Packed(block)),
-        stage_layers(Packed(stage)) {}
+        section_layers(Packed(section)) {}
 
-  Network residual, none, dirac, block, stage;
-  CkksLayers residual_layers, none_layers, block_layers, stage_layers;
+  Network residual, none, dirac, block, section;
+  CkksLayers residual_layers, none_layers, block_layers, section_layers;
 };
 
 class CkksInvariantsTest : public testing::TestWithParam<const char*> {};
@@ -89,14 +89,14 @@ TEST_P(CkksInvariantsTest, ModesKeepTheirOrderOnTheGrid) {
                                            all(modes.residual), rules, weighted);
           const auto block =
               Bootstraps(modes.block, modes.block_layers, all(modes.block), rules, weighted);
-          const auto stage =
-              Bootstraps(modes.stage, modes.stage_layers, all(modes.stage), rules, weighted);
+          const auto section =
+              Bootstraps(modes.section, modes.section_layers, all(modes.section), rules, weighted);
           rules.skip_depth = 1;
           const auto scaled = Bootstraps(modes.residual, modes.residual_layers, all(modes.residual),
                                          rules, weighted);
-          ASSERT_TRUE(none && residual && block && stage && scaled);
-          EXPECT_LE(*none, *stage);
-          EXPECT_LE(*stage, *block);
+          ASSERT_TRUE(none && residual && block && section && scaled);
+          EXPECT_LE(*none, *section);
+          EXPECT_LE(*section, *block);
           EXPECT_LE(*none, *residual);
           EXPECT_LE(*residual, *scaled);
           ++compared;
@@ -152,7 +152,7 @@ TEST_P(CkksInvariantsTest, NoneAndDiracAreEqualInEveryField) {
     const CkksEstimate dirac = EstimateOf(modes.dirac, options);
     EXPECT_EQ(none.bootstraps, dirac.bootstraps);
     EXPECT_EQ(none.bootstraps_weighted, dirac.bootstraps_weighted);
-    EXPECT_EQ(none.stage_bootstraps, dirac.stage_bootstraps);
+    EXPECT_EQ(none.section_bootstraps, dirac.section_bootstraps);
     EXPECT_EQ(none.ops, dirac.ops);
     EXPECT_EQ(none.depth, dirac.depth);
     EXPECT_EQ(none.seconds, dirac.seconds);
@@ -191,8 +191,8 @@ TEST(CkksRandomTest, ModesKeepTheirOrder) {
                                           draw(0, 1) == 1 ? "+stem-relu" : "");
     const auto make = [&](const SkipMode& mode, const std::vector<int64_t>& blocks) {
       auto architecture = *ParseArchitecture(name, 32, 10);
-      for (size_t stage = 0; stage < architecture.blocks.size(); ++stage) {
-        architecture.blocks[stage] = blocks[stage];
+      for (size_t section = 0; section < architecture.blocks.size(); ++section) {
+        architecture.blocks[section] = blocks[section];
       }
       architecture.skip = mode.skip;
       architecture.joins = mode.joins;
@@ -231,15 +231,15 @@ TEST(CkksRandomTest, ModesKeepTheirOrder) {
 }
 
 TEST(CkksRandomTest, WidthsAndBlocksScaleCountsAsTheClosedFormsSay) {
-  // One more block of a stage adds two convolutions of it and nothing else to the rotations.
-  for (int64_t stage = 0; stage < 3; ++stage) {
+  // One more block of a section adds two convolutions of it and nothing else to the rotations.
+  for (int64_t section = 0; section < 3; ++section) {
     auto architecture = *ParseArchitecture("mpcnn-resnet20", 32, 10);
     CkksOptions options;
     const CkksEstimate before = EstimateOf(*BuildNetwork(architecture), options);
-    architecture.blocks[static_cast<size_t>(stage)] += 1;
+    architecture.blocks[static_cast<size_t>(section)] += 1;
     const CkksEstimate after = EstimateOf(*BuildNetwork(architecture), options);
     const int64_t each[] = {57, 83, 127};
-    EXPECT_EQ(after.ops.rotations - before.ops.rotations, 2 * each[stage]);
+    EXPECT_EQ(after.ops.rotations - before.ops.rotations, 2 * each[section]);
     EXPECT_EQ(after.bootstraps - before.bootstraps, 2);
   }
 }

@@ -10,7 +10,7 @@
 //
 // The state of the program is the level of every value that is still needed; its cost is that of
 // the cheapest way there. It is exact for any order of operations with few values alive at once:
-// a chain needs one, a residual block two, a source shared by a stage's blocks two, a composed
+// a chain needs one, a residual block two, a source shared by a section's blocks two, a composed
 // activation one more.
 //
 // Thread-safe.

@@ -14,7 +14,6 @@ namespace {
 
 constexpr size_t kMaxNetworks = 16;
 constexpr size_t kMaxSets = 4096;  // of one network
-constexpr size_t kShownHashDigits = 8;
 
 // By operation, whether it is a ReLU layer that keeps any.
 std::vector<bool> ActiveLayers(const PricedNetwork& network) {
@@ -63,9 +62,9 @@ void AddCounts(const CkksEstimate& ckks, Estimate& estimate) {
     extras.push_back({absl::StrCat("breakdown.rotations.", PartName(part)),
                       totals == ckks.parts.end() ? 0 : totals->ops.rotations});
   }
-  for (size_t stage = 0; stage < ckks.stage_bootstraps.size(); ++stage) {
-    extras.push_back({absl::StrCat("breakdown.bootstraps_weighted.stage_", stage),
-                      ckks.stage_bootstraps[stage]});
+  for (size_t section = 0; section < ckks.section_bootstraps.size(); ++section) {
+    extras.push_back({absl::StrCat("breakdown.bootstraps_weighted.section_", section),
+                      ckks.section_bootstraps[section]});
   }
 }
 
@@ -95,7 +94,7 @@ void AddLayers(const CkksEstimate& ckks, Estimate& estimate) {
 Ckks::Ckks() {
   std::string texts;
   for (const char* text : BuiltInCkksJson()) absl::StrAppend(&texts, text);
-  version_ = absl::StrCat("1-", Sha256Hex(texts).substr(0, kShownHashDigits));
+  version_ = absl::StrCat("1-", ShortHash(Sha256Hex(texts)));
 }
 
 std::string Ckks::Name() const { return "ckks"; }

@@ -26,6 +26,7 @@ class Ckks final : public ProtocolModel {
   // Holds a hash of the built-in presets.
   std::string Version() const override;
   std::string Source() const override;
+  SettingKind Kind() const override { return SettingKind::kPreset; }
   absl::StatusOr<Estimate> Price(const PricedNetwork& network,
                                  const Setting& setting) const override;
 

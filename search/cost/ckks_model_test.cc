@@ -102,7 +102,7 @@ TEST(CkksModelTest, RemembersNoOtherNetworkOptionOrSetOfLayers) {
 }
 
 TEST(CkksModelTest, VersionNamesTheConstants) {
-  EXPECT_THAT(Ckks().Version(), testing::MatchesRegex("1-[0-9a-f]{8}"));
+  EXPECT_THAT(Ckks().Version(), testing::MatchesRegex("1-[0-9a-f]{12}"));
 }
 
 TEST(CkksModelTest, MayBeAskedByManyThreads) {

@@ -76,7 +76,7 @@ class ProgramBuilder {
     CkksNode node;
     node.part = part;
     node.name = OpAt(index).name;
-    node.stage = OpAt(index).stage;
+    node.section = OpAt(index).section;
     node.level.inputs = std::move(inputs);
     node.level.ciphertexts = Layer(index).ciphertexts;
     return node;

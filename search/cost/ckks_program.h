@@ -58,7 +58,7 @@ struct LevelWork {
 struct CkksNode {
   CkksPart part = CkksPart::kFree;
   std::string name;
-  int stage = 0;
+  int section = 0;
   LevelNode level;  // depth 0 of a stem that is free
   // The first convolution of a fresh ciphertext with levels to spare: it runs at this level always.
   int64_t fixed_level = 0;  // 0: it is none

@@ -100,7 +100,7 @@ TEST(CkksProgramTest, IdentitySkipsAreMultipliedAsDeepAsTheRuleSays) {
 TEST(CkksProgramTest, SharedSourcesJoinWithoutOperationsOfTheirOwnButTheScale) {
   CkksRules rules = kRules;
   rules.identity_skip_depth = 0;
-  // Joins behind the second and third block of every stage.
+  // Joins behind the second and third block of every section.
   const Network network = NetworkOf("resnet20+skip:dirac-ss");
   auto parts = PartsOf(ProgramOf(network, rules));
   EXPECT_EQ(parts[CkksPart::kSkip], 0);
@@ -115,7 +115,7 @@ TEST(CkksProgramTest, SharedSourcesJoinWithoutOperationsOfTheirOwnButTheScale) {
   rules.identity_skip_depth = 0;
   parts = PartsOf(ProgramOf(scaled, rules));
   EXPECT_EQ(parts[CkksPart::kSkip], 6);
-  // The stem as the source: a 1x1 convolution for each later stage.
+  // The stem as the source: a 1x1 convolution for each later section.
   parts = PartsOf(ProgramOf(NetworkOf("resnet20+skip:dirac-ss:source=stem"), rules));
   EXPECT_EQ(parts[CkksPart::kSkip], 2);
 }
@@ -173,7 +173,7 @@ TEST(CkksProgramTest, RefusesAdditionsThatDoNotFit) {
   Network unnamed = NetworkOf("resnet20");
   for (Op& op : unnamed.ops) op.join = Join::kNone;
   EXPECT_THAT(message(unnamed),
-              HasSubstr("stage1.block1.add: found an addition that joins nothing"));
+              HasSubstr("section1.block1.add: found an addition that joins nothing"));
   Network padding = NetworkOf("resnet20");
   padding.ops[1].padding = 0;
   EXPECT_THAT(message(padding), HasSubstr("stem.conv: found kernel 3 with padding 0"));

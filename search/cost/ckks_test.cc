@@ -43,7 +43,7 @@ const CkksTotals& PartOf(const CkksEstimate& estimate, CkksPart part) {
 }
 
 constexpr SkipMode kModes[] = {kResidualMode, kNoneMode, kDiracMode, kSharedBlockMode,
-                               kSharedStageMode};
+                               kSharedSectionMode};
 
 // CKKS reference, section 8, first row: the published counts of FHE-MP-CNN.
 TEST(CkksTest, MinimaxReluTakesTheReferencesBootstrapsInEveryMode) {
@@ -179,18 +179,18 @@ TEST(CkksTest, SecondsAreTheSumOfTheirParts) {
   }
 }
 
-// Two ciphertexts in the first stage: its bootstraps weigh two.
+// Two ciphertexts in the first section: its bootstraps weigh two.
 TEST(CkksTest, BootstrapsOfWideTensorsAreWeighted) {
   const CkksEstimate narrow = EstimateOf(NetworkOf("mpcnn-resnet20"), Options("mpcnn_cpu"));
   EXPECT_EQ(narrow.bootstraps_weighted, 18);
   const CkksEstimate wide = EstimateOf(NetworkOf("mpcnn-resnet20@64"), Options("mpcnn_cpu"));
   EXPECT_EQ(wide.bootstraps, 18);
-  // The stem's and six more values of 64 x 32 x 32, of which the first needs no bootstrap; stages
+  // The stem's and six more values of 64 x 32 x 32, of which the first needs no bootstrap; sections
   // 2 and 3 have one ciphertext.
-  EXPECT_EQ(wide.bootstraps_weighted, 18 + wide.stage_bootstraps[1] / 2);
-  EXPECT_EQ(wide.stage_bootstraps[1], 2 * 6);
-  EXPECT_EQ(wide.stage_bootstraps[2], 6);
-  EXPECT_EQ(wide.stage_bootstraps[3], 6);
+  EXPECT_EQ(wide.bootstraps_weighted, 18 + wide.section_bootstraps[1] / 2);
+  EXPECT_EQ(wide.section_bootstraps[1], 2 * 6);
+  EXPECT_EQ(wide.section_bootstraps[2], 6);
+  EXPECT_EQ(wide.section_bootstraps[3], 6);
   EXPECT_EQ(wide.ops.ciphertext_multiplications, 27 * (2 * 7 + 12));
 }
 

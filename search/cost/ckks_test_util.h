@@ -27,7 +27,8 @@ inline constexpr SkipMode kResidualMode = {"residual", Skip::kResidual, 1};
 inline constexpr SkipMode kNoneMode = {"none", Skip::kNone, 1};
 inline constexpr SkipMode kDiracMode = {"dirac", Skip::kDirac, 1};
 inline constexpr SkipMode kSharedBlockMode = {"ss_block", Skip::kDiracShared, 1};
-inline constexpr SkipMode kSharedStageMode = {"ss_stage", Skip::kDiracShared, kJoinsAtStageEnd};
+inline constexpr SkipMode kSharedSectionMode = {"ss_section", Skip::kDiracShared,
+                                                kJoinsAtSectionEnd};
 
 inline Network NetworkOf(const std::string& name, int64_t side = 32, int64_t classes = 10) {
   const auto architecture = ParseArchitecture(name, side, classes);

@@ -71,13 +71,13 @@ class ChainNetwork {
 // The networks of the ASPLOS 2023 artifact on CIFAR-10: a stem ReLU, no shortcut convolutions
 // (their sums and parameter-free shortcuts are local on shares and left out), and a last map pooled
 // to 4x4 (ResNet-32) or 2x2 (ResNet-18).
-inline Network ArtifactResNet(const std::vector<int64_t>& widths, int64_t convs_per_stage,
+inline Network ArtifactResNet(const std::vector<int64_t>& widths, int64_t convs_per_section,
                               int64_t last_pool) {
   ChainNetwork chain({3, 32, 32});
   chain.Conv(widths.front()).Relu();
-  for (size_t stage = 0; stage < widths.size(); ++stage) {
-    for (int64_t i = 0; i < convs_per_stage; ++i) {
-      chain.Conv(widths[stage], 3, stage > 0 && i == 0 ? 2 : 1).Relu();
+  for (size_t section = 0; section < widths.size(); ++section) {
+    for (int64_t i = 0; i < convs_per_section; ++i) {
+      chain.Conv(widths[section], 3, section > 0 && i == 0 ? 2 : 1).Relu();
     }
   }
   return chain.Pool(OpKind::kAveragePool, last_pool).Classify(10);

@@ -22,8 +22,6 @@ constexpr double kShareMacsResNet18 = 549'146'624;
 constexpr double kShareSecondsResNet32 = 0.28;
 constexpr double kShareSecondsResNet18 = 0.43;
 
-constexpr double kPapersSecondsPerRelu = 21.5e-6;
-
 // What one estimate is computed from.
 struct Job {
   const NetworkLayers& layers;
@@ -327,10 +325,6 @@ double DelphiShareSeconds(int64_t macs) {
   const double slope =
       (kShareSecondsResNet18 - kShareSecondsResNet32) / (kShareMacsResNet18 - kShareMacsResNet32);
   return kShareSecondsResNet32 + slope * (static_cast<double>(macs) - kShareMacsResNet32);
-}
-
-double PapersOnlineNonlinearSeconds(int64_t relus) {
-  return kPapersSecondsPerRelu * static_cast<double>(relus);
 }
 
 std::string Delphi::Name() const {

@@ -57,10 +57,6 @@ inline constexpr int64_t kDelphiMaxGcThreads = 4;
 // values, 0.28 s of ResNet-32 and 0.43 s of ResNet-18 on CIFAR (public data of the artifact).
 double DelphiShareSeconds(int64_t macs);
 
-// The online, nonlinear-only number that papers on ReLU reduction print: 21.5 us per ReLU (21 to
-// 22; evaluation and encoding). Neither offline work nor linear layers nor transfer are in it.
-double PapersOnlineNonlinearSeconds(int64_t relus);
-
 class Delphi final : public ProtocolModel {
  public:
   explicit Delphi(Garbler garbler) : garbler_(garbler) {}

@@ -225,14 +225,6 @@ TEST(DelphiTest, Section8SetUpIsChargedOnlyOnRequest) {
   EXPECT_EQ(*charged.offline.bytes.up - *apart.offline.bytes.up, 33'180'308);
 }
 
-TEST(DelphiTest, Section9PapersMode) {
-  const std::pair<int64_t, double> printed[] = {{12'900, 0.291}, {49'900, 1.066}, {229'400, 4.61}};
-  for (const auto& [relus, seconds] : printed) {
-    EXPECT_NEAR(PapersOnlineNonlinearSeconds(relus), seconds, 0.08 * seconds);
-  }
-  EXPECT_DOUBLE_EQ(PapersOnlineNonlinearSeconds(1'000'000), 21.5);
-}
-
 TEST(DelphiTest, WholePhaseConstantsAreForTheReferenceMachineOnLoopbackAlone) {
   Setting setting = Loopback();
   EXPECT_EQ(PriceAll(kClientGarbler, ResNet32Layers(), setting).model, "composition");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -9,13 +10,12 @@
 #include "base/sha256.h"
 #include "base/status_macros.h"
 #include "search/cost/kept_relus.h"
+#include "search/cost/papers.h"
 #include "search/network/names.h"
 
 namespace reluscape {
 namespace {
 
-constexpr char kCkks[] = "ckks";
-constexpr size_t kShownHashDigits = 12;
 constexpr size_t kLongestShown = 200;  // of a text that is no metric, in an error
 
 // The network that the names of outputs are read from. It has every kind of layer that protocols
@@ -43,9 +43,21 @@ std::string LinkNames() {
   return absl::StrJoin(names, ", ");
 }
 
+// Of a metric that names none.
+const char* DefaultSetting(SettingKind kind) {
+  switch (kind) {
+    case SettingKind::kLink:
+      return kDefaultLink;
+    case SettingKind::kPreset:
+      return kDefaultPreset;
+    case SettingKind::kNone:
+      break;
+  }
+  return "";
+}
+
 // The constants that a profile's name stands for, as text to hash.
-std::string Constants(const Setting& setting, bool ckks) {
-  if (ckks) return setting.ckks.preset;  // its constants are the model's: they have its version
+std::string Constants(const Setting& setting) {
   const Link& link = setting.link;
   return absl::StrCat(
       HardwareToJson(setting.client), HardwareToJson(setting.server),
@@ -56,29 +68,37 @@ std::string Constants(const Setting& setting, bool ckks) {
                       setting.whole_phase ? 1 : 0));
 }
 
-std::string ProfileText(const Setting& setting, bool ckks) {
-  const std::string hash = Sha256Hex(Constants(setting, ckks)).substr(0, kShownHashDigits);
-  if (ckks) return absl::StrCat("preset ", setting.ckks.preset, ", sha256 ", hash);
+std::string ProfileText(const Setting& setting, SettingKind kind) {
+  const auto hash = [](const std::string& constants) {
+    return absl::StrCat(", sha256 ", ShortHash(Sha256Hex(constants)));
+  };
+  // The constants of a preset and of what has no setting are the model's: they have its version.
+  if (kind == SettingKind::kNone) return "no setting";
+  const std::string& preset = setting.ckks.preset;
+  if (kind == SettingKind::kPreset) return absl::StrCat("preset ", preset, hash(preset));
   return absl::StrCat("client ", setting.client.name, ", server ", setting.server.name, ", link ",
-                      setting.link.name, ", sha256 ", hash);
+                      setting.link.name, hash(Constants(setting)));
 }
 
 }  // namespace
 
-std::string CostMetric::Text() const { return absl::StrCat(protocol, ".", output, "@", setting); }
+std::string CostMetric::Text() const {
+  return absl::StrCat(protocol, ".", output, setting.empty() ? "" : "@", setting);
+}
 
 MetricCatalog::MetricCatalog(std::vector<const ProtocolModel*> models) {
   for (const ProtocolModel* model : models) {
     Protocol protocol = {.model = model, .outputs = {}};
-    const bool ckks = model->Name() == kCkks;
+    const SettingKind kind = model->Kind();
     // An output may have a value only with or only without a transfer.
     for (const char* name : {kDefaultLink, "loopback"}) {
       const absl::StatusOr<MetricSource> source =
-          MakeSource(protocol, ckks ? kDefaultPreset : name);
+          MakeSource(protocol, kind == SettingKind::kLink ? name : DefaultSetting(kind));
       if (!source.ok()) continue;
       const absl::StatusOr<Estimate> estimate = PriceProbe(*model, source->setting);
       if (!estimate.ok()) continue;
       for (const auto& [output, value] : Outputs(*estimate)) {
+        if (kind == SettingKind::kNone && output != "online_s") continue;
         if (std::find(protocol.outputs.begin(), protocol.outputs.end(), output) ==
             protocol.outputs.end()) {
           protocol.outputs.push_back(output);
@@ -95,8 +115,8 @@ MetricCatalog::MetricCatalog(std::vector<const ProtocolModel*> models) {
         defaults_.push_back({name, output, setting});
       }
     };
-    if (name == kCkks) {
-      add("seconds", kDefaultPreset);
+    if (const SettingKind kind = protocol.model->Kind(); kind != SettingKind::kLink) {
+      add(kind == SettingKind::kPreset ? "seconds" : "online_s", DefaultSetting(kind));
       continue;
     }
     for (const char* link : {"lan", "wan"}) {
@@ -126,16 +146,17 @@ std::string MetricCatalog::ProtocolNames() const {
 
 absl::StatusOr<MetricSource> MetricCatalog::MakeSource(const Protocol& protocol,
                                                        const std::string& setting) const {
-  const bool ckks = protocol.model->Name() == kCkks;
+  const SettingKind kind = protocol.model->Kind();
   MetricSource source;
   source.model = protocol.model;
   source.version = protocol.model->Version();
   ASSIGN_OR_RETURN(source.setting.client, FindHardware(kDefaultMachine));
   source.setting.server = source.setting.client;
-  ASSIGN_OR_RETURN(source.setting.link, ParseLink(ckks ? "loopback" : setting));
-  if (ckks) source.setting.ckks.preset = setting;
+  ASSIGN_OR_RETURN(source.setting.link,
+                   ParseLink(kind == SettingKind::kLink ? setting : "loopback"));
+  if (kind == SettingKind::kPreset) source.setting.ckks.preset = setting;
   source.setting.with_layers = false;
-  source.profile = ProfileText(source.setting, ckks);
+  source.profile = ProfileText(source.setting, kind);
   return source;
 }
 
@@ -166,10 +187,14 @@ std::optional<CostMetric> MetricCatalog::Parse(const std::string& text, const st
                    absl::StrCat("an output of ", metric.protocol, ": ",
                                 absl::StrJoin(protocol->outputs, ", ")));
   }
-  const bool ckks = metric.protocol == kCkks;
-  metric.setting =
-      at == std::string::npos ? (ckks ? kDefaultPreset : kDefaultLink) : text.substr(at + 1);
-  if (ckks) {
+  const SettingKind kind = protocol->model->Kind();
+  metric.setting = at == std::string::npos ? DefaultSetting(kind) : text.substr(at + 1);
+  if (kind == SettingKind::kNone) {
+    if (at == std::string::npos) return metric;
+    return unknown(absl::StrCat(" with the setting \"", metric.setting, "\""),
+                   absl::StrCat(metric.Text().substr(0, at), ", which depends on no setting"));
+  }
+  if (kind == SettingKind::kPreset) {
     const absl::StatusOr<MetricSource> source = MakeSource(*protocol, metric.setting);
     const absl::Status priced =
         source.ok() ? PriceProbe(*protocol->model, source->setting).status() : source.status();
@@ -201,7 +226,11 @@ absl::StatusOr<MetricSource> MetricCatalog::SourceOf(const CostMetric& metric) c
 }
 
 const MetricCatalog& BuiltInMetrics() {
-  static const auto* const catalog = new MetricCatalog(ProtocolModels());
+  static const auto* const catalog = [] {
+    std::vector<const ProtocolModel*> models = ProtocolModels();
+    models.push_back(new Papers());
+    return new MetricCatalog(std::move(models));
+  }();
   return *catalog;
 }
 

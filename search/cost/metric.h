@@ -10,7 +10,9 @@
 //
 // protocol: ProtocolModel::Name(). output: a name that Outputs() gives (search/cost/estimate.h).
 // setting: a link (search/cost/link.h), or for ckks a preset. Left out it is kDefaultLink or
-// kDefaultPreset; the canonical form, which is the one that is stored, always names it.
+// kDefaultPreset; the canonical form, which is the one that is stored, names it. "papers.online_s"
+// (search/cost/papers.h) has none, and papers has no other output: its offline or total seconds
+// would be taken for those of a whole inference.
 //
 // Machines: both sides are kDefaultMachine, as in `reluscape estimate`, so that one comparison is
 // of one machine. Everything else of Setting has its default.
@@ -33,7 +35,7 @@ inline constexpr char kDefaultMachine[] = "epyc_7502";
 struct CostMetric {
   std::string protocol;
   std::string output;
-  std::string setting;
+  std::string setting;  // empty where the protocol has none
 
   // The canonical form.
   std::string Text() const;
@@ -70,7 +72,7 @@ class MetricCatalog {
 
   // Those that every Result is priced by, in a fixed order: of each protocol with a link offline,
   // online and total seconds at "lan" and "wan" and its bytes; of ckks the seconds of its default
-  // preset. Outputs that a protocol does not have are left out.
+  // preset; what papers say. Outputs that a protocol does not have are left out.
   const std::vector<CostMetric>& Defaults() const { return defaults_; }
 
   // "delphi_server_garbler, cheetah, ..." for messages.
@@ -90,7 +92,7 @@ class MetricCatalog {
   std::vector<CostMetric> defaults_;
 };
 
-// Of ProtocolModels(). Lives as long as the program.
+// Of ProtocolModels() and Papers. Lives as long as the program.
 const MetricCatalog& BuiltInMetrics();
 
 }  // namespace reluscape

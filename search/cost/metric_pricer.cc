@@ -91,7 +91,7 @@ absl::StatusOr<std::unique_ptr<MetricPricer>> MetricPricer::Create(
       pricer->groups_.emplace_back();
       group = &pricer->groups_.back();
       ASSIGN_OR_RETURN(group->source, catalog.SourceOf(metrics[i]));
-      group->ckks = metrics[i].protocol == "ckks";
+      group->ckks = group->source.model->Kind() == SettingKind::kPreset;
     }
     group->wanted.push_back(WantedOf(metrics[i], i));
   }

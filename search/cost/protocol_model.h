@@ -12,6 +12,13 @@
 
 namespace reluscape {
 
+// What stands behind '@' in the metrics of a protocol (search/cost/metric.h).
+enum class SettingKind {
+  kLink,    // the link between client and server
+  kPreset,  // a preset of ckks
+  kNone,    // nothing: its numbers depend on no setting
+};
+
 // Immutable and thread-safe.
 class ProtocolModel {
  public:
@@ -19,13 +26,14 @@ class ProtocolModel {
   virtual std::string Name() const = 0;     // "delphi_server_garbler": lower case, '_', digits
   virtual std::string Version() const = 0;  // changes when any constant or formula changes
   virtual std::string Source() const = 0;   // of formulas and constants, one sentence
+  virtual SettingKind Kind() const { return SettingKind::kLink; }
   // The cost of one inference. INVALID_ARGUMENT says which layer or field cannot be priced and why:
   // what does not fit a packing is refused, never extrapolated.
   virtual absl::StatusOr<Estimate> Price(const PricedNetwork& network,
                                          const Setting& setting) const = 0;
 };
 
-// Every protocol, in a fixed order. The pointers live as long as the program.
+// Every protocol of a whole inference, in a fixed order. The pointers live as long as the program.
 const std::vector<const ProtocolModel*>& ProtocolModels();
 
 // INVALID_ARGUMENT lists the names.

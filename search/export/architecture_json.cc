@@ -8,45 +8,23 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/network/accounting.h"
+#include "search/network/check_network.h"
 #include "search/network/names.h"
 
 namespace reluscape {
 namespace {
-
-const char* OpName(OpKind kind) {
-  switch (kind) {
-    case OpKind::kInput:
-      return "input";
-    case OpKind::kConv:
-      return "conv";
-    case OpKind::kBatchNorm:
-      return "batch_norm";
-    case OpKind::kRelu:
-      return "relu";
-    case OpKind::kAveragePool:
-      return "average_pool";
-    case OpKind::kMaxPool:
-      return "max_pool";
-    case OpKind::kDownsample:
-      return "downsample";
-    case OpKind::kScale:
-      return "scale";
-    case OpKind::kAdd:
-      return "add";
-    case OpKind::kLinear:
-      return "linear";
-  }
-  return "";
-}
 
 nlohmann::ordered_json Operations(const Network& network, const std::vector<bool>& biased) {
   auto operations = nlohmann::ordered_json::array();
   for (size_t i = 0; i < network.ops.size(); ++i) {
     const Op& op = network.ops[i];
     nlohmann::ordered_json entry = {
-        {"name", op.name},     {"kind", OpName(op.kind)},
-        {"inputs", op.inputs}, {"output", {op.output.channels, op.output.height, op.output.width}},
-        {"stage", op.stage},   {"shortcut", op.shortcut}};
+        {"name", op.name},
+        {"kind", KindName(op.kind)},
+        {"inputs", op.inputs},
+        {"output", {op.output.channels, op.output.height, op.output.width}},
+        {"section", op.section},
+        {"shortcut", op.shortcut}};
     if (op.block > 0) {
       entry["block"] = op.block;
     }
@@ -92,8 +70,8 @@ absl::StatusOr<std::string> ArchitectureJson(const std::string& name,
                                      {"multipliers", architecture.multipliers},
                                      {"stem_relu", architecture.stem_relu}};
   auto widths = nlohmann::ordered_json::array();
-  for (const StageCounts& stage : counts.stages) {
-    widths.push_back(stage.width);
+  for (const SectionCounts& section : counts.sections) {
+    widths.push_back(section.width);
   }
   document["widths"] = std::move(widths);
   document["relus"] = counts.relus;

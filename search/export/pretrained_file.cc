@@ -46,23 +46,25 @@ std::string NameText(const std::string& name, const std::string& in_file) {
   return name == in_file ? name : absl::StrCat(name, " (", QuotedForeign(in_file), " in the file)");
 }
 
-// Of the operation "stage<S>.block<B>.<rest>" in the names of PyTorch's models.
+// Of the operation "section<S>.block<B>.<rest>" in the names of PyTorch's models.
 std::vector<std::string> BlockNames(const std::string& op) {
-  const std::vector<std::string> parts = absl::StrSplit(op, absl::MaxSplits('.', 2));
-  int64_t stage = 0;
+  const std::vector<absl::string_view> parts = absl::StrSplit(op, absl::MaxSplits('.', 2));
+  const auto number = [](absl::string_view part, absl::string_view prefix, int64_t& into) {
+    return absl::ConsumePrefix(&part, prefix) && absl::SimpleAtoi(part, &into);
+  };
+  int64_t section = 0;
   int64_t block = 0;
-  if (parts.size() != 3 || !absl::StartsWith(parts[0], "stage") ||
-      !absl::StartsWith(parts[1], "block") || !absl::SimpleAtoi(parts[0].substr(5), &stage) ||
-      !absl::SimpleAtoi(parts[1].substr(5), &block)) {
+  if (parts.size() != 3 || !number(parts[0], "section", section) ||
+      !number(parts[1], "block", block)) {
     return {};
   }
-  std::vector<std::string> rests = {parts[2]};
+  std::vector<std::string> rests = {std::string(parts[2])};
   if (parts[2] == "shortcut.conv") rests = {"downsample.0", "shortcut.0", "convShortcut"};
   if (parts[2] == "shortcut.bn") rests = {"downsample.1", "shortcut.1"};
   std::vector<std::string> names;
   for (const std::string& rest : rests) {
-    names.push_back(absl::StrCat("layer", stage, ".", block - 1, ".", rest));
-    names.push_back(absl::StrCat("block", stage, ".layer.", block - 1, ".", rest));
+    names.push_back(absl::StrCat("layer", section, ".", block - 1, ".", rest));
+    names.push_back(absl::StrCat("block", section, ".layer.", block - 1, ".", rest));
   }
   return names;
 }

@@ -103,15 +103,15 @@ TEST(PretrainedFileTest, NamesOfPublicModels) {
   EXPECT_TRUE(has("stem.bn.running_var", false, "bn1.running_var"));
   EXPECT_TRUE(has("classifier.bias", false, "fc.bias"));
   EXPECT_TRUE(has("classifier.weight", false, "linear.weight"));
-  EXPECT_TRUE(has("stage1.block1.conv1.weight", false, "layer1.0.conv1.weight"));
-  EXPECT_TRUE(has("stage4.block2.bn2.running_mean", false, "layer4.1.bn2.running_mean"));
-  EXPECT_TRUE(has("stage2.block1.shortcut.conv.weight", false, "layer2.0.downsample.0.weight"));
-  EXPECT_TRUE(has("stage2.block1.shortcut.bn.bias", false, "layer2.0.shortcut.1.bias"));
-  EXPECT_TRUE(has("stage3.block6.bn3.weight", false, "layer3.5.bn3.weight"));
+  EXPECT_TRUE(has("section1.block1.conv1.weight", false, "layer1.0.conv1.weight"));
+  EXPECT_TRUE(has("section4.block2.bn2.running_mean", false, "layer4.1.bn2.running_mean"));
+  EXPECT_TRUE(has("section2.block1.shortcut.conv.weight", false, "layer2.0.downsample.0.weight"));
+  EXPECT_TRUE(has("section2.block1.shortcut.bn.bias", false, "layer2.0.shortcut.1.bias"));
+  EXPECT_TRUE(has("section3.block6.bn3.weight", false, "layer3.5.bn3.weight"));
   EXPECT_TRUE(has("tail.bn.weight", true, "bn1.weight"));
-  EXPECT_TRUE(has("stage1.block1.bn1.weight", true, "block1.layer.0.bn1.weight"));
+  EXPECT_TRUE(has("section1.block1.bn1.weight", true, "block1.layer.0.bn1.weight"));
   EXPECT_TRUE(
-      has("stage2.block1.shortcut.conv.weight", true, "block2.layer.0.convShortcut.weight"));
+      has("section2.block1.shortcut.conv.weight", true, "block2.layer.0.convShortcut.weight"));
   EXPECT_FALSE(has("stem.bn.weight", true, "bn1.weight"));
 }
 
@@ -140,7 +140,7 @@ TEST(PretrainedFileTest, ForeignNamesComeOutAsOurs) {
           if (!absl::StrContains(accepted, style.shortcut)) continue;
           had_shortcut = true;
         }
-        if (absl::StartsWith(name, "stage") && !absl::StartsWith(accepted, style.block)) continue;
+        if (absl::StartsWith(name, "section") && !absl::StartsWith(accepted, style.block)) continue;
         theirs = accepted;
         break;
       }
@@ -158,11 +158,11 @@ TEST(PretrainedFileTest, ForeignNamesComeOutAsOurs) {
 
 TEST(PretrainedFileTest, TheFirstMismatchIsNamed) {
   Case missing = CaseOf("resnet18@4");
-  missing.file.tensors.erase("stage2.block1.shortcut.bn.weight");
-  missing.file.tensors.erase("stage3.block1.conv1.weight");
+  missing.file.tensors.erase("section2.block1.shortcut.bn.weight");
+  missing.file.tensors.erase("section3.block1.conv1.weight");
   EXPECT_EQ(missing.Error(),
-            "tensor stage2.block1.shortcut.bn.weight is missing (looked for "
-            "stage2.block1.shortcut.bn.weight, layer2.0.downsample.1.weight, "
+            "tensor section2.block1.shortcut.bn.weight is missing (looked for "
+            "section2.block1.shortcut.bn.weight, layer2.0.downsample.1.weight, "
             "block2.layer.0.downsample.1.weight, layer2.0.shortcut.1.weight, "
             "block2.layer.0.shortcut.1.weight); the network needs 8 of F32");
 
@@ -199,8 +199,8 @@ TEST(PretrainedFileTest, ValuesThatCannotBeWeightsAreRefused) {
     std::memcpy(one.file.tensors.at(name).data.data() + 2 * sizeof(float), &value, sizeof(value));
     return one.Error();
   };
-  EXPECT_EQ(with("stage1.block2.conv2.weight", std::numeric_limits<float>::quiet_NaN()),
-            "tensor stage1.block2.conv2.weight: element 2 is nan; allowed: finite numbers");
+  EXPECT_EQ(with("section1.block2.conv2.weight", std::numeric_limits<float>::quiet_NaN()),
+            "tensor section1.block2.conv2.weight: element 2 is nan; allowed: finite numbers");
   EXPECT_THAT(with("stem.bn.bias", std::numeric_limits<float>::infinity()),
               HasSubstr("element 2 is inf"));
   EXPECT_EQ(with("stem.bn.running_var", -1),
@@ -212,15 +212,15 @@ TEST(PretrainedFileTest, MasksMustKeepAllReLUs) {
   Case one = CaseOf("resnet18@4");
   RawTensor mask{
       .type = ElementType::kUint8, .shape = {4, 32, 32}, .data = std::string(4096, '\1')};
-  one.file.tensors["stage1.block1.relu1.mask"] = mask;
+  one.file.tensors["section1.block1.relu1.mask"] = mask;
   EXPECT_EQ(one.Error(), "");
   mask.data[7] = 0;
-  one.file.tensors["stage1.block1.relu1.mask"] = mask;
+  one.file.tensors["section1.block1.relu1.mask"] = mask;
   EXPECT_EQ(
       one.Error(),
-      "tensor 'stage1.block1.relu1.mask' removes ReLUs; a pretrained network has all of them");
-  one.file.tensors.erase("stage1.block1.relu1.mask");
-  one.file.tensors["stage9.block1.relu1.mask"] = mask;
+      "tensor 'section1.block1.relu1.mask' removes ReLUs; a pretrained network has all of them");
+  one.file.tensors.erase("section1.block1.relu1.mask");
+  one.file.tensors["section9.block1.relu1.mask"] = mask;
   EXPECT_THAT(one.Error(), HasSubstr("belongs to nothing in the network"));
 }
 

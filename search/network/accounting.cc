@@ -84,11 +84,11 @@ SkipEdge EdgeOf(const Network& network, size_t join) {
 // that of the stem, or in a pre-activation network, whose stem has none, that of the tail. Null
 // where there is no such batch norm, or a ReLU stands there.
 const Shape* AbsentRelu(const Network& network) {
-  for (const int stage : {0, network.ops.back().stage}) {
+  for (const int section : {0, network.ops.back().section}) {
     const Shape* open = nullptr;
     bool found = false;
     for (const Op& op : network.ops) {
-      if (op.stage != stage) continue;
+      if (op.section != section) continue;
       if (op.kind == OpKind::kBatchNorm) {
         found = true;
         open = &op.output;
@@ -110,12 +110,12 @@ std::optional<int64_t> ReluUnits(const Op& op) {
 absl::StatusOr<NetworkCounts> CountNetwork(const Network& network) {
   RETURN_IF_ERROR(CheckNetwork(network));
   NetworkCounts counts;
-  // The tail is the last stage number; the stages lie between stem and tail.
-  counts.stages.resize(static_cast<size_t>(std::max(0, network.ops.back().stage - 1)));
+  // The tail is the last section number; the sections lie between stem and tail.
+  counts.sections.resize(static_cast<size_t>(std::max(0, network.ops.back().section - 1)));
   for (size_t i = 0; i < network.ops.size(); ++i) {
     const Op& op = network.ops[i];
     LayerCounts layer = {
-        .name = op.name, .stage = op.stage, .block = op.block, .output = op.output};
+        .name = op.name, .section = op.section, .block = op.block, .output = op.output};
     const Shape in =
         op.inputs.empty() ? Shape{} : network.ops[static_cast<size_t>(op.inputs[0])].output;
     if (op.kind == OpKind::kRelu) {
@@ -129,12 +129,12 @@ absl::StatusOr<NetworkCounts> CountNetwork(const Network& network) {
     RETURN_IF_ERROR(AddTo(counts.macs, layer.macs, "MACs"));
     MacsPart(counts, op) += layer.macs;  // at most the total, which fits
     RETURN_IF_ERROR(AddTo(counts.relus, layer.relus, "ReLUs"));
-    if (op.stage > 0 && static_cast<size_t>(op.stage) <= counts.stages.size()) {
-      StageCounts& stage = counts.stages[static_cast<size_t>(op.stage) - 1];
-      stage.relus += layer.relus;  // at most the total, which fits
-      stage.width = op.output.channels;
-      stage.side = op.output.height;
-      stage.blocks = std::max<int64_t>(stage.blocks, op.block);
+    if (op.section > 0 && static_cast<size_t>(op.section) <= counts.sections.size()) {
+      SectionCounts& section = counts.sections[static_cast<size_t>(op.section) - 1];
+      section.relus += layer.relus;  // at most the total, which fits
+      section.width = op.output.channels;
+      section.side = op.output.height;
+      section.blocks = std::max<int64_t>(section.blocks, op.block);
     }
     counts.layers.push_back(std::move(layer));
   }

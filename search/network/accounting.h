@@ -27,7 +27,7 @@ namespace reluscape {
 
 struct LayerCounts {
   std::string name;
-  int stage = 0;
+  int section = 0;
   int block = 0;
   int64_t relus = 0;
   int64_t macs = 0;
@@ -35,7 +35,7 @@ struct LayerCounts {
   Shape output;  // of the activations that it hands on
 };
 
-struct StageCounts {
+struct SectionCounts {
   int64_t relus = 0;
   int64_t width = 0;   // channels of its output
   int64_t side = 0;    // height of its output
@@ -60,7 +60,7 @@ struct NetworkCounts {
   int64_t shortcut_macs = 0;    // of convolutions on skip edges
   int64_t classifier_macs = 0;  // of linear layers
   int64_t parameters = 0;       // everything that is trained but masks
-  std::vector<StageCounts> stages;
+  std::vector<SectionCounts> sections;
   std::vector<LayerCounts> layers;   // one per op, in order
   std::vector<SkipEdge> skip_edges;  // one per kAdd, in order
 };
@@ -70,7 +70,7 @@ struct NetworkCounts {
 absl::StatusOr<NetworkCounts> CountNetwork(const Network& network);
 
 // SHA-256 over the canonical serialization of the list of operations: what each computes, of what,
-// and what it joins. Names, stage, block and the shortcut mark are annotations and are not in it,
+// and what it joins. Names, section, block and the shortcut mark are annotations and are not in it,
 // so equal networks collide and different ones do not, whatever they were called.
 std::string NetworkHash(const Network& network);
 

@@ -19,8 +19,8 @@ TEST(CountNetworkTest, AStemReluIsCountedOnceInBothTotals) {
   EXPECT_EQ(without.relus_with_stem, with.relus);
   EXPECT_EQ(with.macs, without.macs);
   EXPECT_EQ(with.parameters, without.parameters);
-  for (size_t i = 0; i < with.stages.size(); ++i) {
-    EXPECT_EQ(with.stages[i].relus, without.stages[i].relus);
+  for (size_t i = 0; i < with.sections.size(); ++i) {
+    EXPECT_EQ(with.sections[i].relus, without.sections[i].relus);
   }
 }
 
@@ -35,7 +35,7 @@ TEST(CountNetworkTest, DoublingTheSideQuadruplesReLUsAndConvolutions) {
   }
 }
 
-TEST(CountNetworkTest, LayersAddUpToStagesAndTotals) {
+TEST(CountNetworkTest, LayersAddUpToSectionsAndTotals) {
   for (const char* name : {"resnet18", "resnet56", "hrn-4x6x3x@4:resnet34+stem-relu"}) {
     const Network network = Built(name);
     const NetworkCounts counts = *CountNetwork(network);
@@ -43,7 +43,7 @@ TEST(CountNetworkTest, LayersAddUpToStagesAndTotals) {
     int64_t relus = 0;
     int64_t macs = 0;
     int64_t parameters = 0;
-    std::map<int, int64_t> by_stage;
+    std::map<int, int64_t> by_section;
     for (size_t i = 0; i < counts.layers.size(); ++i) {
       const LayerCounts& layer = counts.layers[i];
       EXPECT_EQ(layer.name, network.ops[i].name);
@@ -51,25 +51,25 @@ TEST(CountNetworkTest, LayersAddUpToStagesAndTotals) {
       relus += layer.relus;
       macs += layer.macs;
       parameters += layer.parameters;
-      by_stage[layer.stage] += layer.relus;
+      by_section[layer.section] += layer.relus;
     }
     EXPECT_EQ(relus, counts.relus);
     EXPECT_EQ(macs, counts.macs);
     EXPECT_EQ(parameters, counts.parameters);
-    for (size_t i = 0; i < counts.stages.size(); ++i) {
-      EXPECT_EQ(counts.stages[i].relus, by_stage[static_cast<int>(i) + 1]);
+    for (size_t i = 0; i < counts.sections.size(); ++i) {
+      EXPECT_EQ(counts.sections[i].relus, by_section[static_cast<int>(i) + 1]);
     }
   }
 }
 
-TEST(CountNetworkTest, StagesCarryWidthSideAndBlocks) {
+TEST(CountNetworkTest, SectionsCarryWidthSideAndBlocks) {
   const NetworkCounts counts = Counted("hrn-4x6x3x@16:resnet34", 64);
-  ASSERT_EQ(counts.stages.size(), 4u);
+  ASSERT_EQ(counts.sections.size(), 4u);
   const int64_t expected[4][3] = {{16, 64, 3}, {64, 32, 4}, {384, 16, 6}, {1152, 8, 3}};
   for (size_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(counts.stages[i].width, expected[i][0]);
-    EXPECT_EQ(counts.stages[i].side, expected[i][1]);
-    EXPECT_EQ(counts.stages[i].blocks, expected[i][2]);
+    EXPECT_EQ(counts.sections[i].width, expected[i][0]);
+    EXPECT_EQ(counts.sections[i].side, expected[i][1]);
+    EXPECT_EQ(counts.sections[i].blocks, expected[i][2]);
   }
 }
 
@@ -111,7 +111,7 @@ TEST(CountNetworkTest, SumsThatOverflowAreErrors) {
 
 TEST(CountNetworkTest, ThePartsOfTheMacsAreKeptApart) {
   const NetworkCounts counts = Counted("resnet18");
-  // By hand: the projections of stages 2 to 4 are 64 -> 128 at 16x16 and so on, 2^21 MACs each.
+  // By hand: the projections of sections 2 to 4 are 64 -> 128 at 16x16 and so on, 2^21 MACs each.
   EXPECT_EQ(counts.shortcut_macs, 3 * (int64_t{1} << 21));
   EXPECT_EQ(counts.classifier_macs, 512 * 100);
   EXPECT_EQ(counts.conv_macs + counts.shortcut_macs + counts.classifier_macs, counts.macs);
@@ -127,11 +127,11 @@ TEST(CountNetworkTest, SkipEdgesGoFromTheirSourceToTheirSum) {
   ASSERT_EQ(counts.skip_edges.size(), 9u);
   const SkipEdge& identity = counts.skip_edges[0];
   EXPECT_EQ(network.ops[static_cast<size_t>(identity.from)].name, "stem.bn");
-  EXPECT_EQ(network.ops[static_cast<size_t>(identity.to)].name, "stage1.block1.add");
+  EXPECT_EQ(network.ops[static_cast<size_t>(identity.to)].name, "section1.block1.add");
   EXPECT_TRUE(identity.identity);
   EXPECT_EQ(identity.join, Join::kResidual);
   const SkipEdge& projected = counts.skip_edges[3];
-  EXPECT_EQ(network.ops[static_cast<size_t>(projected.from)].name, "stage1.block3.relu2");
+  EXPECT_EQ(network.ops[static_cast<size_t>(projected.from)].name, "section1.block3.relu2");
   EXPECT_FALSE(projected.identity);
 }
 

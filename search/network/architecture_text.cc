@@ -42,7 +42,7 @@ Choices<Skip> ChoicesFor(Skip) {
           {"dirac-ss", Skip::kDiracShared}};
 }
 Choices<SharedSource> ChoicesFor(SharedSource) {
-  return {{"stage", SharedSource::kStage}, {"stem", SharedSource::kStem}};
+  return {{"section", SharedSource::kSection}, {"stem", SharedSource::kStem}};
 }
 Choices<Merge> ChoicesFor(Merge) { return {{"add", Merge::kAdd}, {"scaled", Merge::kScaled}}; }
 Choices<Downsampling> ChoicesFor(Downsampling) {
@@ -171,17 +171,17 @@ void ReadJoins(const char* name, const std::string& text, Architecture& architec
   const std::optional<int64_t> every = ParseInteger(text);
   if (text == "block") {
     architecture.joins = 1;
-  } else if (text == "stage") {
-    architecture.joins = kJoinsAtStageEnd;
+  } else if (text == "section") {
+    architecture.joins = kJoinsAtSectionEnd;
   } else if (every && *every >= 1) {
     architecture.joins = *every;
   } else {
-    errors.Add(name, Quoted(text), "block, stage, or N for every N-th block");
+    errors.Add(name, Quoted(text), "block, section, or N for every N-th block");
   }
 }
 
 std::string WriteJoins(const Architecture& architecture) {
-  if (architecture.joins == kJoinsAtStageEnd) return "stage";
+  if (architecture.joins == kJoinsAtSectionEnd) return "section";
   return architecture.joins == 1 ? "block" : absl::StrCat(architecture.joins);
 }
 

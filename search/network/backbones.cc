@@ -85,7 +85,7 @@ std::optional<Architecture> FindWide(const std::string& name) {
   const std::optional<int64_t> depth =
       ParseInteger(name.substr(sizeof(kPrefix) - 1, dash - (sizeof(kPrefix) - 1)));
   const std::optional<int64_t> widen = ParseInteger(name.substr(dash + 1));
-  if (!depth || !widen || *depth < 10 || *depth > 6 * kMaxBlocksPerStage + 4 ||
+  if (!depth || !widen || *depth < 10 || *depth > 6 * kMaxBlocksPerSection + 4 ||
       (*depth - 4) % 6 != 0 || *widen < 1 || *widen > kMaxWiden) {
     return std::nullopt;
   }
@@ -117,7 +117,7 @@ std::optional<Backbone> FindBackbone(const std::string& name) {
 std::string BackboneNames() {
   std::vector<std::string> names;
   for (const Depth& depth : Depths()) names.push_back(depth.name);
-  names.push_back(absl::StrCat("wrn-D-K (D = 6 n + 4 from 10 to ", 6 * kMaxBlocksPerStage + 4,
+  names.push_back(absl::StrCat("wrn-D-K (D = 6 n + 4 from 10 to ", 6 * kMaxBlocksPerSection + 4,
                                ", K from 1 to ", kMaxWiden, ")"));
   for (const Alias& alias : Aliases()) names.push_back(alias.name);
   return absl::StrJoin(names, ", ");

@@ -7,21 +7,21 @@ namespace reluscape {
 
 int BottleneckBlock(Expansion& expansion, const BlockPlace& place, int input) {
   NetworkBuilder& builder = expansion.builder();
-  const StageShape& stage = expansion.stage(place.stage);
-  int main =
-      expansion.BlockConv(place.prefix + ".conv1", input, stage.width, /*kernel=*/1, /*stride=*/1);
+  const SectionShape& section = expansion.section(place.section);
+  int main = expansion.BlockConv(place.prefix + ".conv1", input, section.width, /*kernel=*/1,
+                                 /*stride=*/1);
   main = builder.BatchNorm(place.prefix + ".bn1", main);
-  main = expansion.Relu(place.prefix + ".relu1", main, place.stage);
+  main = expansion.Relu(place.prefix + ".relu1", main, place.section);
   main =
-      expansion.BlockConv(place.prefix + ".conv2", main, stage.width, /*kernel=*/3, place.stride);
+      expansion.BlockConv(place.prefix + ".conv2", main, section.width, /*kernel=*/3, place.stride);
   main = builder.BatchNorm(place.prefix + ".bn2", main);
-  main = expansion.Relu(place.prefix + ".relu2", main, place.stage);
-  main =
-      expansion.BlockConv(place.prefix + ".conv3", main, stage.output, /*kernel=*/1, /*stride=*/1);
+  main = expansion.Relu(place.prefix + ".relu2", main, place.section);
+  main = expansion.BlockConv(place.prefix + ".conv3", main, section.output, /*kernel=*/1,
+                             /*stride=*/1);
   main = builder.BatchNorm(place.prefix + ".bn3", main);
   const int sum =
       expansion.JoinBlock(place, {.main = main, .input = input, .projected_from = input});
-  return expansion.ThinnableRelu(place.prefix + ".relu3", sum, place.stage);
+  return expansion.ThinnableRelu(place.prefix + ".relu3", sum, place.section);
 }
 
 }  // namespace reluscape

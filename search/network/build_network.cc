@@ -21,15 +21,15 @@ Expansion::BlockFunction BlockOf(Family family) {
 
 absl::StatusOr<Network> BuildNetwork(const Architecture& architecture) {
   FieldErrors errors;
-  const std::vector<StageShape> stages = StageShapes(architecture, errors);
+  const std::vector<SectionShape> sections = SectionShapes(architecture, errors);
   if (!errors.empty()) return errors.ToStatus();
 
-  Expansion expansion(architecture, stages);
+  Expansion expansion(architecture, sections);
   NetworkBuilder& builder = expansion.builder();
-  const int tail = static_cast<int>(stages.size()) + 1;
+  const int tail = static_cast<int>(sections.size()) + 1;
   if (architecture.family == Family::kVgg) {
-    const int last = VggStages(expansion, builder.Input(architecture.side));
-    builder.SetStage(tail);
+    const int last = VggSections(expansion, builder.Input(architecture.side));
+    builder.SetSection(tail);
     VggTail(expansion, last);
     return builder.Take();
   }
@@ -37,8 +37,8 @@ absl::StatusOr<Network> BuildNetwork(const Architecture& architecture) {
   // stem, and one more batch norm behind the last block.
   const bool pre_activation = architecture.family == Family::kWide;
   int last = ExpandStem(expansion, /*batch_norm=*/!pre_activation);
-  last = expansion.Stages(last, BlockOf(architecture.family));
-  builder.SetStage(tail);
+  last = expansion.Sections(last, BlockOf(architecture.family));
+  builder.SetSection(tail);
   if (pre_activation) {
     last = builder.BatchNorm("tail.bn", last);
     if (architecture.final_relu) {

@@ -34,12 +34,12 @@ TEST(BuildNetworkTest, RefusesWhatNoParserWouldReturn) {
                 AllOf(HasSubstr("base_channels: found "), HasSubstr("blocks[2]: found "),
                       HasSubstr("side: found "), HasSubstr("classes: found ")));
   }
-  Architecture no_stages = Parsed("resnet18");
-  no_stages.blocks.clear();
-  EXPECT_FALSE(BuildNetwork(no_stages).ok());
-  no_stages.blocks.assign(100'000, 1);
-  no_stages.multipliers.assign(99'999, 1);
-  EXPECT_FALSE(BuildNetwork(no_stages).ok());
+  Architecture no_sections = Parsed("resnet18");
+  no_sections.blocks.clear();
+  EXPECT_FALSE(BuildNetwork(no_sections).ok());
+  no_sections.blocks.assign(100'000, 1);
+  no_sections.multipliers.assign(99'999, 1);
+  EXPECT_FALSE(BuildNetwork(no_sections).ok());
 }
 
 TEST(BuildNetworkTest, OperationsHaveTheirReadableNames) {
@@ -47,11 +47,11 @@ TEST(BuildNetworkTest, OperationsHaveTheirReadableNames) {
   std::vector<std::string> names;
   for (const Op& op : network.ops) names.push_back(op.name);
   EXPECT_THAT(std::vector<std::string>(names.begin(), names.begin() + 11),
-              ElementsAre("input", "stem.conv", "stem.bn", "stem.relu", "stage1.block1.conv1",
-                          "stage1.block1.bn1", "stage1.block1.relu1", "stage1.block1.conv2",
-                          "stage1.block1.bn2", "stage1.block1.add", "stage1.block1.relu2"));
-  for (const char* name : {"stage2.block1.shortcut.conv", "stage2.block1.shortcut.bn",
-                           "stage3.block3.relu2", "pool", "classifier"}) {
+              ElementsAre("input", "stem.conv", "stem.bn", "stem.relu", "section1.block1.conv1",
+                          "section1.block1.bn1", "section1.block1.relu1", "section1.block1.conv2",
+                          "section1.block1.bn2", "section1.block1.add", "section1.block1.relu2"));
+  for (const char* name : {"section2.block1.shortcut.conv", "section2.block1.shortcut.bn",
+                           "section3.block3.relu2", "pool", "classifier"}) {
     EXPECT_THAT(names, testing::Contains(name));
   }
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
@@ -72,54 +72,55 @@ TEST(BuildNetworkTest, AShortcutIsProjectedWhereStrideOrWidthChanges) {
     return found;
   };
   EXPECT_THAT(projections("resnet18"),
-              ElementsAre("stage2.block1.shortcut.conv", "stage3.block1.shortcut.conv",
-                          "stage4.block1.shortcut.conv"));
+              ElementsAre("section2.block1.shortcut.conv", "section3.block1.shortcut.conv",
+                          "section4.block1.shortcut.conv"));
   // Equal widths: the stride alone asks for it.
   EXPECT_THAT(projections("hrn-1x1x1x"),
-              ElementsAre("stage2.block1.shortcut.conv", "stage3.block1.shortcut.conv",
-                          "stage4.block1.shortcut.conv"));
+              ElementsAre("section2.block1.shortcut.conv", "section3.block1.shortcut.conv",
+                          "section4.block1.shortcut.conv"));
 }
 
 TEST(BuildNetworkTest, ABasicBlockIsWiredAsSnlsPublicCodeHasIt) {
   const Network network = Built("resnet18");
   const auto inputs = [&](const std::string& name) { return InputNames(network, name); };
-  EXPECT_THAT(inputs("stage1.block1.conv1"), ElementsAre("stem.bn"));
-  EXPECT_THAT(inputs("stage1.block1.add"), ElementsAre("stage1.block1.bn2", "stem.bn"));
-  EXPECT_THAT(inputs("stage2.block1.conv1"), ElementsAre("stage1.block2.relu2"));
-  EXPECT_THAT(inputs("stage2.block1.relu1"), ElementsAre("stage2.block1.bn1"));
-  EXPECT_THAT(inputs("stage2.block1.conv2"), ElementsAre("stage2.block1.relu1"));
-  EXPECT_THAT(inputs("stage2.block1.shortcut.conv"), ElementsAre("stage1.block2.relu2"));
-  EXPECT_THAT(inputs("stage2.block1.add"),
-              ElementsAre("stage2.block1.bn2", "stage2.block1.shortcut.bn"));
-  EXPECT_THAT(inputs("stage2.block1.relu2"), ElementsAre("stage2.block1.add"));
-  EXPECT_THAT(inputs("stage2.block2.add"), ElementsAre("stage2.block2.bn2", "stage2.block1.relu2"));
-  EXPECT_THAT(inputs("pool"), ElementsAre("stage4.block2.relu2"));
-  EXPECT_EQ(OpNamed(network, "stage2.block1.conv1").stride, 2);
-  EXPECT_EQ(OpNamed(network, "stage2.block1.conv2").stride, 1);
-  EXPECT_EQ(OpNamed(network, "stage2.block2.conv1").stride, 1);
-  EXPECT_EQ(OpNamed(network, "stage2.block2.conv1").block, 2);
+  EXPECT_THAT(inputs("section1.block1.conv1"), ElementsAre("stem.bn"));
+  EXPECT_THAT(inputs("section1.block1.add"), ElementsAre("section1.block1.bn2", "stem.bn"));
+  EXPECT_THAT(inputs("section2.block1.conv1"), ElementsAre("section1.block2.relu2"));
+  EXPECT_THAT(inputs("section2.block1.relu1"), ElementsAre("section2.block1.bn1"));
+  EXPECT_THAT(inputs("section2.block1.conv2"), ElementsAre("section2.block1.relu1"));
+  EXPECT_THAT(inputs("section2.block1.shortcut.conv"), ElementsAre("section1.block2.relu2"));
+  EXPECT_THAT(inputs("section2.block1.add"),
+              ElementsAre("section2.block1.bn2", "section2.block1.shortcut.bn"));
+  EXPECT_THAT(inputs("section2.block1.relu2"), ElementsAre("section2.block1.add"));
+  EXPECT_THAT(inputs("section2.block2.add"),
+              ElementsAre("section2.block2.bn2", "section2.block1.relu2"));
+  EXPECT_THAT(inputs("pool"), ElementsAre("section4.block2.relu2"));
+  EXPECT_EQ(OpNamed(network, "section2.block1.conv1").stride, 2);
+  EXPECT_EQ(OpNamed(network, "section2.block1.conv2").stride, 1);
+  EXPECT_EQ(OpNamed(network, "section2.block2.conv1").stride, 1);
+  EXPECT_EQ(OpNamed(network, "section2.block2.conv1").block, 2);
   EXPECT_EQ(OpNamed(network, "stem.conv").stride, 1);
   EXPECT_EQ(OpNamed(network, "pool").kernel, 4);
-  EXPECT_EQ(OpNamed(network, "pool").stage, 5);
+  EXPECT_EQ(OpNamed(network, "pool").section, 5);
 }
 
 TEST(BuildNetworkTest, ABottleneckHasItsStrideInTheThreeByThree) {
   const Network network = Built("resnet50", 64);
-  const Op& first = OpNamed(network, "stage2.block1.conv1");
+  const Op& first = OpNamed(network, "section2.block1.conv1");
   EXPECT_EQ(first.kernel, 1);
   EXPECT_EQ(first.stride, 1);
   EXPECT_EQ(first.output, (Shape{128, 64, 64}));
-  const Op& middle = OpNamed(network, "stage2.block1.conv2");
+  const Op& middle = OpNamed(network, "section2.block1.conv2");
   EXPECT_EQ(middle.kernel, 3);
   EXPECT_EQ(middle.stride, 2);
-  EXPECT_EQ(OpNamed(network, "stage2.block1.conv3").output, (Shape{512, 32, 32}));
-  // The first ReLU still has the side of the stage before.
-  EXPECT_EQ(OpNamed(network, "stage2.block1.relu1").output, (Shape{128, 64, 64}));
-  EXPECT_EQ(OpNamed(network, "stage2.block1.relu2").output, (Shape{128, 32, 32}));
-  EXPECT_EQ(OpNamed(network, "stage2.block1.relu3").output, (Shape{512, 32, 32}));
-  // Stage 1 widens without a stride.
-  EXPECT_EQ(OpNamed(network, "stage1.block1.shortcut.conv").stride, 1);
-  EXPECT_FALSE(HasOp(network, "stage1.block2.shortcut.conv"));
+  EXPECT_EQ(OpNamed(network, "section2.block1.conv3").output, (Shape{512, 32, 32}));
+  // The first ReLU still has the side of the section before.
+  EXPECT_EQ(OpNamed(network, "section2.block1.relu1").output, (Shape{128, 64, 64}));
+  EXPECT_EQ(OpNamed(network, "section2.block1.relu2").output, (Shape{128, 32, 32}));
+  EXPECT_EQ(OpNamed(network, "section2.block1.relu3").output, (Shape{512, 32, 32}));
+  // Section 1 widens without a stride.
+  EXPECT_EQ(OpNamed(network, "section1.block1.shortcut.conv").stride, 1);
+  EXPECT_FALSE(HasOp(network, "section1.block2.shortcut.conv"));
 }
 
 TEST(BuildNetworkTest, AWideBlockActivatesItsInputFirst) {
@@ -127,34 +128,35 @@ TEST(BuildNetworkTest, AWideBlockActivatesItsInputFirst) {
   const auto inputs = [&](const std::string& name) { return InputNames(network, name); };
   EXPECT_FALSE(HasOp(network, "stem.bn"));
   EXPECT_EQ(OpNamed(network, "stem.conv").output, (Shape{16, 32, 32}));
-  EXPECT_THAT(inputs("stage1.block1.bn1"), ElementsAre("stem.conv"));
-  EXPECT_THAT(inputs("stage1.block1.conv1"), ElementsAre("stage1.block1.relu1"));
+  EXPECT_THAT(inputs("section1.block1.bn1"), ElementsAre("stem.conv"));
+  EXPECT_THAT(inputs("section1.block1.conv1"), ElementsAre("section1.block1.relu1"));
   // A projection reads the activated input and has no batch norm; an identity is the raw input.
-  EXPECT_THAT(inputs("stage2.block1.shortcut.conv"), ElementsAre("stage2.block1.relu1"));
-  EXPECT_THAT(inputs("stage2.block1.add"),
-              ElementsAre("stage2.block1.conv2", "stage2.block1.shortcut.conv"));
-  EXPECT_THAT(inputs("stage2.block2.add"), ElementsAre("stage2.block2.conv2", "stage2.block1.add"));
-  EXPECT_THAT(inputs("tail.bn"), ElementsAre("stage3.block3.add"));
+  EXPECT_THAT(inputs("section2.block1.shortcut.conv"), ElementsAre("section2.block1.relu1"));
+  EXPECT_THAT(inputs("section2.block1.add"),
+              ElementsAre("section2.block1.conv2", "section2.block1.shortcut.conv"));
+  EXPECT_THAT(inputs("section2.block2.add"),
+              ElementsAre("section2.block2.conv2", "section2.block1.add"));
+  EXPECT_THAT(inputs("tail.bn"), ElementsAre("section3.block3.add"));
   EXPECT_THAT(inputs("pool"), ElementsAre("tail.bn"));
   EXPECT_THAT(InputNames(Built("wrn-22-8+final-relu"), "pool"), ElementsAre("tail.relu"));
 }
 
-TEST(BuildNetworkTest, AVggHasAPoolBehindEveryStage) {
+TEST(BuildNetworkTest, AVggHasAPoolBehindEverySection) {
   const Network network = Built("vgg16");
   const auto inputs = [&](const std::string& name) { return InputNames(network, name); };
-  EXPECT_THAT(inputs("stage1.conv1"), ElementsAre("input"));
-  EXPECT_THAT(inputs("stage2.pool"), ElementsAre("stage1.relu2"));
-  EXPECT_THAT(inputs("stage2.conv1"), ElementsAre("stage2.pool"));
-  EXPECT_THAT(inputs("tail.pool"), ElementsAre("stage5.relu3"));
+  EXPECT_THAT(inputs("section1.conv1"), ElementsAre("input"));
+  EXPECT_THAT(inputs("section2.pool"), ElementsAre("section1.relu2"));
+  EXPECT_THAT(inputs("section2.conv1"), ElementsAre("section2.pool"));
+  EXPECT_THAT(inputs("tail.pool"), ElementsAre("section5.relu3"));
   EXPECT_THAT(inputs("classifier.linear1"), ElementsAre("tail.pool"));
   EXPECT_THAT(inputs("classifier"), ElementsAre("classifier.relu2"));
-  EXPECT_EQ(OpNamed(network, "stage2.pool").kind, OpKind::kAveragePool);
-  EXPECT_EQ(OpNamed(network, "tail.pool").stage, 6);
+  EXPECT_EQ(OpNamed(network, "section2.pool").kind, OpKind::kAveragePool);
+  EXPECT_EQ(OpNamed(network, "tail.pool").section, 6);
   EXPECT_EQ(OpNamed(network, "classifier.linear2").output, (Shape{4096, 1, 1}));
   EXPECT_FALSE(HasOp(network, "pool"));  // the map has one pixel already
 
   const Network larger = Built("vgg16+pool:max+classifier:linear", 64);
-  EXPECT_EQ(OpNamed(larger, "stage2.pool").kind, OpKind::kMaxPool);
+  EXPECT_EQ(OpNamed(larger, "section2.pool").kind, OpKind::kMaxPool);
   EXPECT_EQ(OpNamed(larger, "pool").kind, OpKind::kAveragePool);
   EXPECT_THAT(InputNames(larger, "classifier"), ElementsAre("pool"));
 }

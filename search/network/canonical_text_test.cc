@@ -21,9 +21,9 @@ TEST(CanonicalTextTest, HoldsEveryFieldThatDiffersFromItsDefault) {
       {"vgg16", "vgg:side=32:classes=100:m=64:blocks=2x2x3x3x3:multipliers=2x2x2x1"},
       {"wrn-22-8+final-relu",
        "wrn:side=32:classes=100:m=16:blocks=3x3x3:multipliers=2x2:widen=8:final-relu=yes"},
-      {"resnet20+skip:dirac-ss:joins=stage:source=stem:merge=scaled",
+      {"resnet20+skip:dirac-ss:joins=section:source=stem:merge=scaled",
        "basic:side=32:classes=100:m=16:blocks=3x3x3:multipliers=2x2:skip=dirac-ss:source=stem:"
-       "joins=stage:merge=scaled"},
+       "joins=section:merge=scaled"},
       {"drd-c100-12k",
        "basic:side=32:classes=100:m=64:blocks=2x2x2x2:multipliers=2x2x2:channel-scale=0.5:"
        "stem-stride=2:thinned=yes:culled=1,4"},
@@ -81,11 +81,11 @@ TEST(CanonicalTextTest, WhatIsWrongIsNamed) {
       {"basic:side=32:classes=100:m=16:blocks=2x0x2x201:multipliers=5x5x3:stem-relu=no",
        "blocks[1]: found 0; allowed: 1 to 200"},
       {"basic:side=32:classes=100:m=16:blocks=2x2:multipliers=5:stem-relu=no",
-       "blocks: found 2 stages; allowed: 3 to 5 stages"},
+       "blocks: found 2 sections; allowed: 3 to 5 sections"},
       {"basic:side=32:classes=100:m=16:blocks=1x1x1x1x1x1:multipliers=2x2x2x2x2:stem-relu=no",
-       "blocks: found 6 stages; allowed: 3 to 5 stages"},
+       "blocks: found 6 sections; allowed: 3 to 5 sections"},
       {"basic:side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5:stem-relu=no",
-       "multipliers: found 2 multipliers; allowed: 3 for 4 stages"},
+       "multipliers: found 2 multipliers; allowed: 3 for 4 sections"},
       {"basic:side=32:classes=100:m=16:blocks=2xbx2x2:multipliers=5x5x3:stem-relu=no",
        "blocks[1]: found \"b\"; allowed: an integer"},
       {"basic:" + std::string(2000, ':'), "name: found 2006 characters; allowed: at most 1000"},
@@ -134,7 +134,7 @@ TEST(CanonicalTextTest, NoChangedTextCrashesTheParser) {
     ++accepted;
     // What the parser lets pass can be built, and its canonical text stands for it.
     FieldErrors errors;
-    ASSERT_FALSE(StageShapes(*parsed, errors).empty()) << text;
+    ASSERT_FALSE(SectionShapes(*parsed, errors).empty()) << text;
     ASSERT_EQ(*ParseCanonicalText(CanonicalText(*parsed)), *parsed) << text;
   }
   EXPECT_GT(accepted, 100);

@@ -17,20 +17,20 @@ void CheckRange(const std::string& field, int64_t value, int64_t low, int64_t hi
   }
 }
 
-void CheckStages(const Architecture& architecture, FieldErrors& errors) {
-  const auto stages = static_cast<int64_t>(architecture.blocks.size());
-  if (stages < kMinStages || stages > kMaxStages) {
-    errors.Add("blocks", absl::StrCat(stages, " stages"),
-               absl::StrCat(kMinStages, " to ", kMaxStages, " stages"));
+void CheckSections(const Architecture& architecture, FieldErrors& errors) {
+  const auto sections = static_cast<int64_t>(architecture.blocks.size());
+  if (sections < kMinSections || sections > kMaxSections) {
+    errors.Add("blocks", absl::StrCat(sections, " sections"),
+               absl::StrCat(kMinSections, " to ", kMaxSections, " sections"));
     return;  // the lists below are of no known length
   }
   for (size_t i = 0; i < architecture.blocks.size(); ++i) {
-    CheckRange(absl::StrCat("blocks[", i, "]"), architecture.blocks[i], 1, kMaxBlocksPerStage,
+    CheckRange(absl::StrCat("blocks[", i, "]"), architecture.blocks[i], 1, kMaxBlocksPerSection,
                errors);
   }
-  if (static_cast<int64_t>(architecture.multipliers.size()) != stages - 1) {
+  if (static_cast<int64_t>(architecture.multipliers.size()) != sections - 1) {
     errors.Add("multipliers", absl::StrCat(architecture.multipliers.size(), " multipliers"),
-               absl::StrCat(stages - 1, " for ", stages, " stages"));
+               absl::StrCat(sections - 1, " for ", sections, " sections"));
     return;
   }
   for (size_t i = 0; i < architecture.multipliers.size(); ++i) {
@@ -41,14 +41,15 @@ void CheckStages(const Architecture& architecture, FieldErrors& errors) {
   }
   const std::vector<int64_t>& culled = architecture.culled;
   for (size_t i = 0; i < culled.size(); ++i) {
-    if (culled[i] < 1 || culled[i] > stages || (i > 0 && culled[i] <= culled[i - 1])) {
+    if (culled[i] < 1 || culled[i] > sections || (i > 0 && culled[i] <= culled[i - 1])) {
       errors.Add(absl::StrCat("culled[", i, "]"), absl::StrCat(culled[i]),
-                 absl::StrCat("a stage from 1 to ", stages, ", ascending, each once"));
+                 absl::StrCat("a section from 1 to ", sections, ", ascending, each once"));
       return;
     }
   }
-  if (static_cast<int64_t>(culled.size()) >= stages) {
-    errors.Add("culled", absl::StrCat("all ", stages, " stages"), "at least one stage with ReLUs");
+  if (static_cast<int64_t>(culled.size()) >= sections) {
+    errors.Add("culled", absl::StrCat("all ", sections, " sections"),
+               "at least one section with ReLUs");
   }
 }
 
@@ -56,7 +57,7 @@ void CheckRanges(const Architecture& architecture, FieldErrors& errors) {
   CheckRange("side", architecture.side, kMinSide, kMaxSide, errors);
   CheckRange("classes", architecture.classes, kMinClasses, kMaxClasses, errors);
   CheckRange("base_channels", architecture.base_channels, 1, kMaxChannels, errors);
-  CheckStages(architecture, errors);
+  CheckSections(architecture, errors);
   CheckRange("widen", architecture.widen, 1, kMaxWiden, errors);
   if (!Thousandths(architecture.channel_scale) || architecture.channel_scale > 1) {
     errors.Add("channel_scale", FormatDecimal(architecture.channel_scale),
@@ -67,7 +68,7 @@ void CheckRanges(const Architecture& architecture, FieldErrors& errors) {
   }
   CheckRange("stem_stride", architecture.stem_stride, 1, kMaxStemStride, errors);
   CheckRange("last_map", architecture.last_map, 1, kMaxSide, errors);
-  CheckRange("joins", architecture.joins, kJoinsAtStageEnd, kMaxBlocksPerStage, errors);
+  CheckRange("joins", architecture.joins, kJoinsAtSectionEnd, kMaxBlocksPerSection, errors);
   const int64_t reuse = architecture.reuse;
   if (reuse < 1 || reuse > kMaxReuse || (reuse & (reuse - 1)) != 0) {
     errors.Add("reuse", absl::StrCat(reuse), "1, 2, 4, 8 or 16");

@@ -9,7 +9,7 @@ namespace reluscape {
 
 // Adds one error per field that is out of its range, and one per field that is not at its default
 // although the family (or the skip mode) gives it no meaning. Looks at no width and no side of a
-// stage: StageShapes does.
+// section: SectionShapes does.
 void CheckFields(const Architecture& architecture, FieldErrors& errors);
 
 }  // namespace reluscape

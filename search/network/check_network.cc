@@ -14,7 +14,7 @@ namespace {
 
 // Not a limit of any architecture: it bounds what a hand-made list may cost.
 constexpr size_t kMaxOps = 100'000;
-constexpr int kMaxStageNumber = 100;
+constexpr int kMaxSectionNumber = 100;
 
 absl::Status Wrong(const Op& op, size_t index, const std::string& what) {
   return absl::InvalidArgumentError(
@@ -34,7 +34,7 @@ int64_t WindowSide(int64_t side, int64_t kernel, int64_t stride, int64_t padding
 
 size_t InputsOf(OpKind kind) { return kind == OpKind::kInput ? 0 : kind == OpKind::kAdd ? 2 : 1; }
 
-// Place, number of inputs and stage of an operation, and what only some kinds may state.
+// Place, number of inputs and section of an operation, and what only some kinds may state.
 absl::Status CheckPlace(const Network& network, size_t index) {
   const Op& op = network.ops[index];
   if (op.inputs.size() != InputsOf(op.kind)) {
@@ -58,10 +58,11 @@ absl::Status CheckPlace(const Network& network, size_t index) {
         op, index,
         absl::StrCat("output ", ShapeText(op.output), " is empty or does not fit 63 bits"));
   }
-  const int previous_stage = index == 0 ? 0 : network.ops[index - 1].stage;
-  if (op.stage < previous_stage || op.stage > previous_stage + 1 || op.stage > kMaxStageNumber ||
-      (index == 0 && op.stage != 0)) {
-    return Wrong(op, index, absl::StrCat("stage ", op.stage, " behind stage ", previous_stage));
+  const int previous_section = index == 0 ? 0 : network.ops[index - 1].section;
+  if (op.section < previous_section || op.section > previous_section + 1 ||
+      op.section > kMaxSectionNumber || (index == 0 && op.section != 0)) {
+    return Wrong(op, index,
+                 absl::StrCat("section ", op.section, " behind section ", previous_section));
   }
   if (op.block < 0) return Wrong(op, index, absl::StrCat("block ", op.block, " is negative"));
   if ((op.kind == OpKind::kAdd) != (op.join != Join::kNone)) {
@@ -152,13 +153,13 @@ const char* KindName(OpKind kind) {
     case OpKind::kConv:
       return "conv";
     case OpKind::kBatchNorm:
-      return "batchnorm";
+      return "batch_norm";
     case OpKind::kRelu:
       return "relu";
     case OpKind::kAveragePool:
-      return "avgpool";
+      return "average_pool";
     case OpKind::kMaxPool:
-      return "maxpool";
+      return "max_pool";
     case OpKind::kDownsample:
       return "downsample";
     case OpKind::kScale:

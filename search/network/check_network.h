@@ -7,7 +7,7 @@
 
 namespace reluscape {
 
-// What hashes and messages call a kind ("conv", "batchnorm", ...). Never changes, since the hashes
+// What hashes and messages call a kind ("conv", "batch_norm", ...). Never changes, since the hashes
 // of stored networks hold it.
 const char* KindName(OpKind kind);
 

@@ -34,14 +34,14 @@ void CheckScales(const std::string& field, const std::vector<double>& scales, Fi
 
 void CheckOptions(const Architecture& backbone, const DeepReduceOptions& options,
                   FieldErrors& errors) {
-  const auto stages = static_cast<int64_t>(backbone.blocks.size());
+  const auto sections = static_cast<int64_t>(backbone.blocks.size());
   if (!backbone.culled.empty() || backbone.thinned || backbone.channel_scale != 1) {
     errors.Add("backbone", CanonicalText(backbone),
                "a network that is not culled, thinned or scaled yet");
   }
-  CheckOrder(options.order, stages, "order", errors);
-  if (options.max_culled < 0 || options.max_culled >= stages) {
-    errors.Add("max_culled", absl::StrCat(options.max_culled), absl::StrCat("0 to ", stages - 1));
+  CheckOrder(options.order, sections, "order", errors);
+  if (options.max_culled < 0 || options.max_culled >= sections) {
+    errors.Add("max_culled", absl::StrCat(options.max_culled), absl::StrCat("0 to ", sections - 1));
   }
   CheckScales("channel_scales", options.channel_scales, errors);
   CheckScales("resolutions", options.resolutions, errors);
@@ -68,7 +68,7 @@ class Generator {
     for (const std::string& modifier : modifiers) absl::StrAppend(&name, "+", modifier);
     // A canonical text takes no modifiers: its networks are named by their own.
     if (IsCanonicalText(backbone_)) name = CanonicalText(modified);
-    if (errors.empty()) StageShapes(modified, errors);
+    if (errors.empty()) SectionShapes(modified, errors);
     if (!errors.empty()) {
       const FieldError& first = errors.errors().front();
       proposal_.left_out.push_back(absl::StrCat(name, " is left out: ", first.field, " ",
@@ -105,9 +105,9 @@ absl::StatusOr<DeepReduceProposal> ProposeDeepReduce(const std::string& backbone
   Generator generator(backbone, architecture);
   generator.Add({});
   for (int64_t culled = 1; culled <= options.max_culled; ++culled) {
-    std::vector<int64_t> stages(options.order.end() - culled, options.order.end());
-    std::sort(stages.begin(), stages.end());
-    std::vector<std::string> modifiers = {absl::StrCat("culled:", absl::StrJoin(stages, ","))};
+    std::vector<int64_t> sections(options.order.end() - culled, options.order.end());
+    std::sort(sections.begin(), sections.end());
+    std::vector<std::string> modifiers = {absl::StrCat("culled:", absl::StrJoin(sections, ","))};
     generator.Add(modifiers);
     if (has_blocks) modifiers.push_back("thinned");
     for (const double scale : WithOne(options.channel_scales)) {

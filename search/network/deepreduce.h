@@ -1,7 +1,7 @@
 #pragma once
 
 // DeepReDuce (ICML 2021, arXiv 2103.01396) as a generator: ReLUs are removed by whole layers, first
-// by culling stages, then by thinning blocks, then by reshaping the network. It is the
+// by culling sections, then by thinning blocks, then by reshaping the network. It is the
 // coarse-grained baseline of every plot. Thread-safe.
 
 #include <cstdint>
@@ -15,10 +15,10 @@
 namespace reluscape {
 
 struct DeepReduceOptions {
-  // Stage numbers, most critical first: stages are culled from its end, one at a time.
+  // Section numbers, most critical first: sections are culled from its end, one at a time.
   std::vector<int64_t> order;
-  // How many stages are culled at most; 0 to one less than there are. DeepReDuce's public networks
-  // cull one or two.
+  // How many sections are culled at most; 0 to one less than there are. DeepReDuce's public
+  // networks cull one or two.
   int64_t max_culled = 2;
   // Reshaping of the thinned networks: every pair of a channel scale and a resolution, 1 meaning
   // unchanged and always among them. Each 0.001 to 1 with at most three decimals. DeepReDuce's
@@ -28,8 +28,8 @@ struct DeepReduceOptions {
 };
 
 struct DeepReduceProposal {
-  // The backbone itself; then per number of culled stages the culled, the thinned and the reshaped
-  // networks. No two are equal.
+  // The backbone itself; then per number of culled sections the culled, the thinned and the
+  // reshaped networks. No two are equal.
   std::vector<NamedArchitecture> networks;
   std::vector<std::string> left_out;  // those that cannot be built, one sentence each
 };

@@ -53,7 +53,7 @@ TEST(DeepReduceTest, ThePublicNetworksAreAmongThem) {
   }
 }
 
-TEST(DeepReduceTest, TheOrderDecidesWhichStagesAreCulled) {
+TEST(DeepReduceTest, TheOrderDecidesWhichSectionsAreCulled) {
   const auto proposal = ProposeDeepReduce(
       "resnet20", 32, 10,
       {.order = {1, 3, 2}, .max_culled = 1, .channel_scales = {}, .resolutions = {}});
@@ -64,9 +64,9 @@ TEST(DeepReduceTest, TheOrderDecidesWhichStagesAreCulled) {
 
 TEST(DeepReduceTest, EveryStepHasFewerReLUsThanTheOneBefore) {
   for (const char* backbone : {"resnet18", "resnet50", "wrn-22-8", "hrn-5x5x3x"}) {
-    const size_t stages = Parsed(backbone).blocks.size();
+    const size_t sections = Parsed(backbone).blocks.size();
     std::vector<int64_t> order;
-    for (size_t i = stages; i > 0; --i) order.push_back(static_cast<int64_t>(i));
+    for (size_t i = sections; i > 0; --i) order.push_back(static_cast<int64_t>(i));
     const auto proposal = ProposeDeepReduce(
         backbone, 32, 100,
         {.order = order, .max_culled = 1, .channel_scales = {}, .resolutions = {}});
@@ -103,7 +103,7 @@ TEST(DeepReduceTest, WhatCannotBeBuiltIsLeftOutWithItsReason) {
               ElementsAre("resnet18", "resnet18+culled:1", "resnet18+culled:1+thinned"));
   EXPECT_THAT(proposal->left_out,
               ElementsAre(HasSubstr("resnet18+culled:1+thinned+resolution:0.125 is left out: side "
-                                    "8, allowed are a side that stage 2 can halve")));
+                                    "8, allowed are a side that section 2 can halve")));
 }
 
 TEST(DeepReduceTest, BadOptionsAreRefusedByField) {

@@ -60,9 +60,9 @@ std::vector<NamedArchitecture> BaseChannelFamily(const Backbone& backbone,
   return family;
 }
 
-std::vector<NamedArchitecture> StageChannelFamily(const Backbone& backbone,
-                                                  const std::vector<int64_t>& multipliers,
-                                                  int64_t base_channels) {
+std::vector<NamedArchitecture> UniformFamily(const Backbone& backbone,
+                                             const std::vector<int64_t>& multipliers,
+                                             int64_t base_channels) {
   std::vector<NamedArchitecture> family;
   family.reserve(multipliers.size());
   for (const int64_t multiplier : multipliers) {

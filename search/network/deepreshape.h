@@ -29,7 +29,8 @@ NamedArchitecture HybReNet(const Backbone& backbone, const std::vector<int64_t>&
 
 // Alpha relaxation: each tuple, and behind it the same with every value of `first` that is below
 // its first multiplier, in their order and each tuple once. A lower first multiplier breaks the
-// order's last part on purpose: it leaves more of the ReLUs in stage 1, which pays at low budgets.
+// order's last part on purpose: it leaves more of the ReLUs in section 1, which pays at low
+// budgets.
 std::vector<std::vector<int64_t>> RelaxFirstMultiplier(
     const std::vector<std::vector<int64_t>>& solutions, const std::vector<int64_t>& first);
 
@@ -38,9 +39,9 @@ std::vector<NamedArchitecture> BaseChannelFamily(const Backbone& backbone,
                                                  const std::vector<int64_t>& base_channels);
 
 // DeepReShape's StageCh: fixed base channels, all multipliers equal to one of `multipliers`.
-std::vector<NamedArchitecture> StageChannelFamily(const Backbone& backbone,
-                                                  const std::vector<int64_t>& multipliers,
-                                                  int64_t base_channels);
+std::vector<NamedArchitecture> UniformFamily(const Backbone& backbone,
+                                             const std::vector<int64_t>& multipliers,
+                                             int64_t base_channels);
 
 // What a choice of base channels must not exceed; 0: no limit.
 struct SizeLimit {

@@ -50,7 +50,7 @@ TEST(DeepReShapeTest, TheFamiliesForComparisonAreTheReferences) {
   EXPECT_THAT(relus, ElementsAre(122'880, 245'760, 491'520, 983'040, 1'966'080));
   relus.clear();
   for (const NamedArchitecture& network :
-       StageChannelFamily(BackboneOf("resnet18"), {2, 3, 4, 5, 8}, 16)) {
+       UniformFamily(BackboneOf("resnet18"), {2, 3, 4, 5, 8}, 16)) {
     relus.push_back(Counted(network.architecture).relus);
   }
   EXPECT_THAT(relus, ElementsAre(122'880, 179'200, 262'144, 377'856, 983'040));
@@ -65,7 +65,7 @@ TEST(DeepReShapeTest, TheLargestBaseChannelsWithinALimitAreFound) {
   EXPECT_EQ(*LargestBaseChannels(hrn, {.macs = 177'650'559}), 15);
   // Both limits hold.
   EXPECT_EQ(*LargestBaseChannels(hrn, {.relus = 169'984, .macs = 44'535'232}), 8);
-  // Up to the widest that can be built: 30 m channels in the last stage.
+  // Up to the widest that can be built: 30 m channels in the last section.
   EXPECT_EQ(*LargestBaseChannels(hrn, {.relus = int64_t{1} << 60}), kMaxChannels / 30);
 }
 
@@ -76,7 +76,7 @@ TEST(DeepReShapeTest, WithRoundingTheAnswerIsThatOfTryingOut) {
     architecture.side = 32;
     architecture.last_map = 1;
     FieldErrors errors;
-    StageShapes(architecture, errors);
+    SectionShapes(architecture, errors);
     if (!errors.empty()) continue;
     const int64_t limit = Counted(architecture).relus;
     const auto found = LargestBaseChannels(architecture, {.relus = limit});
@@ -85,7 +85,7 @@ TEST(DeepReShapeTest, WithRoundingTheAnswerIsThatOfTryingOut) {
     EXPECT_LE(Counted(architecture).relus, limit) << CanonicalText(architecture);
     ++architecture.base_channels;
     errors = FieldErrors();
-    StageShapes(architecture, errors);
+    SectionShapes(architecture, errors);
     if (errors.empty()) {
       EXPECT_GT(Counted(architecture).relus, limit) << CanonicalText(architecture);
     }

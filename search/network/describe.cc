@@ -113,12 +113,13 @@ std::string DescribeAsText(const Architecture& architecture, const Network& netw
                             ", shortcuts ", Grouped(counts.shortcut_macs), ", classifier ",
                             Grouped(counts.classifier_macs), ")")},
       {"parameters", Grouped(counts.parameters)}};
-  std::vector<std::vector<std::string>> stages = {{"stage", "blocks", "width", "side", "ReLUs"}};
-  for (size_t i = 0; i < counts.stages.size(); ++i) {
-    const StageCounts& stage = counts.stages[i];
-    stages.push_back({std::to_string(i + 1), std::to_string(stage.blocks),
-                      std::to_string(stage.width), std::to_string(stage.side),
-                      Grouped(stage.relus)});
+  std::vector<std::vector<std::string>> sections = {
+      {"section", "blocks", "width", "side", "ReLUs"}};
+  for (size_t i = 0; i < counts.sections.size(); ++i) {
+    const SectionCounts& section = counts.sections[i];
+    sections.push_back({std::to_string(i + 1), std::to_string(section.blocks),
+                        std::to_string(section.width), std::to_string(section.side),
+                        Grouped(section.relus)});
   }
   std::vector<std::vector<std::string>> skips = {{"skip from", "to", "join", "through"}};
   for (const SkipEdge& edge : counts.skip_edges) {
@@ -134,7 +135,7 @@ std::string DescribeAsText(const Architecture& architecture, const Network& netw
   }
   layers.push_back(
       {"total", "", "", Grouped(counts.relus), Grouped(counts.macs), Grouped(counts.parameters)});
-  return absl::StrCat(Table(totals, /*left=*/2), "\n", Table(stages, /*left=*/1), "\n",
+  return absl::StrCat(Table(totals, /*left=*/2), "\n", Table(sections, /*left=*/1), "\n",
                       skips.size() == 1 ? "no skip connections\n" : Table(skips, /*left=*/4), "\n",
                       Table(layers, /*left=*/3));
 }

@@ -9,8 +9,8 @@
 
 namespace reluscape {
 
-// Canonical text, hash and totals, then tables of the stages, the skip connections and the layers,
-// with thousands separated. `network` and `counts` are those of `architecture`. Ends with a
+// Canonical text, hash and totals, then tables of the sections, the skip connections and the
+// layers, with thousands separated. `network` and `counts` are those of `architecture`. Ends with a
 // newline.
 std::string DescribeAsText(const Architecture& architecture, const Network& network,
                            const NetworkCounts& counts);

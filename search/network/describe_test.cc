@@ -15,7 +15,7 @@ std::string Described(const std::string& name) {
   return DescribeAsText(architecture, network, *CountNetwork(network));
 }
 
-TEST(DescribeTest, ShowsTotalsStagesAndLayers) {
+TEST(DescribeTest, ShowsTotalsSectionsAndLayers) {
   const std::string text = Described("hrn-5x5x3x");
   for (const char* line : {
            "network     "
@@ -25,18 +25,19 @@ TEST(DescribeTest, ShowsTotalsStagesAndLayers) {
            "\nMACs        1,053,353,152 (convolutions 1,043,177,472, shortcuts 10,055,680, "
            "classifier 120,000)\n",
            "\nparameters  48,652,308\n",
-           "\nstage  blocks  width  side    ReLUs\n",
-           "\n3           2    400     8  102,400\n",
+           "\nsection  blocks  width  side    ReLUs\n",
+           "\n3             2    400     8  102,400\n",
        }) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   EXPECT_THAT(text, HasSubstr("\nhash        " + NetworkHash(*BuildNetwork(
                                                      *ParseArchitecture("hrn-5x5x3x", 32, 100)))));
   EXPECT_THAT(text,
-              testing::ContainsRegex("stage2.block1.shortcut.conv  conv 1x1 stride 2 +80x16x16 "
+              testing::ContainsRegex("section2.block1.shortcut.conv  conv 1x1 stride 2 +80x16x16 "
                                      "+0 +327,680 +1,280\n"));
   EXPECT_THAT(text, testing::ContainsRegex("stem.conv +conv 3x3 +16x32x32 +0 +442,368 +432\n"));
-  EXPECT_THAT(text, testing::ContainsRegex("stage1.block1.relu1 +ReLU +16x32x32 +16,384 +0 +0\n"));
+  EXPECT_THAT(text,
+              testing::ContainsRegex("section1.block1.relu1 +ReLU +16x32x32 +16,384 +0 +0\n"));
   EXPECT_THAT(text, testing::ContainsRegex("pool +average pool 4x4 +1200x1x1 "));
   EXPECT_THAT(text, testing::ContainsRegex("classifier +linear +100x1x1 +0 +120,000 +120,100\n"));
   EXPECT_THAT(text, testing::ContainsRegex("total +326,656 +1,053,353,152 +48,652,308\n$"));
@@ -45,17 +46,18 @@ TEST(DescribeTest, ShowsTotalsStagesAndLayers) {
 TEST(DescribeTest, ShowsSkipConnections) {
   EXPECT_THAT(
       Described("resnet20"),
-      testing::ContainsRegex("\nstage1.block1.relu2 +stage1.block2.add +residual +identity\n"));
-  EXPECT_THAT(Described("resnet20"),
-              testing::ContainsRegex("\nstage1.block3.relu2 +stage2.block1.add +residual +conv 1x1 "
-                                     "stride 2, batch norm\n"));
+      testing::ContainsRegex("\nsection1.block1.relu2 +section1.block2.add +residual +identity\n"));
+  EXPECT_THAT(
+      Described("resnet20"),
+      testing::ContainsRegex("\nsection1.block3.relu2 +section2.block1.add +residual +conv 1x1 "
+                             "stride 2, batch norm\n"));
   EXPECT_THAT(Described("mpcnn-resnet20"),
-              testing::ContainsRegex("stage2.block1.add +residual +down-sample stride 2\n"));
+              testing::ContainsRegex("section2.block1.add +residual +down-sample stride 2\n"));
   const std::string shared = Described("resnet20+skip:dirac-ss:source=stem:merge=scaled");
   EXPECT_THAT(shared,
-              testing::ContainsRegex("\nstem.bn +stage3.block3.add +shared +conv 1x1 stride "
+              testing::ContainsRegex("\nstem.bn +section3.block3.add +shared +conv 1x1 stride "
                                      "4, batch norm, scale\n"));
-  EXPECT_THAT(shared, testing::ContainsRegex("stage1.block1.conv1 +Dirac conv 3x3 +16x32x32"));
+  EXPECT_THAT(shared, testing::ContainsRegex("section1.block1.conv1 +Dirac conv 3x3 +16x32x32"));
   EXPECT_THAT(Described("resnet20+skip:dirac"), HasSubstr("\nno skip connections\n"));
 }
 

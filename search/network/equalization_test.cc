@@ -28,16 +28,16 @@ Architecture Basic(const std::vector<int64_t>& blocks, int64_t side = 32) {
 
 std::vector<Multipliers> Solve(const std::vector<int64_t>& blocks,
                                const std::vector<int64_t>& order, int64_t bound = 16) {
-  const auto weights = StageWeights(Basic(blocks));
+  const auto weights = SectionWeights(Basic(blocks));
   EXPECT_TRUE(weights.ok()) << weights.status();
   const auto solutions =
-      SolveEqualization({.stage_weights = *weights, .order = order, .bound = bound});
+      SolveEqualization({.section_weights = *weights, .order = order, .bound = bound});
   EXPECT_TRUE(solutions.ok()) << solutions.status();
   return *solutions;
 }
 
 // Every tuple, tried out; the rule as it is written.
-std::vector<Multipliers> BruteForce(const std::vector<StageWeight>& weights,
+std::vector<Multipliers> BruteForce(const std::vector<SectionWeight>& weights,
                                     const std::vector<int64_t>& order, int64_t bound) {
   std::map<Multipliers, int64_t> smallest;  // first multiplier by all the others
   Multipliers tuple(weights.size() - 1, 2);
@@ -89,12 +89,12 @@ TEST(EqualizationTest, ResNet34ContainsThePublishedChoice) {
   EXPECT_THAT(Solve({3, 4, 6, 3}, {3, 2, 4, 1}), Contains(Multipliers{4, 6, 3}));
 }
 
-TEST(EqualizationTest, TheStemStaysOutOfStageOne) {
-  // With the stem, stage 1 of ResNet18 would weigh 5/4 of what it does: all four solutions fail.
-  std::vector<StageWeight> weights = *StageWeights(Basic({2, 2, 2, 2}));
+TEST(EqualizationTest, TheStemStaysOutOfSectionOne) {
+  // With the stem, section 1 of ResNet18 would weigh 5/4 of what it does: all four solutions fail.
+  std::vector<SectionWeight> weights = *SectionWeights(Basic({2, 2, 2, 2}));
   weights[0].own = weights[0].own * 5 / 4;
   const auto solutions =
-      SolveEqualization({.stage_weights = weights, .order = {3, 2, 4, 1}, .bound = 16});
+      SolveEqualization({.section_weights = weights, .order = {3, 2, 4, 1}, .bound = 16});
   ASSERT_TRUE(solutions.ok()) << solutions.status();
   for (const Multipliers& published :
        {Multipliers{7, 5, 2}, Multipliers{5, 5, 3}, Multipliers{6, 6, 2}, Multipliers{5, 7, 2}}) {
@@ -106,20 +106,20 @@ TEST(EqualizationTest, AgreesWithBruteForceForRandomBackbonesAndOrders) {
   Random random(3);
   size_t found = 0;
   for (int round = 0; round < 2000; ++round) {
-    const size_t stages = 3 + random.Below(3);
-    const auto bound = static_cast<int64_t>(2 + random.Below(stages == 5 ? 5 : 11));
-    std::vector<StageWeight> weights;
+    const size_t sections = 3 + random.Below(3);
+    const auto bound = static_cast<int64_t>(2 + random.Below(sections == 5 ? 5 : 11));
+    std::vector<SectionWeight> weights;
     const bool pre_activation = random.Below(2) == 1;
-    for (size_t i = 0; i < stages; ++i) {
+    for (size_t i = 0; i < sections; ++i) {
       const auto depth = static_cast<int64_t>(1 + random.Below(6));
       const int64_t side = 16 >> i;
       weights.push_back({.own = (2 * depth - (pre_activation ? 1 : 0)) * side * side,
                          .previous = pre_activation && i > 0 ? 4 * side * side : 0});
     }
-    std::vector<int64_t> order = random.Permutation(static_cast<int64_t>(stages));
-    for (int64_t& stage : order) ++stage;
+    std::vector<int64_t> order = random.Permutation(static_cast<int64_t>(sections));
+    for (int64_t& section : order) ++section;
     const auto solutions =
-        SolveEqualization({.stage_weights = weights, .order = order, .bound = bound});
+        SolveEqualization({.section_weights = weights, .order = order, .bound = bound});
     ASSERT_TRUE(solutions.ok()) << solutions.status();
     ASSERT_EQ(*solutions, BruteForce(weights, order, bound))
         << "round " << round << ", order " << testing::PrintToString(order);
@@ -133,7 +133,7 @@ TEST(EqualizationTest, SolutionsOrderTheExactCountsOfTheNetworks) {
     const std::vector<int64_t> blocks = {3, 4, 6, 3};
     const std::vector<int64_t> order = {3, 2, 4, 1};
     const auto solutions = SolveEqualization(
-        {.stage_weights = *StageWeights(Basic(blocks, side)), .order = order, .bound = 16});
+        {.section_weights = *SectionWeights(Basic(blocks, side)), .order = order, .bound = 16});
     ASSERT_TRUE(solutions.ok()) << solutions.status();
     ASSERT_FALSE(solutions->empty());
     for (const Multipliers& multipliers : *solutions) {
@@ -145,8 +145,8 @@ TEST(EqualizationTest, SolutionsOrderTheExactCountsOfTheNetworks) {
       const auto counts = CountNetwork(*BuildNetwork(architecture));
       ASSERT_TRUE(counts.ok()) << counts.status();
       for (size_t i = 1; i < order.size(); ++i) {
-        EXPECT_GT(counts->stages[static_cast<size_t>(order[i - 1]) - 1].relus,
-                  counts->stages[static_cast<size_t>(order[i]) - 1].relus)
+        EXPECT_GT(counts->sections[static_cast<size_t>(order[i - 1]) - 1].relus,
+                  counts->sections[static_cast<size_t>(order[i]) - 1].relus)
             << CanonicalText(architecture);
       }
     }
@@ -154,12 +154,12 @@ TEST(EqualizationTest, SolutionsOrderTheExactCountsOfTheNetworks) {
 }
 
 // What the weights say is what is counted, for random backbones of every family and any widths.
-TEST(EqualizationTest, WeightsAreTheExactStageCountsOfEveryFamily) {
+TEST(EqualizationTest, WeightsAreTheExactSectionCountsOfEveryFamily) {
   Random random(31);
   bool reads_previous = false;
   for (int i = 0; i < 300; ++i) {
     Architecture backbone = RandomArchitecture(random);
-    const auto weights = StageWeights(backbone);
+    const auto weights = SectionWeights(backbone);
     ASSERT_TRUE(weights.ok()) << CanonicalText(backbone) << ": " << weights.status();
     backbone.culled.clear();
     backbone.reuse = 1;
@@ -170,32 +170,32 @@ TEST(EqualizationTest, WeightsAreTheExactStageCountsOfEveryFamily) {
       widths.push_back(widths.back() * static_cast<int64_t>(1 + random.Below(3)));
       multiplier = static_cast<double>(widths[widths.size() - 1] / widths[widths.size() - 2]);
     }
-    const std::vector<StageCounts> stages = Counted(backbone).stages;
-    for (size_t s = 0; s < stages.size(); ++s) {
+    const std::vector<SectionCounts> sections = Counted(backbone).sections;
+    for (size_t s = 0; s < sections.size(); ++s) {
       const auto [own, previous] = (*weights)[s];
-      ASSERT_EQ(stages[s].relus,
+      ASSERT_EQ(sections[s].relus,
                 backbone.base_channels * (own * widths[s] + (s > 0 ? previous * widths[s - 1] : 0)))
-          << CanonicalText(backbone) << " stage " << s + 1;
+          << CanonicalText(backbone) << " section " << s + 1;
       reads_previous |= previous > 0;
     }
   }
   EXPECT_TRUE(reads_previous);
 }
 
-// By hand, per channel of a stage's width at 32x32. ResNet-50: with the stride in the 3x3, the
-// first ReLU of stages 2 to 4 has the side before; 2 inner ReLUs and one of four times the width
+// By hand, per channel of a section's width at 32x32. ResNet-50: with the stride in the 3x3, the
+// first ReLU of sections 2 to 4 has the side before; 2 inner ReLUs and one of four times the width
 // per block. WRN-22-8: the first ReLU of a group reads the channels and the side before.
 TEST(EqualizationTest, WeightsOfTheOtherFamiliesAreTheirLayouts) {
-  EXPECT_EQ(*StageWeights(Parsed("resnet50")),
-            (std::vector<StageWeight>{{3 * 6 * 1024, 0},
-                                      {1024 + (4 * 6 - 1) * 256, 0},
-                                      {256 + (6 * 6 - 1) * 64, 0},
-                                      {64 + (3 * 6 - 1) * 16, 0}}));
-  EXPECT_EQ(*StageWeights(Parsed("wrn-22-8")),
-            (std::vector<StageWeight>{
+  EXPECT_EQ(*SectionWeights(Parsed("resnet50")),
+            (std::vector<SectionWeight>{{3 * 6 * 1024, 0},
+                                        {1024 + (4 * 6 - 1) * 256, 0},
+                                        {256 + (6 * 6 - 1) * 64, 0},
+                                        {64 + (3 * 6 - 1) * 16, 0}}));
+  EXPECT_EQ(*SectionWeights(Parsed("wrn-22-8")),
+            (std::vector<SectionWeight>{
                 {1024 + 5 * 8 * 1024, 0}, {5 * 8 * 256, 8 * 1024}, {5 * 8 * 64, 8 * 256}}));
-  EXPECT_EQ(*StageWeights(Parsed("vgg16")),
-            (std::vector<StageWeight>{
+  EXPECT_EQ(*SectionWeights(Parsed("vgg16")),
+            (std::vector<SectionWeight>{
                 {2 * 1024, 0}, {2 * 256, 0}, {3 * 64, 0}, {3 * 16, 0}, {3 * 4, 0}}));
 }
 
@@ -214,11 +214,11 @@ TEST(EqualizationTest, EveryFamilysSolutionsAreThoseOfTryingOut) {
       for (int64_t second = 2; second <= kBound; ++second) {
         Architecture candidate = backbone;
         candidate.multipliers = {static_cast<double>(first), static_cast<double>(second)};
-        const std::vector<StageCounts> stages = Counted(candidate).stages;
+        const std::vector<SectionCounts> sections = Counted(candidate).sections;
         bool follows = true;
         for (size_t i = 1; i < order.size(); ++i) {
-          follows = follows && stages[static_cast<size_t>(order[i - 1]) - 1].relus >
-                                   stages[static_cast<size_t>(order[i]) - 1].relus;
+          follows = follows && sections[static_cast<size_t>(order[i - 1]) - 1].relus >
+                                   sections[static_cast<size_t>(order[i]) - 1].relus;
         }
         if (follows) smallest[second] = first;
       }
@@ -226,7 +226,7 @@ TEST(EqualizationTest, EveryFamilysSolutionsAreThoseOfTryingOut) {
     std::vector<Multipliers> expected;
     for (const auto& [second, first] : smallest) expected.push_back({first, second});
     EXPECT_EQ(*SolveEqualization(
-                  {.stage_weights = *StageWeights(backbone), .order = order, .bound = kBound}),
+                  {.section_weights = *SectionWeights(backbone), .order = order, .bound = kBound}),
               expected)
         << name;
   }
@@ -246,7 +246,7 @@ TEST(EqualizationTest, IsFastAtItsBounds) {
     for (int i = 0; i < 20; ++i) {
       const auto start = steady_clock::now();
       const auto solutions = SolveEqualization(
-          {.stage_weights = *StageWeights(backbone), .order = {3, 2, 4, 1}, .bound = 16});
+          {.section_weights = *SectionWeights(backbone), .order = {3, 2, 4, 1}, .bound = 16});
       fastest = std::min(fastest, steady_clock::now() - start);
       EXPECT_FALSE(solutions->empty());
     }
@@ -263,23 +263,25 @@ TEST(EqualizationTest, BadProblemsAreRefusedByField) {
     EqualizationProblem problem;
     std::string message;
   };
-  const std::vector<StageWeight> weights = {{64, 0}, {16, 0}, {4, 0}, {1, 0}};
+  const std::vector<SectionWeight> weights = {{64, 0}, {16, 0}, {4, 0}, {1, 0}};
   const Case cases[] = {
-      {{weights, {3, 2, 4}, 16}, "order: found [3, 2, 4]; allowed: each stage number from 1 to 4"},
+      {{weights, {3, 2, 4}, 16},
+       "order: found [3, 2, 4]; allowed: each section number from 1 to 4"},
       {{weights, {3, 2, 4, 4}, 16}, "order: found [3, 2, 4, 4]"},
       {{weights, {0, 1, 2, 3}, 16}, "order: found [0, 1, 2, 3]"},
       {{weights, {3, 2, 5, 1}, 16}, "order: found [3, 2, 5, 1]"},
       {{weights, {}, 16}, "order: found []"},
       {{weights, {3, 2, 4, 1}, 1}, "bound: found 1; allowed: 2 to 64"},
       {{weights, {3, 2, 4, 1}, 65}, "bound: found 65; allowed: 2 to 64"},
-      {{{{1, 0}, {1, 0}}, {1, 2}, 16}, "stage_weights: found 2 stages; allowed: 3 to 5"},
+      {{{{1, 0}, {1, 0}}, {1, 2}, 16}, "section_weights: found 2 sections; allowed: 3 to 5"},
       {{{{1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}}, {1, 2, 3, 4, 5, 6}, 16},
-       "stage_weights: found 6 stages"},
-      {{{{1, 0}, {0, 0}, {1, 0}}, {1, 2, 3}, 16}, "stage_weights: found 0"},
-      {{{{1, 1}, {1, 0}, {1, 0}}, {1, 2, 3}, 16}, "stage_weights: found 1 of the stage before"},
-      {{{{1, 0}, {1, -1}, {1, 0}}, {1, 2, 3}, 16}, "stage_weights: found -1 of the stage before"},
+       "section_weights: found 6 sections"},
+      {{{{1, 0}, {0, 0}, {1, 0}}, {1, 2, 3}, 16}, "section_weights: found 0"},
+      {{{{1, 1}, {1, 0}, {1, 0}}, {1, 2, 3}, 16}, "section_weights: found 1 of the section before"},
+      {{{{1, 0}, {1, -1}, {1, 0}}, {1, 2, 3}, 16},
+       "section_weights: found -1 of the section before"},
       {{{{1, 0}, {1, 0}, {int64_t{1} << 40, 0}}, {1, 2, 3}, 16},
-       "stage_weights: found 1099511627776"},
+       "section_weights: found 1099511627776"},
   };
   for (const Case& c : cases) {
     const auto solutions = SolveEqualization(c.problem);
@@ -287,8 +289,8 @@ TEST(EqualizationTest, BadProblemsAreRefusedByField) {
     EXPECT_EQ(solutions.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(solutions.status().message()), HasSubstr(c.message));
   }
-  EXPECT_FALSE(StageWeights(Basic({})).ok());
-  EXPECT_FALSE(StageWeights(Basic({2, 0, 2})).ok());
+  EXPECT_FALSE(SectionWeights(Basic({})).ok());
+  EXPECT_FALSE(SectionWeights(Basic({2, 0, 2})).ok());
 }
 
 }  // namespace

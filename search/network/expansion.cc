@@ -6,20 +6,20 @@
 
 namespace reluscape {
 
-Expansion::Expansion(const Architecture& architecture, const std::vector<StageShape>& stages)
-    : architecture_(architecture), stages_(stages) {}
+Expansion::Expansion(const Architecture& architecture, const std::vector<SectionShape>& sections)
+    : architecture_(architecture), sections_(sections) {}
 
-int Expansion::Relu(const std::string& name, int input, size_t stage) {
+int Expansion::Relu(const std::string& name, int input, size_t section) {
   const std::vector<int64_t>& culled = architecture_.culled;
-  if (std::find(culled.begin(), culled.end(), static_cast<int64_t>(stage)) != culled.end()) {
+  if (std::find(culled.begin(), culled.end(), static_cast<int64_t>(section)) != culled.end()) {
     return input;
   }
   const int64_t channels = builder_.ShapeOf(input).channels;
   return builder_.Relu(name, input, (channels + architecture_.reuse - 1) / architecture_.reuse);
 }
 
-int Expansion::ThinnableRelu(const std::string& name, int input, size_t stage) {
-  return architecture_.thinned ? input : Relu(name, input, stage);
+int Expansion::ThinnableRelu(const std::string& name, int input, size_t section) {
+  return architecture_.thinned ? input : Relu(name, input, section);
 }
 
 int Expansion::BlockConv(const std::string& name, int input, int64_t channels, int64_t kernel,
@@ -30,27 +30,27 @@ int Expansion::BlockConv(const std::string& name, int input, int64_t channels, i
       {.channels = channels, .kernel = kernel, .stride = stride, .dirac = dirac && stride == 1});
 }
 
-int Expansion::Stages(int stem, BlockFunction block) {
+int Expansion::Sections(int stem, BlockFunction block) {
   stem_ = stem;
   int last = stem;
-  for (size_t number = 1; number <= stages_.size(); ++number) {
-    builder_.SetStage(static_cast<int>(number));
-    stage_source_ = 0;
+  for (size_t number = 1; number <= sections_.size(); ++number) {
+    builder_.SetSection(static_cast<int>(number));
+    section_source_ = 0;
     int64_t stride = number > 1 ? 2 : 1;
     if (stride == 2 && architecture_.downsampling == Downsampling::kAveragePool) {
-      last = builder_.AveragePool(absl::StrCat("stage", number, ".pool"), last, /*kernel=*/2,
+      last = builder_.AveragePool(absl::StrCat("section", number, ".pool"), last, /*kernel=*/2,
                                   /*stride=*/2);
       stride = 1;
     }
-    for (int64_t b = 1; b <= stage(number).blocks; ++b) {
+    for (int64_t b = 1; b <= section(number).blocks; ++b) {
       builder_.SetBlock(b);
       last = block(*this,
-                   {.stage = number,
+                   {.section = number,
                     .block = b,
                     .stride = b == 1 ? stride : 1,
-                    .prefix = absl::StrCat("stage", number, ".block", b)},
+                    .prefix = absl::StrCat("section", number, ".block", b)},
                    last);
-      if (b == 1 && architecture_.source == SharedSource::kStage) stage_source_ = last;
+      if (b == 1 && architecture_.source == SharedSource::kSection) section_source_ = last;
     }
   }
   return last;
@@ -65,7 +65,7 @@ int ExpandStem(Expansion& expansion, bool batch_norm) {
                        .kernel = architecture.stem_kernel,
                        .stride = architecture.stem_stride});
   if (batch_norm) last = builder.BatchNorm("stem.bn", last);
-  if (architecture.stem_relu) last = expansion.Relu("stem.relu", last, /*stage=*/0);
+  if (architecture.stem_relu) last = expansion.Relu("stem.relu", last, /*section=*/0);
   if (architecture.stem_pool) {
     last = builder.MaxPool("stem.pool", last, /*kernel=*/3, /*stride=*/2, /*padding=*/1);
   }

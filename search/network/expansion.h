@@ -13,12 +13,12 @@
 
 namespace reluscape {
 
-// A block's place: stage and block from 1, and how much it shrinks its input.
+// A block's place: section and block from 1, and how much it shrinks its input.
 struct BlockPlace {
-  size_t stage = 1;
+  size_t section = 1;
   int64_t block = 1;
   int64_t stride = 1;
-  std::string prefix;  // "stage2.block1", of the names of its operations
+  std::string prefix;  // "section2.block1", of the names of its operations
 };
 
 // What a block's main path is joined with.
@@ -32,17 +32,17 @@ struct JoinSite {
 // Not thread-safe; lives for one BuildNetwork.
 class Expansion {
  public:
-  Expansion(const Architecture& architecture, const std::vector<StageShape>& stages);
+  Expansion(const Architecture& architecture, const std::vector<SectionShape>& sections);
 
   const Architecture& architecture() const { return architecture_; }
   NetworkBuilder& builder() { return builder_; }
-  const StageShape& stage(size_t number) const { return stages_[number - 1]; }
+  const SectionShape& section(size_t number) const { return sections_[number - 1]; }
 
-  // A ReLU of the stage's layout; `input` itself where the layout has none there. Stage 0 and the
-  // tail are never culled.
-  int Relu(const std::string& name, int input, size_t stage);
+  // A ReLU of the section's layout; `input` itself where the layout has none there. Section 0 and
+  // the tail are never culled.
+  int Relu(const std::string& name, int input, size_t section);
   // One that thinning drops.
-  int ThinnableRelu(const std::string& name, int input, size_t stage);
+  int ThinnableRelu(const std::string& name, int input, size_t section);
 
   // A convolution of a block, Dirac where the skip mode asks for it and the stride is 1.
   int BlockConv(const std::string& name, int input, int64_t channels, int64_t kernel,
@@ -52,22 +52,22 @@ class Expansion {
   // where that is nothing.
   int JoinBlock(const BlockPlace& place, const JoinSite& site);
 
-  // Every block of every stage, first to last, by a family's function, which gets the block's
+  // Every block of every section, first to last, by a family's function, which gets the block's
   // input and returns its output. Returns the last output.
   using BlockFunction = int (*)(Expansion& expansion, const BlockPlace& place, int input);
-  int Stages(int stem, BlockFunction block);
+  int Sections(int stem, BlockFunction block);
 
  private:
   int Residual(const BlockPlace& place, const JoinSite& site);
   int Shared(const BlockPlace& place, const JoinSite& site);
-  // The shared source of the stage; a projection of the stem is appended at the first call.
+  // The shared source of the section; a projection of the stem is appended at the first call.
   int SourceOf(const BlockPlace& place, const Shape& shape);
 
   const Architecture& architecture_;
-  const std::vector<StageShape>& stages_;
+  const std::vector<SectionShape>& sections_;
   NetworkBuilder builder_;
-  int stem_ = 0;          // output of the stem
-  int stage_source_ = 0;  // of the current stage; 0 while there is none: the image is no source
+  int stem_ = 0;            // output of the stem
+  int section_source_ = 0;  // of the current section; 0 while there is none: the image is no source
 };
 
 // Stem: convolution, batch norm, and what the architecture puts behind them.
@@ -81,8 +81,8 @@ int BasicBlock(Expansion& expansion, const BlockPlace& place, int input);
 int BottleneckBlock(Expansion& expansion, const BlockPlace& place, int input);
 int WideBlock(Expansion& expansion, const BlockPlace& place, int input);
 
-// All stages of a VGG with the pools between and behind them; takes the image.
-int VggStages(Expansion& expansion, int input);
+// All sections of a VGG with the pools between and behind them; takes the image.
+int VggSections(Expansion& expansion, int input);
 // Pool and classifier of a VGG.
 void VggTail(Expansion& expansion, int last);
 

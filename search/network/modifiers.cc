@@ -16,7 +16,7 @@ std::string AllowedModifiers() {
   return absl::StrCat("+KEY or +KEY:VALUE with KEY one of ", absl::StrJoin(keys, ", "));
 }
 
-// Fields that stand behind a skip mode: "dirac-ss:joins=stage:source=stem".
+// Fields that stand behind a skip mode: "dirac-ss:joins=section:source=stem".
 void ApplySkip(const std::string& value, Architecture& architecture, FieldErrors& errors) {
   const std::vector<std::string> parts = absl::StrSplit(value, ':');
   const ArchitectureField& skip = *FindField("skip");
@@ -48,7 +48,7 @@ void ApplyResolution(const std::string& value, Architecture& architecture, Field
     errors.Add("resolution", Quoted(value), "0.001 to 1 with at most three decimals");
     return;
   }
-  // A stride of any size may stand there: StageShapes has not looked at it yet.
+  // A stride of any size may stand there: SectionShapes has not looked at it yet.
   const std::optional<int64_t> stride =
       CheckedProduct({architecture.stem_stride, 1000 / *thousandths});
   if (!stride) {

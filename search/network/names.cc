@@ -63,7 +63,7 @@ void ReadHybReNet(const std::string& head, const Backbone& backbone, Architectur
   const size_t wanted = backbone.architecture.multipliers.size();
   if (given + 1 != wanted) {
     errors.Add("multipliers", absl::StrCat(given + 1, " multipliers in ", Quoted(head)),
-               absl::StrCat(wanted, " for ", backbone.name, " with its ", wanted + 1, " stages"));
+               absl::StrCat(wanted, " for ", backbone.name, " with its ", wanted + 1, " sections"));
     return;
   }
   const ArchitectureField& field = *FindField("multipliers");
@@ -184,7 +184,7 @@ std::optional<Architecture> Parse(const std::string& text, int64_t side, int64_t
       architecture->classes = classes;
     }
   }
-  if (own.empty()) StageShapes(*architecture, own);
+  if (own.empty()) SectionShapes(*architecture, own);
   for (const FieldError& error : own.errors()) {
     errors.Add(error.field, error.found, error.allowed);
   }

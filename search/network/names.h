@@ -3,16 +3,16 @@
 // Names and canonical texts of architectures. docs/networks.md is the same for users. Thread-safe.
 //
 // A name is a backbone, all lower case, with modifiers behind it:
-//   resnet18[@m], resnet34, resnet50        four stages, m = 64 unless given
-//   resnet20[@m], 32, 44, 56, 110           three stages, m = 16 unless given
-//   wrn-D-K[@m]                             D = 6 n + 4; three stages, stem of 16 unless given
-//   vgg16[@m]                               five stages, m = 64 unless given
+//   resnet18[@m], resnet34, resnet50        four sections, m = 64 unless given
+//   resnet20[@m], 32, 44, 56, 110           three sections, m = 16 unless given
+//   wrn-D-K[@m]                             D = 6 n + 4; three sections, stem of 16 unless given
+//   vgg16[@m]                               five sections, m = 64 unless given
 //   delphi-resnet18, delphi-resnet32, delphi-vgg16, mpcnn-resnet20 ... mpcnn-resnet110
 //   drd-c100-230k, drd-c100-57k, drd-c100-12k, drd-tiny-115k    of one input side each
-//   hrn-AxBxCx[@m][:backbone]    multipliers A, B, C between the stages of `backbone` (resnet18
-//                                unless given), one less than it has stages; m = 16 unless given
+//   hrn-AxBxCx[@m][:backbone]    multipliers A, B, C between the sections of `backbone` (resnet18
+//                                unless given), one less than it has sections; m = 16 unless given
 // A modifier is "+KEY" or "+KEY:VALUE": any optional field of a canonical text by its key, and
-//   +skip:dirac-ss:joins=stage:source=stem:merge=scaled    the skip mode with its parameters
+//   +skip:dirac-ss:joins=section:source=stem:merge=scaled    the skip mode with its parameters
 //   +scale:0.5        DeepReDuce's channel reshaping (channel-scale)
 //   +resolution:0.5   DeepReDuce's resolution reshaping: multiplies the stem's stride by int(1/R)
 //   +no-stem-relu     takes a backbone's ReLU behind the stem away
@@ -53,7 +53,7 @@ const std::vector<Preset>& Presets();
 int64_t UsualSide(const std::string& name);
 
 // Applies "+KEY", "+KEY:VALUE" without its plus. Adds an error where it is no modifier or its value
-// is none of the field; ranges are checked by StageShapes.
+// is none of the field; ranges are checked by SectionShapes.
 void ApplyModifier(const std::string& modifier, Architecture& architecture, FieldErrors& errors);
 
 // Parses a name ("resnet18@8", "hrn-4x6x3x@16:resnet34+thinned") or a canonical text; a name takes

@@ -72,7 +72,7 @@ TEST(NamesTest, WhatIsWrongIsNamedWithWhatIsAllowed) {
       {"resnet18@0", "base_channels: found 0; allowed: 1 to 65536"},
       {"resnet18@1000000000", "base_channels: found 1000000000; allowed: 1 to 65536"},
       {"resnet18@99999999999999999999", "base_channels: found \"99999999999999999999\""},
-      {"resnet18@65536", "multipliers[0]: found 2 (stage 2 is 131072 channels wide)"},
+      {"resnet18@65536", "multipliers[0]: found 2 (section 2 is 131072 channels wide)"},
       {"resnet18:resnet34", "backbone: found \"resnet34\"; allowed: a backbone behind hrn-"},
       {"resnet18+thin", "modifier: found \"+thin\"; allowed: +KEY or +KEY:VALUE with KEY one of"},
       {"resnet18+stem-relu+stem-relu",
@@ -97,9 +97,9 @@ TEST(NamesTest, WhatIsWrongIsNamedWithWhatIsAllowed) {
       {"hrn-5x1001x3x", "multipliers[1]: found \"1001\""},
       {"hrn-5x1000.001x3x", "multipliers[1]: found 1000"},
       {"hrn-5x99999999999999999999x3x", "multipliers[1]: found \"99999999999999999999\""},
-      {"hrn-1000x1000x1000x", "multipliers[1]: found 1000 (stage 3 is 16000000 channels wide)"},
+      {"hrn-1000x1000x1000x", "multipliers[1]: found 1000 (section 3 is 16000000 channels wide)"},
       {"hrn-8x8x8x@17", ""},
-      {"hrn-8x8x8x@129", "multipliers[2]: found 8 (stage 4 is 66048 channels wide)"},
+      {"hrn-8x8x8x@129", "multipliers[2]: found 8 (section 4 is 66048 channels wide)"},
   };
   for (const Case& c : cases) {
     if (c.message.empty()) {
@@ -131,10 +131,10 @@ TEST(NamesTest, EveryModifierSetsItsField) {
       {"+skip:none", [](Architecture& a) { a.skip = Skip::kNone; }},
       {"+skip:dirac", [](Architecture& a) { a.skip = Skip::kDirac; }},
       {"+skip:dirac-ss", [](Architecture& a) { a.skip = Skip::kDiracShared; }},
-      {"+skip:dirac-ss:joins=stage:source=stem:merge=scaled:downsampling=average-pool",
+      {"+skip:dirac-ss:joins=section:source=stem:merge=scaled:downsampling=average-pool",
        [](Architecture& a) {
          a.skip = Skip::kDiracShared;
-         a.joins = kJoinsAtStageEnd;
+         a.joins = kJoinsAtSectionEnd;
          a.source = SharedSource::kStem;
          a.merge = Merge::kScaled;
          a.downsampling = Downsampling::kAveragePool;
@@ -223,7 +223,7 @@ TEST(NamesTest, FieldsWithoutMeaningAreRefusedByName) {
       {"resnet18+pool:max", "pool: found max; allowed: average: only vgg has it"},
       {"resnet18+classifier:linear", "classifier: found linear; allowed: hidden"},
       {"resnet18+joins:2", "joins: found 2; allowed: block: only networks with skip dirac-ss"},
-      {"resnet18+skip:dirac:source=stem", "source: found stem; allowed: stage"},
+      {"resnet18+skip:dirac:source=stem", "source: found stem; allowed: section"},
       {"resnet18+skip:dirac:merge=scaled", "merge: found scaled; allowed: add"},
       {"resnet18+downsampling:average-pool", "downsampling: found average-pool; allowed: conv"},
       {"resnet18+skip:none+shortcut:none", "shortcut: found none; allowed: projection"},
@@ -245,10 +245,10 @@ TEST(NamesTest, FieldsWithoutMeaningAreRefusedByName) {
 
 TEST(NamesTest, BadValuesOfModifiersAreNamed) {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"resnet18+culled:5", "culled[0]: found 5; allowed: a stage from 1 to 4"},
-      {"resnet18+culled:0", "culled[0]: found 0; allowed: a stage from 1 to 4"},
-      {"resnet18+culled:1,1", "culled[1]: found 1; allowed: a stage from 1 to 4, ascending"},
-      {"resnet18+culled:1,2,3,4", "culled: found all 4 stages; allowed: at least one stage"},
+      {"resnet18+culled:5", "culled[0]: found 5; allowed: a section from 1 to 4"},
+      {"resnet18+culled:0", "culled[0]: found 0; allowed: a section from 1 to 4"},
+      {"resnet18+culled:1,1", "culled[1]: found 1; allowed: a section from 1 to 4, ascending"},
+      {"resnet18+culled:1,2,3,4", "culled: found all 4 sections; allowed: at least one section"},
       {"resnet18+culled:one", "culled[0]: found \"one\"; allowed: an integer"},
       {"resnet18+reuse:3", "reuse: found 3; allowed: 1, 2, 4, 8 or 16"},
       {"resnet18+reuse:32", "reuse: found 32"},
@@ -262,7 +262,7 @@ TEST(NamesTest, BadValuesOfModifiersAreNamed) {
       {"resnet18+last-map:3", "last_map: found 3; allowed: a divisor of 4"},
       {"resnet18+last-map:8", "last_map: found 8; allowed: a divisor of 4"},
       {"resnet18+skip:mix", "skip: found \"mix\"; allowed: residual, none, dirac, dirac-ss"},
-      {"resnet18+skip:dirac-ss:joins=0", "joins: found \"0\"; allowed: block, stage, or N"},
+      {"resnet18+skip:dirac-ss:joins=0", "joins: found \"0\"; allowed: block, section, or N"},
       {"resnet18+skip:dirac-ss:when=now", "skip: found \"when=now\"; allowed: source=, joins="},
       {"resnet18+skip:dirac-ss:merge=add:merge=add", "skip: found \"merge=add\""},
       {"resnet18+skip", "skip: found \"yes\""},
@@ -272,7 +272,7 @@ TEST(NamesTest, BadValuesOfModifiersAreNamed) {
       {"resnet18+m:8", "modifier: found \"+m:8\""},
       {"resnet18+imagenet-stem:2", "modifier: found \"+imagenet-stem:2\""},
       {"hrn-0.5x1x:resnet20+shortcut:downsample",
-       "shortcut: found downsample where stage 2 has 8 channels behind 16"},
+       "shortcut: found downsample where section 2 has 8 channels behind 16"},
       {"wrn-21-8", "name: found \"wrn-21-8\"; allowed: resnet18"},
       {"wrn-22-0", "name: found \"wrn-22-0\""},
       {"wrn-22-65", "name: found \"wrn-22-65\""},
@@ -286,7 +286,7 @@ TEST(NamesTest, BadValuesOfModifiersAreNamed) {
   }
   EXPECT_THAT(ErrorOf("vgg16", 16), HasSubstr("side: found 16; allowed: a side that the pool"));
   EXPECT_THAT(ErrorOf("resnet20+skip:dirac-ss:source=stem:downsampling=average-pool", 35),
-              HasSubstr("source: found stem, of side 35, where stage 2 has side 17"));
+              HasSubstr("source: found stem, of side 35, where section 2 has side 17"));
 }
 
 }  // namespace

@@ -46,8 +46,8 @@ struct Op {
   std::string name;
   std::vector<int> inputs;  // indices of earlier ops
   Shape output;
-  int stage = 0;              // 0 = input and stem, 1..D, D + 1 = tail
-  int block = 0;              // within its stage, from 1; 0 = none
+  int section = 0;            // 0 = input and stem, 1..D, D + 1 = tail
+  int block = 0;              // within its section, from 1; 0 = none
   int64_t kernel = 0;         // kConv, kAveragePool, kMaxPool
   int64_t stride = 1;         // kConv, kAveragePool, kMaxPool, kDownsample
   int64_t padding = 0;        // kConv, kAveragePool, kMaxPool

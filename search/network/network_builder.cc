@@ -12,8 +12,8 @@ Shape Windowed(const Shape& in, int64_t channels, int64_t kernel, int64_t stride
 
 }  // namespace
 
-void NetworkBuilder::SetStage(int stage) {
-  stage_ = stage;
+void NetworkBuilder::SetSection(int section) {
+  section_ = section;
   block_ = 0;
 }
 
@@ -107,7 +107,7 @@ int NetworkBuilder::Linear(const std::string& name, int input, int64_t outputs) 
 Network NetworkBuilder::Take() { return std::exchange(network_, {}); }
 
 int NetworkBuilder::Append(Op op) {
-  op.stage = stage_;
+  op.section = section_;
   op.block = block_;
   op.shortcut = shortcut_;
   network_.ops.push_back(std::move(op));

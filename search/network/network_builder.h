@@ -9,7 +9,7 @@
 
 namespace reluscape {
 
-// Of sizes that StageShapes has let pass only. Every function returns the index of the operation
+// Of sizes that SectionShapes has let pass only. Every function returns the index of the operation
 // that it appended. Not thread-safe.
 class NetworkBuilder {
  public:
@@ -20,8 +20,8 @@ class NetworkBuilder {
     bool dirac = false;
   };
 
-  // What follows belongs to that stage and to none of its blocks, until SetBlock.
-  void SetStage(int stage);
+  // What follows belongs to that section and to none of its blocks, until SetBlock.
+  void SetSection(int section);
   void SetBlock(int64_t block);
   // What follows stands on a skip connection, or not.
   void SetShortcut(bool shortcut);
@@ -47,7 +47,7 @@ class NetworkBuilder {
   int Append(Op op);
 
   Network network_;
-  int stage_ = 0;
+  int section_ = 0;
   int block_ = 0;
   bool shortcut_ = false;
 };

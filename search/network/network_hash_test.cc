@@ -22,7 +22,7 @@ TEST(NetworkHashTest, EqualListsCollideWhateverTheyWereCalled) {
   Network renamed = Built("resnet18@16");
   for (Op& op : renamed.ops) {
     op.name += "_";
-    op.stage = 7;
+    op.section = 7;
     op.block = 3;
     op.shortcut = !op.shortcut;
   }
@@ -61,7 +61,7 @@ TEST(NetworkHashTest, DifferentNetworksDiffer) {
   };
   for (const auto& [what, change] : changes) {
     Network network = Built("resnet18");
-    change(network.ops[3]);  // stage1.block1.conv1
+    change(network.ops[3]);  // section1.block1.conv1
     expect_new(what, network);
   }
 }
@@ -75,7 +75,7 @@ TEST(NetworkHashTest, IsTheHashOfTheDocumentedSerialization) {
                          .name = "classifier",
                          .inputs = {0},
                          .output = {2, 1, 1},
-                         .stage = 1});
+                         .section = 1});
   EXPECT_EQ(NetworkHash(network),
             Sha256Hex("reluscape network 2\n"
                       "input in= out=3x8x8 kernel=0 stride=1 padding=0 dirac=0 relus=0 join=none\n"

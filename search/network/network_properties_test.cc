@@ -20,7 +20,7 @@ bool SameNetwork(const Network& a, const Network& b) {
     Op right = b.ops[i];
     for (Op* op : {&left, &right}) {
       op->name.clear();
-      op->stage = 0;
+      op->section = 0;
       op->block = 0;
       op->shortcut = false;
     }
@@ -43,7 +43,7 @@ TEST(NetworkPropertiesTest, HashesAgreeWithTheListsOfOperations) {
     architecture.multipliers.assign(2, architecture.multipliers[0] < 2 ? 1.0 : 1.25);
     architecture.culled.clear();
     FieldErrors errors;
-    StageShapes(architecture, errors);
+    SectionShapes(architecture, errors);
     if (!errors.empty()) continue;
     const Network network = *BuildNetwork(architecture);
     const auto [entry, is_new] = by_hash.emplace(NetworkHash(network), network);
@@ -72,14 +72,14 @@ TEST(NetworkPropertiesTest, CountsAddUp) {
     int64_t macs = 0;
     int64_t parameters = 0;
     int64_t edges = 0;
-    std::map<int, int64_t> by_stage;
+    std::map<int, int64_t> by_section;
     for (size_t op = 0; op < counts->layers.size(); ++op) {
       const LayerCounts& layer = counts->layers[op];
       ASSERT_EQ(layer.output, network.ops[op].output) << text;
       relus += layer.relus;
       macs += layer.macs;
       parameters += layer.parameters;
-      by_stage[layer.stage] += layer.relus;
+      by_section[layer.section] += layer.relus;
       edges += network.ops[op].kind == OpKind::kAdd ? 1 : 0;
     }
     ASSERT_EQ(relus, counts->relus) << text;
@@ -88,24 +88,26 @@ TEST(NetworkPropertiesTest, CountsAddUp) {
     ASSERT_EQ(parameters, counts->parameters) << text;
     ASSERT_EQ(static_cast<int64_t>(counts->skip_edges.size()), edges) << text;
     ASSERT_GE(counts->relus_with_stem, counts->relus) << text;
-    for (size_t stage = 0; stage < counts->stages.size(); ++stage) {
-      ASSERT_EQ(counts->stages[stage].relus, by_stage[static_cast<int>(stage) + 1]) << text;
+    for (size_t section = 0; section < counts->sections.size(); ++section) {
+      ASSERT_EQ(counts->sections[section].relus, by_section[static_cast<int>(section) + 1]) << text;
     }
   }
 }
 
-TEST(NetworkPropertiesTest, StagesHaveTheShapesThatWereAnnounced) {
+TEST(NetworkPropertiesTest, SectionsHaveTheShapesThatWereAnnounced) {
   Random random(23);
   for (int i = 0; i < kNetworks; ++i) {
     const Architecture architecture = RandomArchitecture(random);
     FieldErrors errors;
-    const std::vector<StageShape> shapes = StageShapes(architecture, errors);
+    const std::vector<SectionShape> shapes = SectionShapes(architecture, errors);
     const NetworkCounts counts = Counted(architecture);
-    ASSERT_EQ(counts.stages.size(), shapes.size());
-    for (size_t stage = 0; stage < shapes.size(); ++stage) {
-      ASSERT_EQ(counts.stages[stage].width, shapes[stage].output) << CanonicalText(architecture);
-      ASSERT_EQ(counts.stages[stage].side, shapes[stage].side) << CanonicalText(architecture);
-      ASSERT_EQ(counts.stages[stage].blocks, shapes[stage].blocks) << CanonicalText(architecture);
+    ASSERT_EQ(counts.sections.size(), shapes.size());
+    for (size_t section = 0; section < shapes.size(); ++section) {
+      ASSERT_EQ(counts.sections[section].width, shapes[section].output)
+          << CanonicalText(architecture);
+      ASSERT_EQ(counts.sections[section].side, shapes[section].side) << CanonicalText(architecture);
+      ASSERT_EQ(counts.sections[section].blocks, shapes[section].blocks)
+          << CanonicalText(architecture);
     }
   }
 }

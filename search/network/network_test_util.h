@@ -119,11 +119,11 @@ inline void DrawDetails(Random& random, Architecture& architecture) {
 inline Architecture RandomArchitecture(Random& random) {
   for (;;) {
     Architecture architecture = DefaultsOf(RandomChoice<Family>(random, 4));
-    const size_t stages = 3 + random.Below(3);
+    const size_t sections = 3 + random.Below(3);
     architecture.side = static_cast<int64_t>(16 + random.Below(241));
     architecture.classes = static_cast<int64_t>(2 + random.Below(1000));
     architecture.base_channels = static_cast<int64_t>(1 + random.Below(32));
-    for (size_t i = 0; i < stages; ++i) {
+    for (size_t i = 0; i < sections; ++i) {
       architecture.blocks.push_back(static_cast<int64_t>(1 + random.Below(4)));
       if (i > 0) {
         architecture.multipliers.push_back(static_cast<double>(1 + random.Below(4000)) / 1000);
@@ -137,7 +137,7 @@ inline Architecture RandomArchitecture(Random& random) {
     architecture.last_map = static_cast<int64_t>(1 + random.Below(2));
     DrawDetails(random, architecture);
     FieldErrors errors;
-    StageShapes(architecture, errors);
+    SectionShapes(architecture, errors);
     if (errors.empty()) return architecture;
   }
 }

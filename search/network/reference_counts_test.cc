@@ -23,7 +23,7 @@ struct Row {
   std::string name;
   int64_t side;
   int64_t classes;
-  std::vector<int64_t> stage_relus;
+  std::vector<int64_t> section_relus;
   int64_t relus;
   int64_t relus_with_stem;
   std::optional<int64_t> macs;
@@ -191,9 +191,9 @@ TEST(CountNetworkTest, ReproducesEveryRowOfTheReferenceTable) {
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.name);
     const NetworkCounts counts = Counted(row.name, row.side, row.classes);
-    std::vector<int64_t> stage_relus;
-    for (const StageCounts& stage : counts.stages) stage_relus.push_back(stage.relus);
-    EXPECT_EQ(stage_relus, row.stage_relus);
+    std::vector<int64_t> section_relus;
+    for (const SectionCounts& section : counts.sections) section_relus.push_back(section.relus);
+    EXPECT_EQ(section_relus, row.section_relus);
     EXPECT_EQ(counts.relus, row.relus);
     EXPECT_EQ(counts.relus_with_stem, row.relus_with_stem);
     if (row.macs) {
@@ -222,7 +222,7 @@ TEST(DeepReduceCountsTest, EveryPublicConfiguration) {
   struct Configuration {
     std::string name;
     int64_t side;
-    std::vector<int64_t> stage_relus;
+    std::vector<int64_t> section_relus;
     int64_t relus;
   };
   const Configuration configurations[] = {
@@ -233,9 +233,9 @@ TEST(DeepReduceCountsTest, EveryPublicConfiguration) {
   };
   for (const Configuration& configuration : configurations) {
     const NetworkCounts counts = Counted(configuration.name, configuration.side, 100);
-    std::vector<int64_t> stage_relus;
-    for (const StageCounts& stage : counts.stages) stage_relus.push_back(stage.relus);
-    EXPECT_EQ(stage_relus, configuration.stage_relus) << configuration.name;
+    std::vector<int64_t> section_relus;
+    for (const SectionCounts& section : counts.sections) section_relus.push_back(section.relus);
+    EXPECT_EQ(section_relus, configuration.section_relus) << configuration.name;
     EXPECT_EQ(counts.relus, configuration.relus) << configuration.name;
   }
 }

@@ -38,11 +38,11 @@ int Expansion::Residual(const BlockPlace& place, const JoinSite& site) {
 }
 
 // Lai et al., "Fast and Accurate Image Super-Resolution with Deep Laplacian Pyramid Networks"
-// (MS-LapSRN): every block adds the same tensor, element by element. A stage's first block stays
+// (MS-LapSRN): every block adds the same tensor, element by element. A section's first block stays
 // plain: it changes the shape, and its output is the default source.
 int Expansion::Shared(const BlockPlace& place, const JoinSite& site) {
-  const bool joins = architecture_.joins == kJoinsAtStageEnd
-                         ? place.block == stage(place.stage).blocks
+  const bool joins = architecture_.joins == kJoinsAtSectionEnd
+                         ? place.block == section(place.section).blocks
                          : place.block % architecture_.joins == 0;
   if (place.block == 1 || !joins) return site.main;
   int added = SourceOf(place, builder_.ShapeOf(site.main));
@@ -55,18 +55,18 @@ int Expansion::Shared(const BlockPlace& place, const JoinSite& site) {
 }
 
 int Expansion::SourceOf(const BlockPlace& place, const Shape& shape) {
-  if (stage_source_ != 0) return stage_source_;
-  stage_source_ = stem_;
-  if (builder_.ShapeOf(stem_) == shape) return stage_source_;
+  if (section_source_ != 0) return section_source_;
+  section_source_ = stem_;
+  if (builder_.ShapeOf(stem_) == shape) return section_source_;
   int64_t stride = 1;
-  for (size_t number = 2; number <= place.stage; ++number) stride *= 2;
-  const std::string prefix = absl::StrCat("stage", place.stage, ".source");
+  for (size_t number = 2; number <= place.section; ++number) stride *= 2;
+  const std::string prefix = absl::StrCat("section", place.section, ".source");
   builder_.SetShortcut(true);
-  stage_source_ = builder_.Conv(prefix + ".conv", stem_,
-                                {.channels = shape.channels, .kernel = 1, .stride = stride});
-  stage_source_ = builder_.BatchNorm(prefix + ".bn", stage_source_);
+  section_source_ = builder_.Conv(prefix + ".conv", stem_,
+                                  {.channels = shape.channels, .kernel = 1, .stride = stride});
+  section_source_ = builder_.BatchNorm(prefix + ".bn", section_source_);
   builder_.SetShortcut(false);
-  return stage_source_;
+  return section_source_;
 }
 
 }  // namespace reluscape

@@ -26,24 +26,25 @@ std::vector<std::string> Edges(const std::string& name, int64_t side = 32) {
 
 TEST(SkipsTest, ParameterFreeDownSamplingStandsOnlyWhereTheShapeChanges) {
   const Network network = Built("mpcnn-resnet20");
-  EXPECT_THAT(InputNames(network, "stage2.block1.add"),
-              ElementsAre("stage2.block1.bn2", "stage2.block1.shortcut.downsample"));
-  const Op& op = OpNamed(network, "stage2.block1.shortcut.downsample");
+  EXPECT_THAT(InputNames(network, "section2.block1.add"),
+              ElementsAre("section2.block1.bn2", "section2.block1.shortcut.downsample"));
+  const Op& op = OpNamed(network, "section2.block1.shortcut.downsample");
   EXPECT_EQ(op.kind, OpKind::kDownsample);
   EXPECT_EQ(op.stride, 2);
   EXPECT_EQ(op.output, (Shape{32, 16, 16}));
   EXPECT_TRUE(op.shortcut);
-  EXPECT_FALSE(HasOp(network, "stage1.block1.shortcut.downsample"));
+  EXPECT_FALSE(HasOp(network, "section1.block1.shortcut.downsample"));
 }
 
 TEST(SkipsTest, ShortcutNoneLeavesOutOnlyTheConnectionsThatChangeTheShape) {
   EXPECT_THAT(
       Edges("hrn-2x2x:resnet20+shortcut:none"),
-      ElementsAre(
-          "stem.bn -> stage1.block1.add", "stage1.block1.relu2 -> stage1.block2.add",
-          "stage1.block2.relu2 -> stage1.block3.add", "stage2.block1.relu2 -> stage2.block2.add",
-          "stage2.block2.relu2 -> stage2.block3.add", "stage3.block1.relu2 -> stage3.block2.add",
-          "stage3.block2.relu2 -> stage3.block3.add"));
+      ElementsAre("stem.bn -> section1.block1.add", "section1.block1.relu2 -> section1.block2.add",
+                  "section1.block2.relu2 -> section1.block3.add",
+                  "section2.block1.relu2 -> section2.block2.add",
+                  "section2.block2.relu2 -> section2.block3.add",
+                  "section3.block1.relu2 -> section3.block2.add",
+                  "section3.block2.relu2 -> section3.block3.add"));
 }
 
 TEST(SkipsTest, NoneAndDiracHaveNoConnections) {
@@ -70,17 +71,18 @@ TEST(SkipsTest, DiracFactorsAreParametersAndNoMacs) {
   const NetworkCounts dirac = Counted("resnet20+skip:dirac");
   EXPECT_EQ(dirac.macs, none.macs);
   EXPECT_EQ(dirac.relus, none.relus);
-  // Two per output channel; 6, 5 and 5 convolutions of stride 1 in the stages.
+  // Two per output channel; 6, 5 and 5 convolutions of stride 1 in the sections.
   EXPECT_EQ(dirac.parameters - none.parameters, 2 * (6 * 16 + 5 * 32 + 5 * 64));
 }
 
 TEST(SkipsTest, ASharedSourceIsTheFirstBlocksOutput) {
-  EXPECT_THAT(
-      Edges("resnet20+skip:dirac-ss"),
-      ElementsAre(
-          "stage1.block1.relu2 -> stage1.block2.add", "stage1.block1.relu2 -> stage1.block3.add",
-          "stage2.block1.relu2 -> stage2.block2.add", "stage2.block1.relu2 -> stage2.block3.add",
-          "stage3.block1.relu2 -> stage3.block2.add", "stage3.block1.relu2 -> stage3.block3.add"));
+  EXPECT_THAT(Edges("resnet20+skip:dirac-ss"),
+              ElementsAre("section1.block1.relu2 -> section1.block2.add",
+                          "section1.block1.relu2 -> section1.block3.add",
+                          "section2.block1.relu2 -> section2.block2.add",
+                          "section2.block1.relu2 -> section2.block3.add",
+                          "section3.block1.relu2 -> section3.block2.add",
+                          "section3.block1.relu2 -> section3.block3.add"));
   for (const Op& op : Built("resnet20+skip:dirac-ss").ops) {
     if (op.kind == OpKind::kAdd) {
       EXPECT_EQ(op.join, Join::kShared) << op.name;
@@ -89,38 +91,39 @@ TEST(SkipsTest, ASharedSourceIsTheFirstBlocksOutput) {
 }
 
 TEST(SkipsTest, JoinsStandWhereTheyAreAskedFor) {
-  EXPECT_THAT(Edges("resnet20+skip:dirac-ss:joins=stage"),
-              ElementsAre("stage1.block1.relu2 -> stage1.block3.add",
-                          "stage2.block1.relu2 -> stage2.block3.add",
-                          "stage3.block1.relu2 -> stage3.block3.add"));
-  EXPECT_THAT(
-      Edges("resnet32+skip:dirac-ss:joins=2"),
-      ElementsAre(
-          "stage1.block1.relu2 -> stage1.block2.add", "stage1.block1.relu2 -> stage1.block4.add",
-          "stage2.block1.relu2 -> stage2.block2.add", "stage2.block1.relu2 -> stage2.block4.add",
-          "stage3.block1.relu2 -> stage3.block2.add", "stage3.block1.relu2 -> stage3.block4.add"));
+  EXPECT_THAT(Edges("resnet20+skip:dirac-ss:joins=section"),
+              ElementsAre("section1.block1.relu2 -> section1.block3.add",
+                          "section2.block1.relu2 -> section2.block3.add",
+                          "section3.block1.relu2 -> section3.block3.add"));
+  EXPECT_THAT(Edges("resnet32+skip:dirac-ss:joins=2"),
+              ElementsAre("section1.block1.relu2 -> section1.block2.add",
+                          "section1.block1.relu2 -> section1.block4.add",
+                          "section2.block1.relu2 -> section2.block2.add",
+                          "section2.block1.relu2 -> section2.block4.add",
+                          "section3.block1.relu2 -> section3.block2.add",
+                          "section3.block1.relu2 -> section3.block4.add"));
 }
 
-TEST(SkipsTest, TheStemAsSourceIsProjectedOncePerStage) {
+TEST(SkipsTest, TheStemAsSourceIsProjectedOncePerSection) {
   const Network network = Built("resnet20+skip:dirac-ss:source=stem");
-  // Equal shapes in stage 1: no convolution.
-  EXPECT_THAT(InputNames(network, "stage1.block2.add"),
-              ElementsAre("stage1.block2.bn2", "stem.bn"));
-  const Op& projection = OpNamed(network, "stage3.source.conv");
+  // Equal shapes in section 1: no convolution.
+  EXPECT_THAT(InputNames(network, "section1.block2.add"),
+              ElementsAre("section1.block2.bn2", "stem.bn"));
+  const Op& projection = OpNamed(network, "section3.source.conv");
   EXPECT_EQ(projection.kernel, 1);
   EXPECT_EQ(projection.stride, 4);
   EXPECT_EQ(projection.output, (Shape{64, 8, 8}));
-  EXPECT_THAT(InputNames(network, "stage3.source.conv"), ElementsAre("stem.bn"));
-  EXPECT_THAT(InputNames(network, "stage3.block2.add"),
-              ElementsAre("stage3.block2.bn2", "stage3.source.bn"));
-  EXPECT_THAT(InputNames(network, "stage3.block3.add"),
-              ElementsAre("stage3.block3.bn2", "stage3.source.bn"));
+  EXPECT_THAT(InputNames(network, "section3.source.conv"), ElementsAre("stem.bn"));
+  EXPECT_THAT(InputNames(network, "section3.block2.add"),
+              ElementsAre("section3.block2.bn2", "section3.source.bn"));
+  EXPECT_THAT(InputNames(network, "section3.block3.add"),
+              ElementsAre("section3.block3.bn2", "section3.source.bn"));
 }
 
 TEST(SkipsTest, AScaledMergeTrainsOneNumberPerJoin) {
   const Network network = Built("resnet20+skip:dirac-ss:merge=scaled");
-  EXPECT_THAT(InputNames(network, "stage2.block3.add"),
-              ElementsAre("stage2.block3.bn2", "stage2.block3.scale"));
+  EXPECT_THAT(InputNames(network, "section2.block3.add"),
+              ElementsAre("section2.block3.bn2", "section2.block3.scale"));
   EXPECT_EQ(Counted("resnet20+skip:dirac-ss:merge=scaled").parameters -
                 Counted("resnet20+skip:dirac-ss").parameters,
             6);
@@ -128,13 +131,13 @@ TEST(SkipsTest, AScaledMergeTrainsOneNumberPerJoin) {
 
 TEST(SkipsTest, AnAveragePoolHalvesInPlaceOfAStride) {
   const Network network = Built("resnet20+skip:dirac:downsampling=average-pool");
-  EXPECT_THAT(InputNames(network, "stage2.block1.conv1"), ElementsAre("stage2.pool"));
-  EXPECT_EQ(OpNamed(network, "stage2.pool").output, (Shape{16, 16, 16}));
-  EXPECT_EQ(OpNamed(network, "stage2.block1.conv1").stride, 1);
-  EXPECT_TRUE(OpNamed(network, "stage2.block1.conv1").dirac);
+  EXPECT_THAT(InputNames(network, "section2.block1.conv1"), ElementsAre("section2.pool"));
+  EXPECT_EQ(OpNamed(network, "section2.pool").output, (Shape{16, 16, 16}));
+  EXPECT_EQ(OpNamed(network, "section2.block1.conv1").stride, 1);
+  EXPECT_TRUE(OpNamed(network, "section2.block1.conv1").dirac);
   // Pools round down where strides round up.
-  EXPECT_EQ(Counted("resnet20+skip:none:downsampling=average-pool", 35).stages[1].side, 17);
-  EXPECT_EQ(Counted("resnet20+skip:none", 35).stages[1].side, 18);
+  EXPECT_EQ(Counted("resnet20+skip:none:downsampling=average-pool", 35).sections[1].side, 17);
+  EXPECT_EQ(Counted("resnet20+skip:none", 35).sections[1].side, 18);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // VGG with batch norm (Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
-// Recognition", configuration D is VGG-16): stages of 3x3 convolutions with a 2x2 pool behind each.
-// There is no stem; the pool behind the last stage belongs to the tail.
+// Recognition", configuration D is VGG-16): sections of 3x3 convolutions with a 2x2 pool behind
+// each. There is no stem; the pool behind the last section belongs to the tail.
 
 #include "absl/strings/str_cat.h"
 #include "search/network/expansion.h"
@@ -19,21 +19,21 @@ int HalvingPool(Expansion& expansion, const std::string& name, int input) {
 
 }  // namespace
 
-int VggStages(Expansion& expansion, int input) {
+int VggSections(Expansion& expansion, int input) {
   NetworkBuilder& builder = expansion.builder();
   int last = input;
   for (size_t number = 1; number <= expansion.architecture().blocks.size(); ++number) {
-    const StageShape& stage = expansion.stage(number);
-    const std::string prefix = absl::StrCat("stage", number);
-    builder.SetStage(static_cast<int>(number));
+    const SectionShape& section = expansion.section(number);
+    const std::string prefix = absl::StrCat("section", number);
+    builder.SetSection(static_cast<int>(number));
     if (number > 1) last = HalvingPool(expansion, prefix + ".pool", last);
-    for (int64_t b = 1; b <= stage.blocks; ++b) {
+    for (int64_t b = 1; b <= section.blocks; ++b) {
       builder.SetBlock(b);
       const std::string conv = absl::StrCat(prefix, ".conv", b);
       // The first convolution plays the part of a stem, which is never a Dirac one.
       last = number == 1 && b == 1
-                 ? builder.Conv(conv, last, {.channels = stage.width})
-                 : expansion.BlockConv(conv, last, stage.width, /*kernel=*/3, /*stride=*/1);
+                 ? builder.Conv(conv, last, {.channels = section.width})
+                 : expansion.BlockConv(conv, last, section.width, /*kernel=*/3, /*stride=*/1);
       last = builder.BatchNorm(absl::StrCat(prefix, ".bn", b), last);
       last = expansion.Relu(absl::StrCat(prefix, ".relu", b), last, number);
     }

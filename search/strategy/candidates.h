@@ -10,11 +10,11 @@
 
 #include "base/field_errors.h"
 #include "reluscape/v1/job.pb.h"
-#include "search/artifact.h"
 #include "search/network/accounting.h"
 #include "search/network/names.h"
-#include "search/states.h"
 #include "search/strategy/order_choice.h"
+#include "search/vocabulary/artifact.h"
+#include "search/vocabulary/states.h"
 
 namespace reluscape {
 
@@ -38,17 +38,17 @@ struct ProposedNetwork {
   // other roles: none.
   std::vector<int64_t> budgets;
   CandidateRole role = CandidateRole::kSearch;
-  int64_t measured_stage = 0;  // of kStage, from 1
-  int64_t teacher = -1;        // index of an earlier network of the proposal; -1 = none
-  std::string origin;          // see v1::Candidate
-  // With which its pretrained weights are brought; empty where they are trained.
+  int64_t measured_section = 0;  // of kSection, from 1
+  int64_t teacher = -1;          // index of an earlier network of the proposal; -1 = none
+  std::string origin;            // see v1::Candidate
+  // As the job file names it; empty where its weights are trained.
   std::string pretrained_file;
   v1::Artifact pretrained;
 };
 
 struct Proposal {
   // Named ones first, in the order of the Job, in a Job of kind kCriticality each followed by its
-  // stage networks; then those of deepreshape, entry by entry, by base channels, by multipliers;
+  // section networks; then those of deepreshape, entry by entry, by base channels, by multipliers;
   // then those of deepreduce, entry by entry, each after its backbone unless that is there already.
   std::vector<ProposedNetwork> networks;
   // What was left out or merged, and why; one sentence each.
@@ -69,8 +69,8 @@ struct Proposal {
 //    network's own count, rounded down (a product that is an integer but for the last bits of
 //    floating point counts as that integer).
 //  * An entry of candidates.pretrained names an entry of candidates.networks, each network once.
-//  * A network whose stages are to be measured needs ReLUs in each of them, and none that stays
-//    where all other stages are culled.
+//  * A network whose sections are to be measured needs ReLUs in each of them, and none that stays
+//    where all other sections are culled.
 Proposal ProposeNetworks(const v1::JobSpec& spec, FieldErrors& errors,
                          const MeasuredOrders& measured = {});
 

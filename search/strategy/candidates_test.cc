@@ -114,7 +114,7 @@ TEST(ProposeNetworksTest, AGeneratedNetworkThatIsThereAlreadyIsMergedWithANote) 
   EXPECT_THAT(proposal.notes[1], HasSubstr("hrn-7x5x2x@4"));
 }
 
-TEST(ProposeNetworksTest, WeightsAreBroughtForNamedNetworks) {
+TEST(ProposeNetworksTest, NamedNetworksMayHaveAPretrainedFile) {
   v1::JobSpec spec = Job({"resnet18@8", "hrn-5x5x3x@4"});
   const v1::Artifact artifact = MakeArtifact(std::string(64, 'a'), 7);
   const auto bring = [&](const std::string& network, const std::string& file) {
@@ -130,7 +130,7 @@ TEST(ProposeNetworksTest, WeightsAreBroughtForNamedNetworks) {
   EXPECT_EQ(proposal.networks[0].origin, "named");
   EXPECT_EQ(proposal.networks[1].pretrained, artifact);
   EXPECT_EQ(proposal.networks[1].pretrained_file, "weights/teacher.safetensors");
-  EXPECT_EQ(proposal.networks[1].origin, "named, weights brought in weights/teacher.safetensors");
+  EXPECT_EQ(proposal.networks[1].origin, "named, pretrained file weights/teacher.safetensors");
 
   bring("hrn-5x5x3x@4", "weights/teacher.safetensors");
   bring("resnet34@8", "x");
@@ -236,7 +236,8 @@ TEST(ProposeNetworksTest, EveryErrorOfTheJobIsReportedAtOnce) {
   for (const char* expected :
        {"candidates.networks[1]: found \"resnet19\" with name \"resnet19\"; allowed: name resnet18",
         "candidates.networks[2]: found \"hrn-0x5x3x@4\" with multipliers[0] 0; allowed: ",
-        "candidates.deepreshape[0].order: found [3, 2, 4]; allowed: each stage number from 1 to 4",
+        "candidates.deepreshape[0].order: found [3, 2, 4]; allowed: each section number from 1 to "
+        "4",
         "candidates.deepreshape[1].backbone: found \"vgg\"; allowed: resnet18",
         "candidates.deepreshape[2]: found no multipliers from 2 to 4",
         "budgets.relus[0]: found 600000"}) {
@@ -257,7 +258,7 @@ TEST(ProposeNetworksTest, GeneratedNetworksThatCannotBeBuiltAreLeftOutWithANote)
   EXPECT_THAT(NamesOf(proposal), ElementsAre("resnet20"));
   ASSERT_THAT(proposal.notes, SizeIs(4));
   EXPECT_THAT(proposal.notes[0], HasSubstr("hrn-7x5x2x@65536 (candidates.deepreshape[0]) is left "
-                                           "out: multipliers[0] 7 (stage 2 is 458752 channels"));
+                                           "out: multipliers[0] 7 (section 2 is 458752 channels"));
 }
 
 TEST(ProposeNetworksTest, TooManyOfAnythingIsRefusedEarly) {
@@ -328,7 +329,7 @@ v1::JobSpec Criticality(const std::vector<std::string>& networks) {
   return spec;
 }
 
-TEST(ProposeStageNetworksTest, EachNetworkIsFollowedByOnePerStage) {
+TEST(ProposeSectionNetworksTest, EachNetworkIsFollowedByOnePerSection) {
   const Proposal proposal = Propose(Criticality({"resnet18@8", "resnet20@4+stem-relu"}));
   ASSERT_THAT(proposal.networks, SizeIs(5 + 4));
   EXPECT_THAT(NamesOf(proposal),
@@ -340,10 +341,10 @@ TEST(ProposeStageNetworksTest, EachNetworkIsFollowedByOnePerStage) {
   int64_t sum = 0;
   for (size_t k = 1; k <= 4; ++k) {
     const ProposedNetwork& network = proposal.networks[k];
-    EXPECT_EQ(network.role, CandidateRole::kStage);
-    EXPECT_EQ(network.measured_stage, static_cast<int64_t>(k));
+    EXPECT_EQ(network.role, CandidateRole::kSection);
+    EXPECT_EQ(network.measured_section, static_cast<int64_t>(k));
     EXPECT_EQ(network.teacher, 0);
-    EXPECT_EQ(network.counts.relus, proposal.networks[0].counts.stages[k - 1].relus);
+    EXPECT_EQ(network.counts.relus, proposal.networks[0].counts.sections[k - 1].relus);
     EXPECT_EQ(network.counts.macs, proposal.networks[0].counts.macs);
     EXPECT_THAT(network.budgets, IsEmpty());
     EXPECT_EQ(ParseArchitecture(network.name, 32, 100).value(), network.architecture);
@@ -354,16 +355,16 @@ TEST(ProposeStageNetworksTest, EachNetworkIsFollowedByOnePerStage) {
   EXPECT_EQ(proposal.networks[6].counts.relus, 98'304 / 4) << "without the ReLU behind the stem";
 }
 
-TEST(ProposeStageNetworksTest, WhatCannotBeMeasuredIsRefused) {
+TEST(ProposeSectionNetworksTest, WhatCannotBeMeasuredIsRefused) {
   EXPECT_THAT(ErrorsOf(Criticality({"resnet18@8+culled:2"})),
               HasSubstr("candidates.networks[0]: found \"resnet18@8+culled:2\", which has no ReLUs "
-                        "in stage 2; allowed: a network with ReLUs in every stage"));
+                        "in section 2; allowed: a network with ReLUs in every section"));
   EXPECT_THAT(
       ErrorsOf(Criticality({"resnet18@8", "resnet18@8+stem-relu"})),
       HasSubstr("candidates.networks[1]: found \"resnet18@8+stem-relu\", whose network with "
-                "ReLUs in stage 1 alone is one of candidates.networks[0]"));
+                "ReLUs in section 1 alone is one of candidates.networks[0]"));
   EXPECT_THAT(ErrorsOf(Criticality({"vgg16@8"})),
-              HasSubstr("which keeps 8192 ReLUs outside of stage 1 where all others are culled"));
+              HasSubstr("which keeps 8192 ReLUs outside of section 1 where all others are culled"));
   EXPECT_THAT(Propose(Criticality({"vgg16@8+classifier:linear"})).networks, SizeIs(6));
   EXPECT_THAT(Propose(Criticality({"wrn-22-8@2"})).networks, SizeIs(4));
 }
@@ -390,10 +391,10 @@ TEST(ProposeOrdersTest, EveryGeneratedNetworkSaysWhereItsOrderComesFrom) {
   EXPECT_EQ(measured.networks[1].origin,
             "deepreshape, order 2,3,4,1 (measured by job 12 on resnet18@8)");
   for (size_t i = 1; i < measured.networks.size(); ++i) {
-    const std::vector<StageCounts>& stages = measured.networks[i].counts.stages;
-    EXPECT_GT(stages[1].relus, stages[2].relus);
-    EXPECT_GT(stages[2].relus, stages[3].relus);
-    EXPECT_GT(stages[3].relus, stages[0].relus);
+    const std::vector<SectionCounts>& sections = measured.networks[i].counts.sections;
+    EXPECT_GT(sections[1].relus, sections[2].relus);
+    EXPECT_GT(sections[2].relus, sections[3].relus);
+    EXPECT_GT(sections[3].relus, sections[0].relus);
   }
 }
 
@@ -409,12 +410,12 @@ TEST(ProposeOrdersTest, OrdersThatAreMissingOrDoNotFitAreNamed) {
   ProposeNetworks(spec, errors, Measured("candidates.deepreshape[0]", {3, 2, 1}));
   EXPECT_THAT(std::string(errors.ToStatus().message()),
               HasSubstr("candidates.deepreshape[0].order_from_job: found job 12, which measured "
-                        "resnet18@8 of 3 stages; allowed: a job that measured a network of 4 "
-                        "stages, as resnet18 has"));
+                        "resnet18@8 of 3 sections; allowed: a job that measured a network of 4 "
+                        "sections, as resnet18 has"));
   spec.mutable_candidates()->mutable_deepreshape(0)->clear_order_from_job();
   spec.mutable_candidates()->mutable_deepreshape(0)->set_backbone("resnet20");
   EXPECT_THAT(ErrorsOf(spec), HasSubstr("candidates.deepreshape[0].order: found nothing; allowed: "
-                                        "every stage number of resnet20"));
+                                        "every section number of resnet20"));
 }
 
 TEST(ProposeDeepReduceTest, NetworksAreTrainedWholeWithTheBackboneAsTeacher) {

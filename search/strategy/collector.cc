@@ -91,11 +91,11 @@ void Collector::AddNamed(int index) {
     return;
   }
   network->origin = "named";
-  for (const v1::PretrainedSpec& brought : spec_.candidates().pretrained()) {
-    if (brought.network() != text) continue;
-    network->origin = absl::StrCat("named, weights brought in ", brought.file());
-    network->pretrained_file = brought.file();
-    network->pretrained = MakeArtifact(brought.sha256(), brought.bytes());
+  for (const v1::PretrainedSpec& entry : spec_.candidates().pretrained()) {
+    if (entry.network() != text) continue;
+    network->origin = absl::StrCat("named, pretrained file ", entry.file());
+    network->pretrained_file = entry.file();
+    network->pretrained = MakeArtifact(entry.sha256(), entry.bytes());
   }
   if (spec_.kind() != v1::JobSpec::CRITICALITY) {
     Append(*std::move(network), field);
@@ -103,14 +103,14 @@ void Collector::AddNamed(int index) {
   }
   network->role = CandidateRole::kTeacher;
   Append(*std::move(network), field);
-  AddStageNetworks(text, field);
+  AddSectionNetworks(text, field);
 }
 
 bool Collector::AddGenerated(const std::string& field, const NamedArchitecture& generated,
                              CandidateRole role, int64_t teacher, const std::string& origin) {
   const std::string& name = generated.name;
   FieldErrors own;
-  StageShapes(generated.architecture, own);
+  SectionShapes(generated.architecture, own);
   if (!own.empty()) {
     const FieldError& error = own.errors().front();
     proposal_.notes.push_back(absl::StrCat(name, " (", field, ") is left out: ", error.field, " ",
@@ -149,7 +149,7 @@ void Collector::AddDeepReShape(int index) {
   }
 
   backbone->architecture.side = spec_.data().side();
-  const absl::StatusOr<std::vector<StageWeight>> weights = StageWeights(backbone->architecture);
+  const absl::StatusOr<std::vector<SectionWeight>> weights = SectionWeights(backbone->architecture);
   if (!weights.ok()) {
     errors_.Add(field + ".backbone",
                 absl::StrCat(backbone->name, " on images of side ", spec_.data().side(), ", where ",
@@ -162,7 +162,7 @@ void Collector::AddDeepReShape(int index) {
                   ListOf(generator.order()), generator.order_from_job(), measured_, errors_);
   if (!choice) return;
   const EqualizationProblem problem = {
-      .stage_weights = *weights, .order = choice->order, .bound = generator.max_multiplier()};
+      .section_weights = *weights, .order = choice->order, .bound = generator.max_multiplier()};
   FieldErrors own;
   CheckEqualization(problem, own);
   for (const FieldError& error : own.errors()) {
@@ -174,11 +174,11 @@ void Collector::AddDeepReShape(int index) {
   if (!solutions.ok() || solutions->empty()) {
     errors_.Add(field,
                 absl::StrCat("no multipliers from 2 to ", generator.max_multiplier(),
-                             " that order ", backbone->name, "'s stages so"),
+                             " that order ", backbone->name, "'s sections so"),
                 "a max_multiplier and an order with at least one solution");
     return;
   }
-  // Before any of them is built: at five stages there can be a quarter of a million.
+  // Before any of them is built: at five sections there can be a quarter of a million.
   const auto generated = static_cast<int64_t>(solutions->size()) * generator.base_channels_size();
   if (generated > kMaxNetworks) {
     errors_.Add(field,

@@ -26,8 +26,8 @@ class Collector {
   Collector(const v1::JobSpec& spec, const MeasuredOrders& measured, FieldErrors& errors)
       : spec_(spec), measured_(measured), errors_(errors) {}
 
-  // Entry `index` of candidates.networks, and where its stages are measured its stage networks; of
-  // candidates.deepreshape; of candidates.deepreduce.
+  // Entry `index` of candidates.networks, and where its sections are measured its section networks;
+  // of candidates.deepreshape; of candidates.deepreduce.
   void AddNamed(int index);
   void AddDeepReShape(int index);
   void AddDeepReduce(int index);
@@ -40,8 +40,8 @@ class Collector {
   // Builds and counts. Errors go to `errors`, with the fields of Architecture.
   std::optional<ProposedNetwork> Expand(const std::string& name, const Architecture& architecture,
                                         FieldErrors& errors);
-  // The networks with ReLUs in one stage alone of the named network that was added last.
-  void AddStageNetworks(const std::string& text, const std::string& field);
+  // The networks with ReLUs in one section alone of the named network that was added last.
+  void AddSectionNetworks(const std::string& text, const std::string& field);
   // A generated network, which may be there already or above a limit: a note then. Whether it is
   // there now.
   bool AddGenerated(const std::string& field, const NamedArchitecture& generated,

@@ -8,23 +8,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "search/cost/cost_model.h"
 #include "search/cost/kept_relus.h"
 #include "search/cost/metric_pricer.h"
-#include "search/objective.h"
 #include "search/vocabulary/messages.h"
+#include "search/vocabulary/objective.h"
 
 namespace reluscape {
 namespace {
-
-constexpr char kLatency[] = "latency.";
-
-const CostModel* FindLatency(const std::string& name) {
-  for (const CostModel* model : CostModels()) {
-    if (absl::StrCat(kLatency, model->Name()) == name) return model;
-  }
-  return nullptr;
-}
 
 // `relus` in the first layers that hold them, from the input or from the output on.
 PricedNetwork Concentrated(const NetworkLayers& layers, int64_t relus, bool from_input) {
@@ -50,7 +40,7 @@ class NetworkCosts {
  public:
   NetworkCosts(const ProposedNetwork& network, const MetricCatalog& catalog,
                const std::vector<CostMetric>& metrics, v1::LinearizeSpec::Replacement replacement)
-      : network_(network), metrics_(metrics), replacement_(replacement) {
+      : metrics_(metrics), replacement_(replacement) {
     absl::StatusOr<std::unique_ptr<MetricPricer>> pricer =
         MetricPricer::Create(catalog, metrics, network.network);
     if (pricer.ok()) {
@@ -61,10 +51,6 @@ class NetworkCosts {
   }
 
   Outlook At(const std::string& metric, int64_t budget) {
-    if (const CostModel* model = FindLatency(metric)) {
-      const double seconds = model->Seconds(network_.network, budget);
-      return {.proportional = seconds, .lowest = seconds, .reason = {}};
-    }
     Look(budget);
     if (!reason_.empty()) return {.proportional = {}, .reason = reason_};
     size_t place = 0;
@@ -104,7 +90,6 @@ class NetworkCosts {
     return pricer_->Price(network);
   }
 
-  const ProposedNetwork& network_;
   const std::vector<CostMetric>& metrics_;
   const v1::LinearizeSpec::Replacement replacement_;  // of the ReLUs that a Budget removes
   std::unique_ptr<MetricPricer> pricer_;

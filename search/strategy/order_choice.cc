@@ -14,7 +14,7 @@ const std::vector<int64_t>& PublishedOrder() {
 }  // namespace
 
 std::optional<OrderChoice> ChooseOrder(const std::string& field, const std::string& backbone,
-                                       int64_t stages, const std::vector<int64_t>& given,
+                                       int64_t sections, const std::vector<int64_t>& given,
                                        int64_t order_from_job, const MeasuredOrders& measured,
                                        FieldErrors& errors) {
   if (order_from_job != 0) {
@@ -26,24 +26,24 @@ std::optional<OrderChoice> ChooseOrder(const std::string& field, const std::stri
     }
     const MeasuredOrder& order = found->second;
     if (order.order.empty()) return std::nullopt;
-    if (static_cast<int64_t>(order.order.size()) != stages) {
+    if (static_cast<int64_t>(order.order.size()) != sections) {
       errors.Add(field + ".order_from_job",
                  absl::StrCat("job ", order.job.value, ", which measured ", order.network, " of ",
-                              order.order.size(), " stages"),
-                 absl::StrCat("a job that measured a network of ", stages, " stages, as ", backbone,
-                              " has"));
+                              order.order.size(), " sections"),
+                 absl::StrCat("a job that measured a network of ", sections, " sections, as ",
+                              backbone, " has"));
       return std::nullopt;
     }
     return OrderChoice{order.order,
                        absl::StrCat("measured by job ", order.job.value, " on ", order.network)};
   }
   if (!given.empty()) return OrderChoice{given, "given"};
-  if (stages == static_cast<int64_t>(PublishedOrder().size())) {
+  if (sections == static_cast<int64_t>(PublishedOrder().size())) {
     return OrderChoice{PublishedOrder(), "published default"};
   }
-  errors.Add(
-      field + ".order", "nothing",
-      absl::StrCat("every stage number of ", backbone, ", most critical first, or order_from_job"));
+  errors.Add(field + ".order", "nothing",
+             absl::StrCat("every section number of ", backbone,
+                          ", most critical first, or order_from_job"));
   return std::nullopt;
 }
 

@@ -17,7 +17,7 @@ namespace reluscape {
 struct MeasuredOrder {
   JobId job;
   std::string network;         // as that Job names it
-  std::vector<int64_t> order;  // stage numbers, most critical first
+  std::vector<int64_t> order;  // section numbers, most critical first
 };
 
 // By the path of the generator that asks for it: "candidates.deepreshape[0]".
@@ -28,16 +28,16 @@ struct OrderChoice {
   std::string source;  // "given", "published default", "measured by job 12 on resnet18@8"
 };
 
-// For the generator at `field`, whose backbone has `stages` stages:
+// For the generator at `field`, whose backbone has `sections` sections:
 //  * `order_from_job` is not 0: what `measured` says at `field`. An entry of an empty order stands
 //    for one that was not found: nothing without another error, for whoever looked for it has
 //    reported why. No entry: nobody looked for it, since there is no coordinator.
 //  * `given` is not empty: that; whether it is a permutation is for the generator to check.
-//  * else the published default, which four stages have: 3, 2, 4, 1 (DeepReShape, arXiv
+//  * else the published default, which four sections have: 3, 2, 4, 1 (DeepReShape, arXiv
 //    2304.10593, recalled for ResNet18-like networks, not verified).
-// Adds an error, and answers nothing, where the stages do not fit or there is no default.
+// Adds an error, and answers nothing, where the sections do not fit or there is no default.
 std::optional<OrderChoice> ChooseOrder(const std::string& field, const std::string& backbone,
-                                       int64_t stages, const std::vector<int64_t>& given,
+                                       int64_t sections, const std::vector<int64_t>& given,
                                        int64_t order_from_job, const MeasuredOrders& measured,
                                        FieldErrors& errors);
 

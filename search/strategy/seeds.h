@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "search/stage.h"
+#include "search/vocabulary/stage.h"
 
 namespace reluscape {
 

@@ -189,13 +189,13 @@ v1::Result SomeResult() {
   report.set_accuracy_soft(0.1);
   report.set_accuracy_trimmed(1e-300);
   report.set_accuracy_validation(1.0 / 3);
-  (*result.mutable_latency())["b"] = 2.5;
-  (*result.mutable_latency())["a"] = std::numeric_limits<double>::denorm_min();
+  (*result.mutable_costs())["b"].set_value(2.5);
+  (*result.mutable_costs())["a"].set_value(std::numeric_limits<double>::denorm_min());
   result.set_on_front(true);
   result.mutable_seeds()->set_pretrain(std::numeric_limits<int64_t>::min());
-  result.mutable_measurement();
+  result.mutable_provenance();
   v1::LayerRelus& layer = *report.add_layers();
-  layer.set_layer("stage1.block1.relu1");
+  layer.set_layer("section1.block1.relu1");
   layer.set_units(5);
   layer.set_polynomials(3);
   layer.set_input_min(-0.1);

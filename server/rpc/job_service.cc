@@ -9,17 +9,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/field_errors.h"
+#include "base/rpc/status.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
-#include "search/artifact_upload.h"
-#include "search/job.h"
+#include "search/vocabulary/job.h"
 #include "search/vocabulary/json.h"
-#include "search/wire/status.h"
+#include "storage/artifacts/artifact_upload.h"
 
 namespace reluscape {
 namespace {
 
-constexpr size_t kLongestRequestId = 100;
 constexpr int64_t kMostEvents = 10'000;
 constexpr int64_t kDefaultEvents = 1'000;
 constexpr size_t kChunkBytes = size_t{1024} * 1024;
@@ -51,10 +50,9 @@ absl::StatusOr<v1::SubmitJobResponse> JobService::Submit(const v1::SubmitJobRequ
     case v1::SubmitJobRequest::JOB_NOT_SET:
       return absl::InvalidArgumentError("job: found nothing; allowed: spec or job_json");
   }
-  if (request.request_id().size() > kLongestRequestId) {
-    errors.Add("request_id", absl::StrCat(request.request_id().size(), " characters"),
-               absl::StrCat("at most ", kLongestRequestId));
-  }
+  v1::SubmitJobRequest beside_the_job;
+  beside_the_job.set_request_id(request.request_id());
+  CheckMessage(beside_the_job, "", errors);
   if (!errors.empty()) return errors.ToStatus();
   ASSIGN_OR_RETURN(const SubmitOutcome outcome,
                    coordinator_.Submit(*spec, request.request_id(), request.validate_only()));
@@ -83,11 +81,11 @@ grpc::Status JobService::GetJob(grpc::ServerContext*, const v1::GetJobRequest* r
   return Answer((*reader)->GetJob(JobId{request->job()}), response);
 }
 
-grpc::Status JobService::GetFront(grpc::ServerContext*, const v1::GetFrontRequest* request,
-                                  v1::Front* response) {
+grpc::Status JobService::ListResults(grpc::ServerContext*, const v1::ListResultsRequest* request,
+                                     v1::ResultList* response) {
   const auto reader = OpenReader();
   if (!reader.ok()) return ToGrpc(reader.status());
-  return Answer((*reader)->GetFront(JobId{request->job()}), response);
+  return Answer((*reader)->ListResults(JobId{request->job()}), response);
 }
 
 grpc::Status JobService::GetCandidate(grpc::ServerContext*, const v1::GetCandidateRequest* request,

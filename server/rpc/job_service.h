@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "reluscape/v1/job_service.grpc.pb.h"
-#include "search/artifact_folder.h"
 #include "server/coordinator.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "storage/result_reader.h"
 
 namespace reluscape {
@@ -26,8 +26,8 @@ class JobService final : public v1::JobService::Service {
                         v1::JobList* response) override;
   grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request,
                       v1::JobDetail* response) override;
-  grpc::Status GetFront(grpc::ServerContext* context, const v1::GetFrontRequest* request,
-                        v1::Front* response) override;
+  grpc::Status ListResults(grpc::ServerContext* context, const v1::ListResultsRequest* request,
+                           v1::ResultList* response) override;
   grpc::Status GetCandidate(grpc::ServerContext* context, const v1::GetCandidateRequest* request,
                             v1::CandidateDetail* response) override;
   grpc::Status AddBudgets(grpc::ServerContext* context, const v1::AddBudgetsRequest* request,

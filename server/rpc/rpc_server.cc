@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "search/wire/channel.h"
+#include "base/rpc/channel.h"
 #include "server/rpc/job_service.h"
 #include "server/rpc/worker_service.h"
 
@@ -20,55 +20,48 @@ namespace {
 // Workers and clients try again. Most calls take milliseconds.
 constexpr int kMostThreads = 64;
 
-class RpcServerImpl final : public RpcServer {
- public:
-  RpcServerImpl(Coordinator& coordinator, const std::filesystem::path& database,
-                const ArtifactFolder& artifacts)
-      : job_service_(coordinator, database, artifacts), worker_service_(coordinator) {}
-  ~RpcServerImpl() override { Shutdown(Milliseconds(0)); }
-
-  absl::Status Listen(const RpcServerOptions& options) {
-    grpc::ServerBuilder builder;
-    const std::string address = absl::StrCat(options.address, ":", options.port);
-    if (options.port >= 0) {
-      // By default a second coordinator could listen at the same port and get half the calls.
-      builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-      builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
-    }
-    builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
-    builder.SetMaxSendMessageSize(kMaxMessageBytes);
-    grpc::ResourceQuota quota("reluscape");
-    quota.SetMaxThreads(kMostThreads);
-    builder.SetResourceQuota(quota);
-    builder.RegisterService(&job_service_);
-    builder.RegisterService(&worker_service_);
-    server_ = builder.BuildAndStart();
-    if (server_ == nullptr || (options.port >= 0 && port_ <= 0)) {
-      return absl::UnavailableError(absl::StrCat(
-          "cannot listen at ", address,
-          " for gRPC: is another program there, or is the address not this machine's?"));
-    }
-    return absl::OkStatus();
-  }
-
-  int port() const override { return port_; }
-  std::shared_ptr<grpc::Channel> InProcessChannel() override {
-    return server_->InProcessChannel(grpc::ChannelArguments());
-  }
-  void Shutdown(Milliseconds patience) override {
-    if (server_ == nullptr) return;
-    server_->Shutdown(std::chrono::system_clock::now() + patience);
-    server_->Wait();
-  }
-
- private:
-  JobService job_service_;
-  WorkerService worker_service_;
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
-};
-
 }  // namespace
+
+RpcServer::RpcServer(Coordinator& coordinator, const std::filesystem::path& database,
+                     const ArtifactFolder& artifacts)
+    : job_service_(std::make_unique<JobService>(coordinator, database, artifacts)),
+      worker_service_(std::make_unique<WorkerService>(coordinator)) {}
+
+RpcServer::~RpcServer() { Shutdown(Milliseconds(0)); }
+
+absl::Status RpcServer::Listen(const RpcServerOptions& options) {
+  grpc::ServerBuilder builder;
+  const std::string address = absl::StrCat(options.address, ":", options.port);
+  if (options.port >= 0) {
+    // By default a second coordinator could listen at the same port and get half the calls.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+  }
+  builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+  builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  grpc::ResourceQuota quota("reluscape");
+  quota.SetMaxThreads(kMostThreads);
+  builder.SetResourceQuota(quota);
+  builder.RegisterService(job_service_.get());
+  builder.RegisterService(worker_service_.get());
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || (options.port >= 0 && port_ <= 0)) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen at ", address,
+                     " for gRPC: is another program there, or is the address not this machine's?"));
+  }
+  return absl::OkStatus();
+}
+
+std::shared_ptr<grpc::Channel> RpcServer::InProcessChannel() {
+  return server_->InProcessChannel(grpc::ChannelArguments());
+}
+
+void RpcServer::Shutdown(Milliseconds patience) {
+  if (server_ == nullptr) return;
+  server_->Shutdown(std::chrono::system_clock::now() + patience);
+  server_->Wait();
+}
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& options,
                                                             Coordinator& coordinator,
@@ -77,7 +70,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptio
   // Process-wide switches that must come before the first builder.
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  auto server = std::make_unique<RpcServerImpl>(coordinator, database, artifacts);
+  std::unique_ptr<RpcServer> server(new RpcServer(coordinator, database, artifacts));
   if (absl::Status status = server->Listen(options); !status.ok()) return status;
   return server;
 }

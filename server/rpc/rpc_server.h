@@ -7,16 +7,21 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "search/artifact_folder.h"
 #include "server/coordinator.h"
+#include "storage/artifacts/artifact_folder.h"
 
 namespace grpc {
 class Channel;
+class Server;
 }  // namespace grpc
 
 namespace reluscape {
+
+class JobService;
+class WorkerService;
 
 struct RpcServerOptions {
   std::string address = "127.0.0.1";
@@ -31,12 +36,22 @@ class RpcServer {
                                                           Coordinator& coordinator,
                                                           const std::filesystem::path& database,
                                                           const ArtifactFolder& artifacts);
-  virtual ~RpcServer() = default;
+  ~RpcServer();
 
-  virtual int port() const = 0;
-  virtual std::shared_ptr<grpc::Channel> InProcessChannel() = 0;
+  int port() const { return port_; }
+  std::shared_ptr<grpc::Channel> InProcessChannel();
   // Takes no more calls, gives those that run `patience` to end, and returns.
-  virtual void Shutdown(Milliseconds patience) = 0;
+  void Shutdown(Milliseconds patience);
+
+ private:
+  RpcServer(Coordinator& coordinator, const std::filesystem::path& database,
+            const ArtifactFolder& artifacts);
+  absl::Status Listen(const RpcServerOptions& options);
+
+  const std::unique_ptr<JobService> job_service_;
+  const std::unique_ptr<WorkerService> worker_service_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace reluscape

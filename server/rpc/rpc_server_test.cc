@@ -11,10 +11,10 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/rpc/channel.h"
 #include "base/sha256.h"
 #include "reluscape/v1/job_service.grpc.pb.h"
 #include "reluscape/v1/worker_service.grpc.pb.h"
-#include "search/wire/channel.h"
 #include "storage/store.h"
 
 namespace reluscape {
@@ -76,7 +76,6 @@ class RpcServerTest : public testing::Test {
     v1::SynchronizeRequest request;
     request.mutable_worker()->set_id("w");
     request.mutable_worker()->set_incarnation("1");
-    request.mutable_worker()->set_slots(1);
     request.mutable_worker()->set_protocol(kProtocolNumber);
     request.mutable_worker()->set_behaviour(kBehaviourNumber);
     request.mutable_worker()->add_data_sets("synthetic");
@@ -246,10 +245,10 @@ TEST_F(RpcServerTest, UnknownIdsAreNotFound) {
   EXPECT_EQ(
       Call(&v1::JobService::Stub::GetCandidate, *jobs_, candidate, candidate_detail).error_code(),
       grpc::StatusCode::NOT_FOUND);
-  v1::GetFrontRequest front;
+  v1::ListResultsRequest front;
   front.set_job(99);
-  v1::Front no_front;
-  EXPECT_EQ(Call(&v1::JobService::Stub::GetFront, *jobs_, front, no_front).error_code(),
+  v1::ResultList no_front;
+  EXPECT_EQ(Call(&v1::JobService::Stub::ListResults, *jobs_, front, no_front).error_code(),
             grpc::StatusCode::NOT_FOUND);
   v1::CancelJobRequest cancel;
   cancel.set_job(99);

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/fault_point.h"
-#include "search/sync.h"
-#include "search/wire/status.h"
+#include "base/rpc/status.h"
+#include "search/vocabulary/synchronize.h"
 
 namespace reluscape {
 

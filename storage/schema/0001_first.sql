@@ -38,6 +38,7 @@ CREATE TABLE jobs (
   validation_images INTEGER NOT NULL
     GENERATED ALWAYS AS (spec ->> '$.data.validation_images') STORED,
   test_images INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.test_images') STORED,
+  recipe_short TEXT NOT NULL GENERATED ALWAYS AS (substr(recipe, 1, 12)) STORED,
   data_hash_stated TEXT GENERATED ALWAYS AS (spec ->> '$.data.hash') STORED
 ) STRICT;
 
@@ -54,11 +55,11 @@ CREATE TABLE candidates (
   parameters INTEGER NOT NULL,
   data_hash TEXT,   -- found by the pretrain; NULL before it succeeded
   split_hash TEXT,
-  -- search: pretrain, linearize and a fine-tune per budget. teacher: pretrain alone. stage: pretrain
-  -- alone, ReLUs in measured_stage only, learning from teacher_id. whole: pretrain alone, learning
-  -- from teacher_id, and its network with all its ReLUs is its one result.
-  role TEXT NOT NULL DEFAULT 'search' CHECK (role IN ('search', 'teacher', 'stage', 'whole')),
-  measured_stage INTEGER NOT NULL DEFAULT 0,  -- of a stage, from 1
+  -- search: pretrain, linearize and a fine-tune per budget. teacher: pretrain alone. section:
+  -- pretrain alone, ReLUs in measured_section only, learning from teacher_id. whole: pretrain alone,
+  -- learning from teacher_id, and its network with all its ReLUs is its one result.
+  role TEXT NOT NULL DEFAULT 'search' CHECK (role IN ('search', 'teacher', 'section', 'whole')),
+  measured_section INTEGER NOT NULL DEFAULT 0,  -- of a section, from 1
   teacher_id INTEGER REFERENCES candidates,
   origin TEXT NOT NULL DEFAULT '',  -- 'named', or the generator with its order and that one's source
   -- The file with the weights, as the job file names it, and its content; NULL: they are trained.
@@ -131,10 +132,10 @@ CREATE TABLE stage_progress (
 ) STRICT, WITHOUT ROWID;
 
 -- How the numbers of a task were measured, by its newest attempt.
-CREATE TABLE measurements (
+CREATE TABLE task_provenance (
   task_id INTEGER PRIMARY KEY REFERENCES tasks,
   attempt INTEGER NOT NULL,
-  measurement TEXT NOT NULL  -- Measurement of report.proto, as JSON
+  provenance TEXT NOT NULL  -- Provenance of report.proto, as JSON
 ) STRICT;
 
 -- Where a descent crossed a budget: the fine-tune of that budget starts here.
@@ -181,15 +182,6 @@ CREATE TABLE results (
 CREATE INDEX results_by_job ON results (job_id);
 CREATE INDEX results_by_artifact ON results (artifact_sha256);
 
--- Estimated seconds of one private inference, by cost model; computed again when a model changes.
-CREATE TABLE result_latencies (
-  result_id INTEGER NOT NULL REFERENCES results,
-  model TEXT NOT NULL,
-  model_version TEXT NOT NULL,
-  seconds REAL NOT NULL,
-  PRIMARY KEY (result_id, model)
-) STRICT, WITHOUT ROWID;
-
 -- Test accuracies lie apart, so that no view or listing shows them by accident: whoever looks
 -- before the job is unsealed selects on the test set.
 CREATE TABLE sealed_test_accuracy (
@@ -205,7 +197,6 @@ CREATE TABLE workers (
   device TEXT NOT NULL,
   torch_version TEXT NOT NULL,
   build_commit TEXT NOT NULL,
-  slots INTEGER NOT NULL,
   first_seen_ms INTEGER NOT NULL,
   last_seen_ms INTEGER NOT NULL,
   protocol INTEGER NOT NULL,
@@ -246,18 +237,18 @@ CREATE TABLE events (
 CREATE INDEX events_by_job ON events (job_id, event_id);
 CREATE INDEX events_by_result ON events (result_id) WHERE result_id IS NOT NULL;
 
--- Scores of the stages of a network, by all its replicates; written once, with the last of them.
+-- Scores of the sections of a network, by all its replicates; written once, with the last of them.
 CREATE TABLE criticality (
   candidate_id INTEGER NOT NULL REFERENCES candidates,  -- the full network, replicate 0
-  stage INTEGER NOT NULL,      -- from 1
-  relus INTEGER NOT NULL,      -- of the stage
-  accuracy REAL NOT NULL,      -- validation, ReLUs in this stage alone; mean over the replicates
+  section INTEGER NOT NULL,    -- from 1
+  relus INTEGER NOT NULL,      -- of the section
+  accuracy REAL NOT NULL,      -- validation, ReLUs in this section alone; mean over the replicates
   accuracy_lowest REAL NOT NULL,
   accuracy_highest REAL NOT NULL,
   replicates INTEGER NOT NULL,
   score REAL NOT NULL,
   rank INTEGER NOT NULL,       -- 1 = most critical
-  PRIMARY KEY (candidate_id, stage),
+  PRIMARY KEY (candidate_id, section),
   UNIQUE (candidate_id, rank)
 ) STRICT, WITHOUT ROWID;
 

@@ -8,7 +8,7 @@ SELECT
   j.name,
   j.state,
   j.data_set,
-  substr(j.recipe, 1, 12) AS recipe,
+  j.recipe_short AS recipe,
   j.seed,
   (SELECT count(*) FROM candidates c WHERE c.job_id = j.job_id) AS candidates,
   (SELECT count(*) FROM tasks t WHERE t.job_id = j.job_id) AS tasks,
@@ -45,7 +45,7 @@ SELECT
    WHERE t.candidate_id = c.candidate_id AND t.stage = 'pretrain' AND t.state = 'SUCCEEDED'
    ORDER BY p.epoch DESC LIMIT 1) AS pretrain_accuracy,
   c.role,
-  CASE c.role WHEN 'stage' THEN c.measured_stage END AS measured_stage,
+  CASE c.role WHEN 'section' THEN c.measured_section END AS measured_section,
   c.teacher_id AS teacher,
   c.origin,
   c.pretrained_file,
@@ -74,23 +74,23 @@ SELECT
   CASE WHEN j.unsealed_at_ms IS NOT NULL
     THEN (SELECT s.accuracy_test FROM sealed_test_accuracy s WHERE s.result_id = r.result_id)
   END AS accuracy_test,
-  (SELECT json_group_object(l.model, l.seconds)
-   FROM result_latencies l WHERE l.result_id = r.result_id) AS latency,
-  substr(j.recipe, 1, 12) AS recipe,
+  (SELECT c.value FROM result_costs c JOIN cost_metrics m ON m.metric_id = c.metric_id
+   WHERE c.result_id = r.result_id AND m.metric = 'papers.online_s') AS papers_online_s,
+  j.recipe_short AS recipe,
   r.data_hash,
   r.split_hash,
   p.seed AS seed_pretrain,
   d.seed AS seed_linearize,
   CASE f.stage WHEN 'fine-tune' THEN f.seed END AS seed_fine_tune,
   j.split_seed AS seed_split,
-  m.measurement ->> 'build_commit' AS build_commit,
-  m.measurement ->> 'torch_version' AS torch_version,
-  m.measurement ->> 'device' AS device,
-  m.measurement ->> 'precision' AS precision,
-  m.measurement ->> 'threads' AS threads,
-  m.measurement ->> 'train_images' AS train_images,
-  m.measurement ->> 'validation_images' AS validation_images,
-  m.measurement ->> 'test_images' AS test_images,
+  m.provenance ->> 'build_commit' AS build_commit,
+  m.provenance ->> 'torch_version' AS torch_version,
+  m.provenance ->> 'device' AS device,
+  m.provenance ->> 'precision' AS precision,
+  m.provenance ->> 'threads' AS threads,
+  m.provenance ->> 'train_images' AS train_images,
+  m.provenance ->> 'validation_images' AS validation_images,
+  m.provenance ->> 'test_images' AS test_images,
   r.seconds_pretrain,
   r.seconds_linearize,
   r.seconds_fine_tune,
@@ -108,7 +108,7 @@ JOIN candidates c ON c.candidate_id = r.candidate_id
 JOIN tasks f ON f.task_id = r.task_id
 JOIN tasks p ON p.candidate_id = r.candidate_id AND p.stage = 'pretrain' AND p.budget = 0
 LEFT JOIN tasks d ON d.candidate_id = r.candidate_id AND d.stage = 'linearize' AND d.budget = 0
-LEFT JOIN measurements m ON m.task_id = r.task_id;
+LEFT JOIN task_provenance m ON m.task_id = r.task_id;
 
 -- What the front trades against accuracy_validation, to be minimised.
 CREATE VIEW job_objectives AS
@@ -145,11 +145,8 @@ SELECT r.result_id, o.position, o.objective,
                       WHERE c.candidate_id = r.candidate_id)
     WHEN 'parameters' THEN (SELECT CAST(c.parameters AS REAL) FROM candidates c
                             WHERE c.candidate_id = r.candidate_id)
-    ELSE coalesce(
-      (SELECT c.value FROM result_costs c JOIN cost_metrics m ON m.metric_id = c.metric_id
-       WHERE c.result_id = r.result_id AND m.metric = o.objective),
-      (SELECT l.seconds FROM result_latencies l
-       WHERE l.result_id = r.result_id AND 'latency.' || l.model = o.objective))
+    ELSE (SELECT c.value FROM result_costs c JOIN cost_metrics m ON m.metric_id = c.metric_id
+          WHERE c.result_id = r.result_id AND m.metric = o.objective)
   END
 FROM results r JOIN job_objectives o ON o.job_id = r.job_id;
 
@@ -236,7 +233,7 @@ FROM stage_progress p
 JOIN tasks t ON t.task_id = p.task_id
 JOIN candidates c ON c.candidate_id = t.candidate_id;
 
--- One row per stage of a network that a job of kind criticality has measured.
+-- One row per section of a network that a job of kind criticality has measured.
 CREATE VIEW criticality_v AS
 SELECT
   c.job_id AS job,
@@ -244,7 +241,7 @@ SELECT
   c.name,
   c.network,
   c.network_hash,
-  k.stage,
+  k.section,
   k.relus,
   k.accuracy,
   k.accuracy_lowest,
@@ -255,14 +252,14 @@ SELECT
   j.spec ->> '$.criticality.exponent' AS exponent,
   j.spec ->> '$.criticality.baseline' AS baseline,
   j.data_set,
-  substr(j.recipe, 1, 12) AS recipe,
+  j.recipe_short AS recipe,
   c.data_hash,
   c.split_hash
 FROM criticality k
 JOIN candidates c ON c.candidate_id = k.candidate_id
 JOIN jobs j ON j.job_id = c.job_id;
 
--- Every price of every result; latency.<model> is the number of the ReLU-reduction papers.
+-- Every price of every result; papers.online_s is the number of the ReLU-reduction papers.
 CREATE VIEW result_costs_v AS
 SELECT
   r.job_id AS job,
@@ -276,19 +273,7 @@ SELECT
 FROM result_costs c
 JOIN results r ON r.result_id = c.result_id
 JOIN cost_metrics m ON m.metric_id = c.metric_id
-JOIN cost_sources s ON s.source_id = c.source_id
-UNION ALL
-SELECT
-  r.job_id,
-  l.result_id,
-  'latency.' || l.model,
-  l.seconds,
-  l.model_version,
-  'papers',
-  1,
-  'online nonlinear work alone, as the papers on ReLU reduction print it'
-FROM result_latencies l
-JOIN results r ON r.result_id = l.result_id;
+JOIN cost_sources s ON s.source_id = c.source_id;
 
 -- One row per result and hard limit of its job. holds is 0 where the value is above the limit and
 -- where there is none.
@@ -298,18 +283,12 @@ SELECT
   r.result_id AS result,
   k.metric,
   k.at_most,
-  coalesce(
-    (SELECT c.value FROM result_costs c JOIN cost_metrics m ON m.metric_id = c.metric_id
-     WHERE c.result_id = r.result_id AND m.metric = k.metric),
-    (SELECT l.seconds FROM result_latencies l
-     WHERE l.result_id = r.result_id AND 'latency.' || l.model = k.metric)) AS value,
-  coalesce(
-    (SELECT c.value FROM result_costs c JOIN cost_metrics m ON m.metric_id = c.metric_id
-     WHERE c.result_id = r.result_id AND m.metric = k.metric),
-    (SELECT l.seconds FROM result_latencies l
-     WHERE l.result_id = r.result_id AND 'latency.' || l.model = k.metric),
-    9e999) <= k.at_most AS holds
-FROM results r JOIN job_cost_limits k ON k.job_id = r.job_id;
+  c.value,
+  coalesce(c.value, 9e999) <= k.at_most AS holds
+FROM results r
+JOIN job_cost_limits k ON k.job_id = r.job_id
+LEFT JOIN cost_metrics m ON m.metric = k.metric
+LEFT JOIN result_costs c ON c.result_id = r.result_id AND c.metric_id = m.metric_id;
 
 -- The copy of each job's images that each connected worker has.
 CREATE VIEW opened_data AS

@@ -11,6 +11,13 @@ import sqlite3
 import subprocess
 import tempfile
 import time
+import unittest
+
+
+def require_fault_points(program):
+    """Skips a test that kills `program` at a named place where its build has no such places."""
+    if b"RELUSCAPE_KILL_AT" not in pathlib.Path(program).read_bytes():
+        raise unittest.SkipTest(f"{program} is built without RELUSCAPE_FAULT_POINTS")
 
 
 class Installation:
@@ -69,6 +76,8 @@ class Installation:
 
     def _start(self, log, command, kill_at, environment, before=None):
         """`before` is called in the new process before the program starts."""
+        if kill_at:
+            require_fault_points(command[0])
         environment = dict(os.environ, RELUSCAPE_KILL_AT=kill_at, **dict(environment))
         with open(self.data / log, "ab") as output:
             return subprocess.Popen([str(word) for word in command], stdout=output, stderr=output,
@@ -107,8 +116,8 @@ class Installation:
     def job(self, number):
         return self.client_json("show", number)
 
-    def front(self, number):
-        return self.client_json("front", number)
+    def results(self, number):
+        return self.client_json("results", number)
 
     def wait_for_job(self, number, timeout=300):
         """Waits until no Task of the Job is live; returns its document."""

@@ -71,10 +71,10 @@ class JobTest(unittest.TestCase):
     def test_a_job_leaves_results_that_say_how_they_were_measured(self):
         number, detail = self.run_job(small_job())
         candidate = detail["candidates"][0]
-        front = self.here.front(number)["results"]
-        self.assertEqual(sorted(result["report"]["budget"] for result in front),
+        list = self.here.results(number)["results"]
+        self.assertEqual(sorted(result["report"]["budget"] for result in list),
                          sorted(candidate["budgets"]))
-        for result in front:
+        for result in list:
             report = result["report"]
             self.assertEqual(report["relus"], report["budget"])
             self.assertEqual(sum(layer["kept"] for layer in report["layers"]), report["relus"])
@@ -82,36 +82,36 @@ class JobTest(unittest.TestCase):
                              candidate["relus"])
             for accuracy in ("accuracy_soft", "accuracy_trimmed", "accuracy_validation"):
                 self.assertTrue(0 <= report[accuracy] <= 1)
-            self.assertAlmostEqual(result["latency"]["delphi_online"], 21.5e-6 * report["relus"])
-            measurement = result["measurement"]
-            self.assertEqual(len(measurement["data_hash"]), 64)
-            self.assertEqual(len(measurement["split_hash"]), 64)
-            self.assertEqual((measurement["train_images"], measurement["validation_images"],
-                              measurement["test_images"]), (200, 100, 100))
-            self.assertTrue(measurement["torch_version"])
-            self.assertTrue(measurement["build_commit"])
+            self.assertAlmostEqual(result["costs"]["papers.online_s"]["value"], 21.5e-6 * report["relus"])
+            provenance = result["provenance"]
+            self.assertEqual(len(provenance["data_hash"]), 64)
+            self.assertEqual(len(provenance["split_hash"]), 64)
+            self.assertEqual((provenance["train_images"], provenance["validation_images"],
+                              provenance["test_images"]), (200, 100, 100))
+            self.assertTrue(provenance["torch_version"])
+            self.assertTrue(provenance["build_commit"])
             for stage in ("pretrain", "linearize", "fine_tune"):
                 self.assertGreater(result["seconds"][stage], 0)
                 self.assertGreater(result["seeds"][stage], 0)
         # The gateway serves the same document.
-        self.assertEqual(self.get(f"/api/jobs/{number}/front")["results"], front)
-        # A value of the front is what the stored results say, by the views too.
+        self.assertEqual(self.get(f"/api/jobs/{number}/front")["results"], list)
+        # A value of the list is what the stored results say, by the views too.
         view = self.here.sql("SELECT count(*) AS n FROM front_v WHERE job = ?", number)
-        self.assertEqual(view[0]["n"], sum(result["on_front"] for result in front))
+        self.assertEqual(view[0]["n"], sum(result["on_front"] for result in list))
 
     def test_the_test_set_stays_sealed_until_it_is_unsealed(self):
         number, detail = self.run_job(small_job(budgets={"fractions": [0.5]}))
         candidate = detail["candidates"][0]["candidate"]
         out = pathlib.Path(self.here.folder.name) / "export"
-        result = self.here.front(number)["results"][0]
+        result = self.here.results(number)["results"][0]
         self.here.client("export", number, result["result"], "--out", out)
-        sealed = json.dumps([self.here.front(number), self.here.job(number),
+        sealed = json.dumps([self.here.results(number), self.here.job(number),
                              self.get(f"/api/candidates/{candidate}"),
                              self.here.sql("SELECT * FROM results_v"),
                              json.loads((out / "result.json").read_text())])
         self.assertIsNone(result["accuracy_test"])
         self.here.client("unseal", number)
-        opened = self.here.front(number)["results"][0]["accuracy_test"]
+        opened = self.here.results(number)["results"][0]["accuracy_test"]
         self.assertTrue(0 <= opened <= 1)
         self.assertIsNotNone(self.here.job(number)["job"]["unsealed_at_ms"])
         # 100 test images make every accuracy a multiple of 0.01: look for the field, not the value.
@@ -136,7 +136,7 @@ class JobTest(unittest.TestCase):
         self.here.wait_for_job(second)
 
         def numbers(job):
-            return [r["report"] for r in self.here.front(job)["results"]]
+            return [r["report"] for r in self.here.results(job)["results"]]
 
         self.assertEqual(numbers(first), numbers(second))
 
@@ -151,7 +151,7 @@ class JobTest(unittest.TestCase):
         self.here.wait_for_job(second)
 
         def artifacts(job):
-            return [r["report"]["artifact"] for r in self.here.front(job)["results"]]
+            return [r["report"]["artifact"] for r in self.here.results(job)["results"]]
 
         self.assertEqual(artifacts(first), artifacts(second))
 
@@ -176,7 +176,7 @@ class JobTest(unittest.TestCase):
         self.assertEqual(self.here.client("add-budgets", number, check=False).returncode, 3)
 
         def numbers(job):
-            return [r["report"] for r in self.here.front(job)["results"]]
+            return [r["report"] for r in self.here.results(job)["results"]]
 
         def curve(job):
             return self.here.sql("SELECT epoch, loss, train_accuracy, lambda, relus "
@@ -210,8 +210,8 @@ class JobTest(unittest.TestCase):
             job = small_job(data={"set": "stripes", "classes": 3, "side": 16},
                             budgets={"relus": [500]})
             number, _ = self.run_job(job, "--data", f"stripes={folder}")
-        result = self.here.front(number)["results"][0]
-        self.assertEqual(result["measurement"]["validation_images"], 12)
+        result = self.here.results(number)["results"][0]
+        self.assertEqual(result["provenance"]["validation_images"], 12)
         self.assertEqual(result["report"]["relus"], 500)
 
     def test_a_broken_image_keeps_the_job_waiting_and_names_the_file(self):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A job whose network's weights are brought in a file, through the real programs.
+"""A job with a pretrained file, through the real programs.
 
 Usage: pretrained_test.py BIN_DIR [unittest arguments]
 """
@@ -81,7 +81,7 @@ class PretrainedTest(unittest.TestCase):
         return [{key: value for key, value in r["report"].items() if key != "artifact"}
                 for r in results]
 
-    def test_a_brought_teacher_gives_the_results_of_the_job_that_trained_it(self):
+    def test_a_pretrained_teacher_gives_the_results_of_the_job_that_trained_it(self):
         # Relative to the job file, which lies in the same folder.
         job = self.here.submit(bringing("teacher.safetensors"))
         detail = self.here.wait_for_job(job)
@@ -92,25 +92,25 @@ class PretrainedTest(unittest.TestCase):
         self.assertEqual(pretrain["last_epoch"]["validation_accuracy"],
                          self.pretrain_of(self.first)["last_epoch"]["validation_accuracy"])
         # Same weights, same seeds of the other stages: the same descent and fine-tune.
-        self.assertEqual(self.numbers(self.here.front(job)["results"]),
-                         self.numbers(self.here.front(self.first)["results"]))
+        self.assertEqual(self.numbers(self.here.results(job)["results"]),
+                         self.numbers(self.here.results(self.first)["results"]))
         # Where it comes from stands with candidate, result, database and artifact.
-        brought = hashlib.sha256(self.teacher.read_bytes()).hexdigest()
+        expected = hashlib.sha256(self.teacher.read_bytes()).hexdigest()
         candidate = detail["candidates"][0]
         self.assertEqual(candidate["pretrained_file"], "teacher.safetensors")
-        self.assertEqual(candidate["pretrained_sha256"], brought)
+        self.assertEqual(candidate["pretrained_sha256"], expected)
         self.assertIsNone(self.here.job(self.first)["candidates"][0]["pretrained_sha256"])
-        result = self.here.front(job)["results"][0]
-        self.assertEqual(result["origin"], "named, weights brought in teacher.safetensors")
+        result = self.here.results(job)["results"][0]
+        self.assertEqual(result["origin"], "named, pretrained file teacher.safetensors")
         row = self.here.sql("SELECT pretrained_file AS file, pretrained_sha256 AS sha "
                             "FROM candidates_v WHERE job = ?", job)[0]
-        self.assertEqual((row["file"], row["sha"]), ("teacher.safetensors", brought))
+        self.assertEqual((row["file"], row["sha"]), ("teacher.safetensors", expected))
         out = self.folder / "export"
         self.here.client("export", job, result["result"], "--out", out)
         content = (out / "weights.safetensors").read_bytes()
         metadata = json.loads(content[8:8 + struct.unpack("<Q", content[:8])[0]])["__metadata__"]
         self.assertEqual(metadata["pretrained_file"], "teacher.safetensors")
-        self.assertEqual(metadata["pretrained_sha256"], brought)
+        self.assertEqual(metadata["pretrained_sha256"], expected)
 
     def test_reluscape_train_takes_the_same_job_file(self):
         path = self.folder / "alone.json"
@@ -121,7 +121,7 @@ class PretrainedTest(unittest.TestCase):
         out = self.folder / "alone"
         alone = json.loads((out / "results-1.json").read_text())
         self.assertEqual(self.numbers(alone["results"]),
-                         self.numbers(self.here.front(self.first)["results"]))
+                         self.numbers(self.here.results(self.first)["results"]))
         detail = json.loads((out / "job-1.json").read_text())
         self.assertEqual(detail["candidates"][0]["pretrained_file"], "teacher.safetensors")
         # The same command finds everything done; another file is another job.
@@ -145,8 +145,8 @@ class PretrainedTest(unittest.TestCase):
                       self.refused(bringing("broken.safetensors")))
         infinite = self.folder / "infinite.safetensors"
         shutil.copy(self.teacher, infinite)
-        edit(infinite, "stage1.block1.bn1.weight", lambda raw: raw[:4] + b"\0\0\x80\x7f" + raw[8:])
-        self.assertIn("tensor stage1.block1.bn1.weight: element 1 is inf",
+        edit(infinite, "section1.block1.bn1.weight", lambda raw: raw[:4] + b"\0\0\x80\x7f" + raw[8:])
+        self.assertIn("tensor section1.block1.bn1.weight: element 1 is inf",
                       self.refused(bringing("infinite.safetensors")))
         self.assertIn("cannot open", self.refused(bringing("nowhere.safetensors"), status=4))
         job = bringing("teacher.safetensors")
@@ -176,7 +176,7 @@ class PretrainedTest(unittest.TestCase):
         path.write_text(json.dumps(bringing("copy.safetensors")))
         preview = self.here.client_json("submit", path, "--validate-only")["preview"]
         self.assertEqual(preview["networks"][0]["origin"],
-                         "named, weights brought in copy.safetensors")
+                         "named, pretrained file copy.safetensors")
         self.assertFalse((self.here.data / "artifacts" / sha[:2] / f"{sha}.safetensors").exists())
 
 

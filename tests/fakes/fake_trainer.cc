@@ -118,7 +118,7 @@ bool SleepUnlessStopped(Milliseconds time, const std::stop_token& stop) {
 struct FakeTrainer::Script {
   Network network;
   NetworkCounts counts;
-  v1::Measurement measurement;
+  v1::Provenance provenance;
   int64_t epochs = 0;       // of the whole stage
   int64_t first_epoch = 0;  // to play
   double seconds_before = 0;
@@ -235,27 +235,27 @@ absl::StatusOr<FakeTrainer::Script> FakeTrainer::Prepare(const v1::TaskDescripti
   if (const std::string problem = DataProblem(task.data()); !problem.empty()) {
     return TaskError(of_data, problem);
   }
-  v1::Measurement& measurement = script.measurement;
-  measurement.set_build_commit(BuildCommit());
-  measurement.set_torch_version("none (scripted)");
-  measurement.set_device(options_.device);
-  measurement.set_precision("float32");
-  measurement.set_threads(1);
-  measurement.set_data_hash(DataHash(task.data()));
-  measurement.set_split_hash(SplitHash(task.split_seed()));
-  measurement.set_train_images(task.data().train_images() > 0 ? task.data().train_images() : 9000);
-  measurement.set_validation_images(
+  v1::Provenance& provenance = script.provenance;
+  provenance.set_build_commit(BuildCommit());
+  provenance.set_torch_version("none (scripted)");
+  provenance.set_device(options_.device);
+  provenance.set_precision("float32");
+  provenance.set_threads(1);
+  provenance.set_data_hash(DataHash(task.data()));
+  provenance.set_split_hash(SplitHash(task.split_seed()));
+  provenance.set_train_images(task.data().train_images() > 0 ? task.data().train_images() : 9000);
+  provenance.set_validation_images(
       task.data().validation_images() > 0 ? task.data().validation_images() : 1000);
-  measurement.set_test_images(task.data().test_images() > 0 ? task.data().test_images() : 2000);
-  if (!task.data_hash().empty() && task.data_hash() != measurement.data_hash()) {
+  provenance.set_test_images(task.data().test_images() > 0 ? task.data().test_images() : 2000);
+  if (!task.data_hash().empty() && task.data_hash() != provenance.data_hash()) {
     return TaskError(of_data,
                      absl::StrCat("the data differs from what the job goes by: found ",
-                                  measurement.data_hash(), ", expected ", task.data_hash()));
+                                  provenance.data_hash(), ", expected ", task.data_hash()));
   }
-  if (!task.split_hash().empty() && task.split_hash() != measurement.split_hash()) {
+  if (!task.split_hash().empty() && task.split_hash() != provenance.split_hash()) {
     return TaskError(of_data,
                      absl::StrCat("the split differs from what the pretrain used: found ",
-                                  measurement.split_hash(), ", expected ", task.split_hash()));
+                                  provenance.split_hash(), ", expected ", task.split_hash()));
   }
   for (const v1::Artifact& input :
        {task.weights(), task.snapshot(), task.teacher(), task.pretrained()}) {
@@ -405,12 +405,12 @@ absl::Status FakeTrainer::Finish(const v1::TaskDescription& task, const Script& 
     std::fill_n(mask.begin(), layer.kept(), '\1');
     masks[op.name + ".mask"] = std::move(mask);
   }
-  const int64_t images = script.measurement.validation_images();
+  const int64_t images = script.provenance.validation_images();
   const double accuracy = OfImages(script.AccuracyAt(result.relus(), task.seed()), images);
   result.set_accuracy_validation(accuracy);
   result.set_accuracy_soft(OfImages(accuracy - 0.02, images));
   result.set_accuracy_trimmed(OfImages(accuracy - 0.1, images));
-  outcome.accuracy_test = OfImages(accuracy - 0.01, script.measurement.test_images());
+  outcome.accuracy_test = OfImages(accuracy - 0.01, script.provenance.test_images());
   SetClasses(task.data().classes(), images, accuracy, result);
   ASSIGN_OR_RETURN(const v1::Artifact artifact,
                    Put(TensorFile({{"kind", "result"},
@@ -455,7 +455,7 @@ TaskOutcome FakeTrainer::Run(const v1::TaskDescription& task, TaskListener& list
   absl::StatusOr<Script> script = Prepare(task);
   absl::Status status = script.status();
   if (status.ok()) {
-    listener.OnMeasurement(script->measurement, script->epochs);
+    listener.OnProvenance(script->provenance, script->epochs);
     status = Play(task, *script, listener, stop, outcome);
   }
   if (!status.ok()) return FailureOf(status);

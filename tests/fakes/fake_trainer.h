@@ -17,9 +17,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "search/artifact_folder.h"
 #include "search/network/accounting.h"
 #include "search/network/network.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "worker/trainer.h"
 
 namespace reluscape {

@@ -16,7 +16,7 @@ namespace {
 
 class Recorder final : public TaskListener {
  public:
-  void OnMeasurement(const v1::Measurement&, int64_t epochs_planned) override {
+  void OnProvenance(const v1::Provenance&, int64_t epochs_planned) override {
     planned = epochs_planned;
   }
   void OnEpoch(const v1::Epoch& epoch) override {

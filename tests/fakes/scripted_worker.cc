@@ -21,7 +21,7 @@
 #include "base/sha256.h"
 #include "base/signals.h"
 #include "base/status_macros.h"
-#include "search/artifact_folder.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "tests/fakes/fake_trainer.h"
 #include "worker/coordinator_link.h"
 #include "worker/rpc/run_worker.h"

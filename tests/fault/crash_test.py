@@ -38,7 +38,7 @@ class CrashTest(unittest.TestCase):
         rows = self.here.sql(RESULTS)
         self.assertEqual(len(rows), wanted)
         self.assertEqual({row["n"] for row in rows}, {1})
-        self.assertEqual(len(self.here.front(job)["results"]), wanted)
+        self.assertEqual(len(self.here.results(job)["results"]), wanted)
         return detail
 
     def epochs(self, stage):

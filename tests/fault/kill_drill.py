@@ -27,7 +27,7 @@ def job(seed):
 
 def results(here, number):
     return sorted((r["name"], r["report"]["budget"], json.dumps(r["report"]))
-                  for r in here.front(number)["results"])
+                  for r in here.results(number)["results"])
 
 
 def drill(bin_dir, worker, kills, rng, what):

@@ -42,8 +42,8 @@ class WrongDataTest(unittest.TestCase):
             cls.start(here, "only", cls.right)
             number = here.submit(stripes_job())
             here.wait_for_job(number)
-            results = here.front(number)["results"]
-        cls.data_hash = results[0]["measurement"]["data_hash"]
+            results = here.results(number)["results"]
+        cls.data_hash = results[0]["provenance"]["data_hash"]
         cls.expected = [(r["report"]["budget"], r["report"]["artifact"]) for r in results]
         assert len(cls.expected) == 1
 
@@ -80,7 +80,7 @@ class WrongDataTest(unittest.TestCase):
         """No Attempt was lost but of the worker `dead`, which was killed."""
         detail = self.here.wait_for_job(number)
         self.assertEqual(detail["job"]["state"], "FINISHED", detail["job"]["message"])
-        results = self.here.front(number)["results"]
+        results = self.here.results(number)["results"]
         self.assertEqual([(r["report"]["budget"], r["report"]["artifact"]) for r in results], self.expected)
         lost = self.here.sql("SELECT detail FROM events WHERE worker <> ? AND kind IN"
                              " ('task.retried', 'lease.expired', 'task.failed')", dead)

@@ -47,7 +47,7 @@ class WrongWorkerTest(unittest.TestCase):
     def results(self, number):
         """What a user compares: everything but who measured it and when."""
         return sorted((r["name"], r["report"]["budget"], json.dumps(r["report"]))
-                      for r in self.here.front(number)["results"])
+                      for r in self.here.results(number)["results"])
 
     def expect_as_undisturbed(self, number, attempts=None):
         detail = self.here.wait_for_job(number, 60)
@@ -112,7 +112,7 @@ class WrongWorkerTest(unittest.TestCase):
         right = self.worker("right")
         probe = self.here.submit(job())
         self.here.wait_for_job(probe)
-        data_hash = self.here.front(probe)["results"][0]["measurement"]["data_hash"]
+        data_hash = self.here.results(probe)["results"][0]["provenance"]["data_hash"]
         right.send_signal(signal.SIGINT)
         self.assertEqual(right.wait(10), 0)
 
@@ -157,7 +157,7 @@ class WrongWorkerTest(unittest.TestCase):
         answer = self.here.client_json("data", number, "--use", wanted[:8])
         self.assertGreater(answer["candidates"], 0)
         self.expect_as_undisturbed(number, attempts=0)
-        hashes = {r["measurement"]["data_hash"] for r in self.here.front(number)["results"]}
+        hashes = {r["provenance"]["data_hash"] for r in self.here.results(number)["results"]}
         self.assertEqual(hashes, {wanted})
         self.assertIn(wanted, self.row("wrong") and " ".join(self.here.sql(
             "SELECT detail FROM events WHERE kind = 'job.data_chosen'")[0].values()))

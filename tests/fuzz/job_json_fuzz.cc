@@ -8,7 +8,7 @@
 #include <string>
 
 #include "reluscape/v1/job.pb.h"
-#include "search/job.h"
+#include "search/vocabulary/job.h"
 #include "search/vocabulary/json.h"
 #include "server/job_planner.h"
 #include "tests/fuzz/fuzz_target.h"

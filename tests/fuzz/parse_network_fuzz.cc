@@ -30,10 +30,10 @@ void ParseOne(const std::string& text, int64_t side, int64_t classes) {
   Require(again.ok() && *again == *parsed, "canonical text does not round-trip", text);
   Require(CanonicalText(*again) == canonical, "canonical text is not a fixed point", text);
   FieldErrors errors;
-  StageShapes(*parsed, errors);
+  SectionShapes(*parsed, errors);
   Require(errors.empty(), "accepted, but cannot be built", text);
   int64_t blocks = 0;
-  for (const int64_t stage : parsed->blocks) blocks += stage;
+  for (const int64_t section : parsed->blocks) blocks += section;
   if (blocks > kMaxBlocksBuilt) return;
   const absl::StatusOr<Network> network = BuildNetwork(*parsed);
   Require(network.ok(), "accepted, but not built", text);

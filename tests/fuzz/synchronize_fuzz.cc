@@ -28,9 +28,9 @@
 #include "absl/strings/str_split.h"
 #include "base/log.h"
 #include "base/sha256.h"
-#include "search/job.h"
-#include "search/sync.h"
+#include "search/vocabulary/job.h"
 #include "search/vocabulary/json.h"
+#include "search/vocabulary/synchronize.h"
 #include "server/coordinator.h"
 #include "storage/store.h"
 #include "tests/fakes/fake_clock.h"
@@ -133,7 +133,6 @@ class Site {
     v1::SynchronizeRequest request;
     request.mutable_worker()->set_id(absl::StrCat("honest/", job_));
     request.mutable_worker()->set_incarnation(request.worker().id());
-    request.mutable_worker()->set_slots(1);
     request.mutable_worker()->set_protocol(kProtocolNumber);
     request.mutable_worker()->set_behaviour(kBehaviourNumber);
     request.mutable_worker()->add_data_sets(DataSet());

@@ -22,7 +22,7 @@ PROGRAM = None
 NETWORKS = ["resnet20@2", "resnet18@2+stem-relu", "hrn-2x2x@2:resnet20", "resnet50@2+imagenet-stem",
             "wrn-10-2@2", "vgg16@2+classifier:linear+pool:max", "resnet20@2+shortcut:downsample",
             "resnet20@4+reuse:2", "resnet20@2+skip:dirac+downsampling:average-pool",
-            "resnet20@2+skip:dirac-ss:joins=stage:source=stem:merge=scaled",
+            "resnet20@2+skip:dirac-ss:joins=section:source=stem:merge=scaled",
             "resnet20@2/polynomial", "resnet20@4+reuse:2/polynomial"]
 
 

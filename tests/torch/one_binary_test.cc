@@ -38,10 +38,10 @@ class WorkersService final : public v1::JobService::CallbackService {
 TEST(OneBinaryTest, AutogradProtobufAndGrpcWorkInOneProcess) {
   EXPECT_DOUBLE_EQ(GradientOfACubeAtTwo(), 12);
 
-  v1::Measurement sent;
+  v1::Provenance sent;
   sent.set_device("cpu");
   sent.set_threads(2);
-  v1::Measurement received;
+  v1::Provenance received;
   ASSERT_TRUE(received.ParseFromString(sent.SerializeAsString()));
   EXPECT_EQ(received.threads(), 2);
   EXPECT_EQ(received.device(), "cpu");

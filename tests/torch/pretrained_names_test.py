@@ -50,19 +50,19 @@ class ResNet(nn.Module):
         super().__init__()
         self.conv1, self.bn1 = conv(3, width, 3), nn.BatchNorm2d(width)
         inputs = width
-        for stage, depth in enumerate(depths, 1):
-            outputs = width * 2 ** (stage - 1)
+        for section, depth in enumerate(depths, 1):
+            outputs = width * 2 ** (section - 1)
             blocks = [BasicBlock(inputs if i == 0 else outputs, outputs,
-                                 2 if i == 0 and stage > 1 else 1, shortcut) for i in range(depth)]
-            setattr(self, f"layer{stage}", nn.Sequential(*blocks))
+                                 2 if i == 0 and section > 1 else 1, shortcut) for i in range(depth)]
+            setattr(self, f"layer{section}", nn.Sequential(*blocks))
             inputs = outputs
         self.last = last
         setattr(self, last, nn.Linear(inputs, 10))
 
     def forward(self, x):
         x = functional.relu(self.bn1(self.conv1(x)))
-        for stage in range(1, 5):
-            x = getattr(self, f"layer{stage}")(x)
+        for section in range(1, 5):
+            x = getattr(self, f"layer{section}")(x)
         return getattr(self, self.last)(x.mean((2, 3)))
 
 
@@ -82,7 +82,7 @@ class WideBlock(nn.Module):
         return self.conv2(y) + skip
 
 
-class WideStage(nn.Module):
+class WideSection(nn.Module):
     def __init__(self, blocks):
         super().__init__()
         self.layer = nn.Sequential(*blocks)
@@ -98,11 +98,11 @@ class WideResNet(nn.Module):
         super().__init__()
         self.conv1 = conv(3, base, 3)
         inputs = base
-        for stage in range(1, 4):
-            outputs = base * widen * 2 ** (stage - 1)
+        for section in range(1, 4):
+            outputs = base * widen * 2 ** (section - 1)
             blocks = [WideBlock(inputs if i == 0 else outputs, outputs,
-                                2 if i == 0 and stage > 1 else 1) for i in range((depth - 4) // 6)]
-            setattr(self, f"block{stage}", WideStage(blocks))
+                                2 if i == 0 and section > 1 else 1) for i in range((depth - 4) // 6)]
+            setattr(self, f"block{section}", WideSection(blocks))
             inputs = outputs
         self.bn1, self.fc = nn.BatchNorm2d(inputs), nn.Linear(inputs, 10)
 

@@ -14,9 +14,9 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "base/status_macros.h"
-#include "search/artifact_folder.h"
 #include "search/network/names.h"
 #include "search/vocabulary/recipe.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "worker/data/data_set.h"
 #include "worker/torch/artifacts.h"
 #include "worker/torch/batches.h"
@@ -34,14 +34,14 @@ constexpr int64_t kImages = 40;
 // Keeps what a Task reports.
 class Reports final : public TaskListener {
  public:
-  void OnMeasurement(const v1::Measurement& found, int64_t /*epochs_planned*/) override {
-    measurement = found;
+  void OnProvenance(const v1::Provenance& found, int64_t /*epochs_planned*/) override {
+    provenance = found;
   }
   void OnEpoch(const v1::Epoch& epoch) override { epochs.push_back(epoch); }
   void OnCheckpoint(const v1::Artifact& /*artifact*/, double /*device_seconds*/) override {}
   void OnSnapshot(const v1::Snapshot& snapshot) override { snapshots.push_back(snapshot); }
 
-  v1::Measurement measurement;
+  v1::Provenance provenance;
   std::vector<v1::Epoch> epochs;
   std::vector<v1::Snapshot> snapshots;
 };
@@ -183,8 +183,8 @@ absl::Status ReferenceRun::Run() {
   task.set_stage(StageName(Stage::kLinearize));
   task.set_seed(12);
   *task.mutable_weights() = pretrained.weights;
-  task.set_data_hash(pretrain.measurement.data_hash());
-  task.set_split_hash(pretrain.measurement.split_hash());
+  task.set_data_hash(pretrain.provenance.data_hash());
+  task.set_split_hash(pretrain.provenance.split_hash());
   SetList(task.mutable_budgets(), {100});
   Reports first;
   RETURN_IF_ERROR(Stage("first_steps", task, kImages, first).status());

@@ -26,12 +26,12 @@ absl::Status Run(const std::string& name, const std::string& weights, const std:
   ASSIGN_OR_RETURN(const Architecture architecture, ParseArchitecture(name, kSide, kClasses));
   ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(weights, kMostBytes));
-  ASSIGN_OR_RETURN(const TensorFile brought,
+  ASSIGN_OR_RETURN(const TensorFile pretrained,
                    ReadPretrained(network, CanonicalText(architecture), bytes));
   GraphNetwork graph(network, MaskMode::kNone, at::kCPU);
   std::vector<NamedTensor> learned = graph.weights();
   learned.insert(learned.end(), graph.statistics().begin(), graph.statistics().end());
-  RETURN_IF_ERROR(RestoreTensors(TensorsIn(brought), learned));
+  RETURN_IF_ERROR(RestoreTensors(TensorsIn(pretrained), learned));
   graph.SetTraining(false);
 
   ASSIGN_OR_RETURN(const std::string input, ReadFile(images, kMostBytes));

@@ -18,14 +18,14 @@ from train_test import tiny_job  # noqa: E402
 BIN_DIR = ""
 # What a result is, beside numbers that a database gives and times.
 SAME = ("name", "network", "network_hash", "relus_with_stem", "macs", "parameters", "accuracy_test",
-        "latency", "costs", "off_front", "on_front", "seeds", "recipe", "measurement", "report",
+        "costs", "off_front", "on_front", "seeds", "recipe", "provenance", "report",
         "origin")
 
 
 def essence(results):
     # Programs of one build folder may come from different commits after a partial build.
     for result in results:
-        result["measurement"].pop("build_commit", None)
+        result["provenance"].pop("build_commit", None)
     return sorted(({key: result[key] for key in SAME} for result in results),
                   key=lambda result: (result["name"], result["seeds"]["pretrain"],
                                       result["report"]["budget"]))
@@ -46,8 +46,8 @@ class EqualTest(unittest.TestCase):
                         folder / "out", "--threads", "1", "--unseal"], check=True, timeout=300)
         alone = json.loads((folder / "out" / "results-1.json").read_text())["results"]
         self.assertGreaterEqual(len(alone), fewest_results)
-        self.assertEqual(essence(alone), essence(here.front(number)["results"]))
-        return folder / "out", here.front(number)["results"]
+        self.assertEqual(essence(alone), essence(here.results(number)["results"]))
+        return folder / "out", here.results(number)["results"]
 
     def test_descents(self):
         self.compare(tiny_job(candidates={"networks": ["resnet20@2"], "replicates": 2}), 4)
@@ -57,7 +57,7 @@ class EqualTest(unittest.TestCase):
         export = self.enterContext(tempfile.TemporaryDirectory())
         with Installation(BIN_DIR, data=out) as there:
             there.start_server()
-            self.assertEqual(essence(there.front(1)["results"]), essence(expected))
+            self.assertEqual(essence(there.results(1)["results"]), essence(expected))
             there.client("export", 1, 1, "--out", export)
             for name in ("weights.safetensors", "architecture.json", "result.json"):
                 written = next((out / "results").glob(f"001-*/{name}"))

@@ -31,7 +31,7 @@ JOB = {
         "fine_tune": {"epochs": 2, "batch": 20},
     },
     "objectives": ["relus", "cheetah.online_s@wan"],
-    "limits": {"costs": ["latency.delphi_online <= 10"]},
+    "limits": {"costs": ["papers.online_s <= 10"]},
     "seed": 7,
 }
 

@@ -18,6 +18,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/e2e")
+from installation import require_fault_points  # noqa: E402
+
 PROGRAM = ""
 ALWAYS = ("--checkpoint-seconds", "0", "--threads", "1")
 
@@ -62,6 +65,8 @@ class Folder:
         return [PROGRAM, str(self.root / "job.json"), "--out", str(self.out), *flags]
 
     def run(self, *flags, kill_at=""):
+        if kill_at:
+            require_fault_points(PROGRAM)
         return subprocess.run(self.command(*flags), capture_output=True, text=True, timeout=300,
                               env=dict(os.environ, RELUSCAPE_KILL_AT=kill_at))
 
@@ -121,11 +126,11 @@ class TrainTest(unittest.TestCase):
             self.assertEqual(result["report"]["relus"], result["report"]["budget"])
             images, correct = (sum(one[key] for one in result["report"]["classes"])
                                for key in ("images", "correct"))
-            self.assertEqual(images, result["measurement"]["validation_images"])
+            self.assertEqual(images, result["provenance"]["validation_images"])
             self.assertAlmostEqual(correct / images, result["report"]["accuracy_validation"])
             self.assertEqual(len({one["name"] for one in result["report"]["classes"]}),
                              len(result["report"]["classes"]))
-            self.assertEqual(result["measurement"]["threads"], 1)
+            self.assertEqual(result["provenance"]["threads"], 1)
             own = next((folder.out / "results").glob(f"{result['result']:03d}-*"))
             weights = (own / "weights.safetensors").read_bytes()
             self.assertEqual(hashlib.sha256(weights).hexdigest(), result["report"]["artifact"]["sha256"])

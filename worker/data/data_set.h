@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "search/job.h"
+#include "search/vocabulary/job.h"
 
 namespace reluscape {
 

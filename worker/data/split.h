@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "search/job.h"
+#include "search/vocabulary/job.h"
 
 namespace reluscape {
 

@@ -5,10 +5,10 @@
 #include <chrono>
 #include <utility>
 
+#include "base/rpc/status.h"
 #include "base/status_macros.h"
 #include "reluscape/v1/worker_service.grpc.pb.h"
-#include "search/sync.h"
-#include "search/wire/status.h"
+#include "search/vocabulary/synchronize.h"
 
 namespace reluscape {
 namespace {

@@ -10,7 +10,7 @@
 
 namespace reluscape {
 
-// Speaks WorkerService over `channel` (search/wire/channel.h makes one). An answer that this
+// Speaks WorkerService over `channel` (base/rpc/channel.h makes one). An answer that this
 // program does not understand is INVALID_ARGUMENT.
 std::unique_ptr<CoordinatorLink> MakeGrpcLink(const std::shared_ptr<grpc::Channel>& channel);
 

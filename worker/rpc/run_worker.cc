@@ -8,8 +8,8 @@
 
 #include "base/exit_codes.h"
 #include "base/log.h"
+#include "base/rpc/channel.h"
 #include "base/status_macros.h"
-#include "search/wire/channel.h"
 #include "worker/agent.h"
 #include "worker/agent_setup.h"
 #include "worker/rpc/grpc_link.h"

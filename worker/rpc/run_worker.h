@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "base/clock.h"
-#include "search/artifact_folder.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "worker/coordinator_link.h"
 #include "worker/trainer.h"
 

@@ -3,7 +3,7 @@
 // The files that stages leave for one another: tensors with a description of where they come from.
 // Every file's metadata holds "format" ("reluscape-1"), "kind", "stage", "network" (canonical
 // text), "seed", "split_seed", "data_set", "data_hash" and "split_hash"; where the pretrained
-// weights were brought also "pretrained_file" and "pretrained_sha256". The kinds:
+// weights come from a pretrained file also "pretrained_file" and "pretrained_sha256". The kinds:
 //   weights     a pretrained network
 //   snapshot    the network that a fine-tune starts from; also "relus", "epoch", "threshold",
 //               "mask_mean", "mask_deviation"
@@ -21,8 +21,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "search/artifact_folder.h"
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "worker/data/data_set.h"
 #include "worker/torch/graph_network.h"
 #include "worker/torch/safetensors.h"

@@ -126,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "resnet18@4+scale:0.5+resolution:0.5", "resnet20@4+skip:none",
                     "resnet20@4+skip:dirac", "resnet20@4+skip:dirac+downsampling:average-pool",
                     "resnet20@4+skip:dirac-ss",
-                    "resnet20@4+skip:dirac-ss:joins=stage:source=stem:merge=scaled"));
+                    "resnet20@4+skip:dirac-ss:joins=section:source=stem:merge=scaled"));
 
 TEST(GraphNetworkTest, PlainReluEqualsMasksOfOneBitByBit) {
   // The plain network works in place where it may, the other never: a wrong reuse of memory would

@@ -11,14 +11,14 @@
 #include <string>
 #include <vector>
 
-#include "search/stage.h"
+#include "search/vocabulary/stage.h"
 
 namespace reluscape {
 
 // What the logits of a view depend on. Two of them that are equal may share one cache.
 struct LogitCacheKey {
   std::string teacher;     // SHA-256 of its artifact
-  std::string data_hash;   // as in v1::Measurement
+  std::string data_hash;   // as in v1::Provenance
   std::string split_hash;  // decides which images are number 0, 1, ...
   int64_t crop_padding = 0;
   bool flip = false;

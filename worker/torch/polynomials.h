@@ -11,8 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "search/stage.h"
-#include "search/sync.h"
+#include "search/vocabulary/stage.h"
+#include "search/vocabulary/synchronize.h"
 #include "worker/torch/graph_network.h"
 #include "worker/torch/stage_context.h"
 

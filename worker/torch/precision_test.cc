@@ -152,7 +152,7 @@ TEST_P(Bfloat16Test, FoldedItHoldsBfloat16CopiesAndGivesTheSameLogits) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, Bfloat16Test,
                          testing::Values("resnet18@4", "wrn-16-1@8",
-                                         "resnet20@4+skip:dirac-ss:joins=stage:source=stem:merge="
+                                         "resnet20@4+skip:dirac-ss:joins=section:source=stem:merge="
                                          "scaled"),
                          [](const auto& network) {
                            return "Network" + std::to_string(network.index);

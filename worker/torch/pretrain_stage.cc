@@ -7,7 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "base/random.h"
 #include "base/status_macros.h"
-#include "worker/torch/brought_weights.h"
+#include "worker/torch/pretrained_weights.h"
 #include "worker/torch/result.h"
 #include "worker/torch/sgd_training.h"
 #include "worker/torch/whole_network.h"

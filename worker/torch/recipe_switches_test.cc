@@ -181,8 +181,8 @@ TEST_F(RecipeSwitchesTest, EveryStageRunsInBfloat16AndSaysSo) {
   Recorder rounded;
   const v1::Artifact weights = Run(task, rounded).weights;
   ASSERT_TRUE(IsSet(weights));
-  EXPECT_EQ(exact.measurements.at(0).precision(), "float32");
-  EXPECT_EQ(rounded.measurements.at(0).precision(), "bfloat16");
+  EXPECT_EQ(exact.provenances.at(0).precision(), "float32");
+  EXPECT_EQ(rounded.provenances.at(0).precision(), "bfloat16");
   EXPECT_NE(rounded.epochs.back().loss(), exact.epochs.back().loss());
   EXPECT_NEAR(rounded.epochs.back().validation_accuracy(),
               exact.epochs.back().validation_accuracy(), 0.15);
@@ -190,13 +190,13 @@ TEST_F(RecipeSwitchesTest, EveryStageRunsInBfloat16AndSaysSo) {
   task.set_stage(StageName(Stage::kLinearize));
   task.set_seed(12);
   *task.mutable_weights() = weights;
-  task.set_data_hash(rounded.measurements.at(0).data_hash());
-  task.set_split_hash(rounded.measurements.at(0).split_hash());
+  task.set_data_hash(rounded.provenances.at(0).data_hash());
+  task.set_split_hash(rounded.provenances.at(0).split_hash());
   SetList(task.mutable_budgets(), {12000});
   Recorder descent;
   const TaskOutcome linearized = Run(task, descent);
   ASSERT_FALSE(linearized.failure) << linearized.failure->message();
-  EXPECT_EQ(descent.measurements.at(0).precision(), "bfloat16");
+  EXPECT_EQ(descent.provenances.at(0).precision(), "bfloat16");
   ASSERT_THAT(descent.snapshots, SizeIs(1));
 
   task.set_stage(StageName(Stage::kFineTune));
@@ -206,7 +206,7 @@ TEST_F(RecipeSwitchesTest, EveryStageRunsInBfloat16AndSaysSo) {
   const TaskOutcome tuned = Run(task, tuning);
   ASSERT_FALSE(tuned.failure) << tuned.failure->message();
   EXPECT_EQ(tuned.result->relus(), 12000);
-  EXPECT_EQ(tuning.measurements.at(0).precision(), "bfloat16");
+  EXPECT_EQ(tuning.provenances.at(0).precision(), "bfloat16");
   EXPECT_TRUE(std::isfinite(tuning.epochs.back().loss()));
 }
 

@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "base/foreign_text.h"
 #include "base/status_macros.h"
-#include "search/sync.h"
+#include "search/vocabulary/synchronize.h"
 #include "worker/torch/artifacts.h"
 #include "worker/torch/evaluate.h"
 

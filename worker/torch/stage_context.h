@@ -14,8 +14,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "search/artifact_folder.h"
 #include "search/network/network.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "worker/data/data_set.h"
 #include "worker/torch/artifacts.h"
 #include "worker/torch/batches.h"

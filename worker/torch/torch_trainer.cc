@@ -147,18 +147,18 @@ class TorchTrainer final : public Trainer {
         : StageOf(task) == Stage::kLinearize
             ? LinearizeEpochs(settings.linearize(), static_cast<int64_t>(task.budgets().size()))
             : settings.fine_tune().epochs();
-    v1::Measurement measurement;
-    measurement.set_build_commit(BuildCommit());
-    measurement.set_torch_version(TORCH_VERSION);
-    measurement.set_device(DeviceName(device_));
-    measurement.set_precision(NameOf(task.settings().precision()));
-    measurement.set_threads(at::get_num_threads());
-    measurement.set_data_hash(data.data_hash);
-    measurement.set_split_hash(data.split_hash);
-    measurement.set_train_images(data.train.count());
-    measurement.set_validation_images(data.validation.count());
-    measurement.set_test_images(data.test.count());
-    listener.OnMeasurement(measurement, epochs);
+    v1::Provenance provenance;
+    provenance.set_build_commit(BuildCommit());
+    provenance.set_torch_version(TORCH_VERSION);
+    provenance.set_device(DeviceName(device_));
+    provenance.set_precision(NameOf(task.settings().precision()));
+    provenance.set_threads(at::get_num_threads());
+    provenance.set_data_hash(data.data_hash);
+    provenance.set_split_hash(data.split_hash);
+    provenance.set_train_images(data.train.count());
+    provenance.set_validation_images(data.validation.count());
+    provenance.set_test_images(data.test.count());
+    listener.OnProvenance(provenance, epochs);
     if (settings.precision() == v1::StagesSpec::BFLOAT16 && !HasBfloat16(device_)) {
       LogWarning("precision bfloat16: ", DeviceName(device_),
                  " has no instructions for it; results are right, but slower than with float32");

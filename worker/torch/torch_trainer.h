@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "search/artifact_folder.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "worker/trainer.h"
 
 namespace reluscape {

@@ -60,15 +60,15 @@ TEST_F(TorchTrainerTest, GoesFromPretrainToAResultOfExactlyTheBudget) {
   ASSERT_FALSE(pretrained.failure) << pretrained.failure->message();
   ASSERT_TRUE(IsSet(pretrained.weights));
   EXPECT_GT(pretrained.device_seconds, 0);
-  ASSERT_THAT(pretrain.measurements, SizeIs(1));
-  const v1::Measurement& measurement = pretrain.measurements[0];
-  EXPECT_EQ(measurement.precision(), "float32");
-  EXPECT_EQ(measurement.threads(), 1);
-  EXPECT_THAT(measurement.data_hash(), SizeIs(64));
-  EXPECT_THAT(measurement.split_hash(), SizeIs(64));
-  EXPECT_EQ(measurement.train_images(), 80);
-  EXPECT_EQ(measurement.validation_images(), 60);
-  EXPECT_EQ(measurement.test_images(), 50);
+  ASSERT_THAT(pretrain.provenances, SizeIs(1));
+  const v1::Provenance& provenance = pretrain.provenances[0];
+  EXPECT_EQ(provenance.precision(), "float32");
+  EXPECT_EQ(provenance.threads(), 1);
+  EXPECT_THAT(provenance.data_hash(), SizeIs(64));
+  EXPECT_THAT(provenance.split_hash(), SizeIs(64));
+  EXPECT_EQ(provenance.train_images(), 80);
+  EXPECT_EQ(provenance.validation_images(), 60);
+  EXPECT_EQ(provenance.test_images(), 50);
   EXPECT_EQ(pretrain.epochs_planned, 3);
   ASSERT_THAT(pretrain.epochs, SizeIs(3));
   EXPECT_LT(pretrain.epochs[2].loss(), pretrain.epochs[0].loss());
@@ -358,8 +358,8 @@ TEST_F(TorchTrainerTest, OpensImagesAndKeepsThemForTheTask) {
   EXPECT_EQ(DataRequestOf(task), request);
   Recorder recorder;
   ASSERT_FALSE(Run(task, recorder).failure);
-  EXPECT_EQ(recorder.measurements.at(0).data_hash(), synthetic.data_hash());
-  EXPECT_EQ(recorder.measurements.at(0).split_hash(), synthetic.split_hash());
+  EXPECT_EQ(recorder.provenances.at(0).data_hash(), synthetic.data_hash());
+  EXPECT_EQ(recorder.provenances.at(0).split_hash(), synthetic.split_hash());
 
   request.set_split_seed(6);
   EXPECT_NE(trainer_->OpenData(request, {}).split_hash(), synthetic.split_hash());
@@ -410,7 +410,7 @@ TEST_F(TorchTrainerTest, ArtifactsThatCannotBeReadAreThisWorkersAffair) {
   ExpectArtifactFailure(task, v1::Failure::STORAGE, weights, "is damaged");
 }
 
-TEST_F(TorchTrainerTest, ABroughtFileThatCanBeReadIsTheJobs) {
+TEST_F(TorchTrainerTest, APretrainedFileThatCanBeReadIsTheJobs) {
   v1::TaskDescription task = Pretrain();
   task.set_pretrained_file("mine.safetensors");
   *task.mutable_pretrained() = MakeArtifact(std::string(64, '0'), 4);

@@ -20,9 +20,9 @@
 #include <utility>
 #include <vector>
 
-#include "search/artifact_folder.h"
 #include "search/vocabulary/check.h"
 #include "search/vocabulary/messages.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "worker/torch/torch_trainer.h"
 
 namespace reluscape {
@@ -35,8 +35,8 @@ inline constexpr int64_t kUnits = 14336;
 // Keeps what a Task reported, and can act on it.
 class Recorder final : public TaskListener {
  public:
-  void OnMeasurement(const v1::Measurement& measurement, int64_t planned) override {
-    measurements.push_back(measurement);
+  void OnProvenance(const v1::Provenance& provenance, int64_t planned) override {
+    provenances.push_back(provenance);
     epochs_planned = planned;
   }
   void OnEpoch(const v1::Epoch& epoch) override { epochs.push_back(epoch); }
@@ -47,7 +47,7 @@ class Recorder final : public TaskListener {
   }
   void OnSnapshot(const v1::Snapshot& snapshot) override { snapshots.push_back(snapshot); }
 
-  std::vector<v1::Measurement> measurements;
+  std::vector<v1::Provenance> provenances;
   int64_t epochs_planned = 0;
   std::vector<v1::Epoch> epochs;
   std::vector<v1::Artifact> checkpoints;
@@ -127,7 +127,7 @@ class TorchTrainerTest : public testing::Test {
     if (!IsSet(pretrained_)) {
       Recorder recorder;
       pretrained_ = Run(task, recorder).weights;
-      measured_ = recorder.measurements.at(0);
+      measured_ = recorder.provenances.at(0);
     }
     task.set_task(2);
     task.set_stage(StageName(Stage::kLinearize));
@@ -241,7 +241,7 @@ class TorchTrainerTest : public testing::Test {
   ArtifactFolder folder_;
   std::unique_ptr<Trainer> trainer_;
   v1::Artifact pretrained_;
-  v1::Measurement measured_;
+  v1::Provenance measured_;
 };
 
 }  // namespace reluscape

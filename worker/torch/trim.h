@@ -25,7 +25,7 @@ inline constexpr double kNoFloor = -std::numeric_limits<double>::infinity();
 // never kept, even where the number stays smaller for it.
 //
 // The largest number is exact where the masks' units per value divide one another, as they do where
-// each stage halves the side; otherwise it is one that no further channel fits into.
+// each section halves the side; otherwise it is one that no further channel fits into.
 absl::StatusOr<std::vector<at::Tensor>> TrimMasks(const std::vector<at::Tensor>& masks,
                                                   int64_t budget,
                                                   const std::vector<int64_t>& units_per_value = {},

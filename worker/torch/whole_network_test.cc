@@ -15,9 +15,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-// Stage 2 of kNetwork alone: 2 * 8 * 16^2 ReLUs.
-constexpr char kStage[] = "basic:side=32:classes=10:m=4:blocks=1x1x1:multipliers=2x2:culled=1,3";
-constexpr int64_t kStageUnits = 4096;
+// Section 2 of kNetwork alone: 2 * 8 * 16^2 ReLUs.
+constexpr char kSection[] = "basic:side=32:classes=10:m=4:blocks=1x1x1:multipliers=2x2:culled=1,3";
+constexpr int64_t kSectionUnits = 4096;
 
 class WholeNetworkTest : public TorchTrainerTest {
  protected:
@@ -26,7 +26,7 @@ class WholeNetworkTest : public TorchTrainerTest {
     const v1::TaskDescription lesson = Linearize({});  // makes the pretrained network
     v1::TaskDescription task = Pretrain();
     task.set_task(4);
-    task.set_network(CanonicalText(ParseCanonicalText(kStage).value()));
+    task.set_network(CanonicalText(ParseCanonicalText(kSection).value()));
     task.set_seed(17);
     task.set_data_hash(lesson.data_hash());
     task.set_split_hash(lesson.split_hash());
@@ -44,7 +44,7 @@ TEST_F(WholeNetworkTest, APretrainLearnsFromItsTeacher) {
   EXPECT_TRUE(IsSet(outcome.weights));
   EXPECT_FALSE(outcome.result);
   ASSERT_THAT(taught.epochs, SizeIs(3));
-  EXPECT_EQ(taught.epochs[0].relus(), kStageUnits);
+  EXPECT_EQ(taught.epochs[0].relus(), kSectionUnits);
 
   Recorder again;
   EXPECT_EQ(Run(task, again).weights, outcome.weights) << "it repeats bit for bit";
@@ -92,15 +92,15 @@ TEST_F(WholeNetworkTest, ATeacherThatDoesNotFitIsRefusedOrMadeAgain) {
 
 TEST_F(WholeNetworkTest, ANetworkWithABudgetOfAllItsRelusIsAResult) {
   v1::TaskDescription task = Student();
-  SetList(task.mutable_budgets(), {kStageUnits});
+  SetList(task.mutable_budgets(), {kSectionUnits});
   Recorder recorder;
   const TaskOutcome outcome = Run(task, recorder);
   ASSERT_FALSE(outcome.failure) << outcome.failure->message();
   EXPECT_FALSE(IsSet(outcome.weights));
   ASSERT_TRUE(outcome.result);
   const v1::ResultReport& result = *outcome.result;
-  EXPECT_EQ(result.budget(), kStageUnits);
-  EXPECT_EQ(result.relus(), kStageUnits);
+  EXPECT_EQ(result.budget(), kSectionUnits);
+  EXPECT_EQ(result.relus(), kSectionUnits);
   EXPECT_EQ(result.accuracy_validation(), recorder.epochs.back().validation_accuracy());
   EXPECT_EQ(result.accuracy_soft(), result.accuracy_validation());
   EXPECT_EQ(result.accuracy_trimmed(), result.accuracy_validation());
@@ -120,7 +120,7 @@ TEST_F(WholeNetworkTest, ANetworkWithABudgetOfAllItsRelusIsAResult) {
     EXPECT_EQ(static_cast<int64_t>(end - begin), layer.units());
   }
 
-  SetList(task.mutable_budgets(), {kStageUnits - 1});
+  SetList(task.mutable_budgets(), {kSectionUnits - 1});
   ExpectFailure(
       task, v1::Failure::REFUSED,
       "budgets of a pretrain: found 4095; allowed: none, or 4096, the ReLUs of the network");

@@ -10,8 +10,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "search/artifact_folder.h"
 #include "server/coordinator.h"
+#include "storage/artifacts/artifact_folder.h"
 #include "storage/result_reader.h"
 #include "storage/store.h"
 

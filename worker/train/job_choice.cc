@@ -11,9 +11,8 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/status_macros.h"
-#include "search/brought_files.h"
-#include "search/export/pretrained_file.h"
-#include "search/job.h"
+#include "search/export/pretrained_job.h"
+#include "search/vocabulary/job.h"
 #include "search/vocabulary/messages.h"
 #include "server/job_planner.h"
 #include "server/order_sources.h"
@@ -54,12 +53,12 @@ void LogNotes(const std::vector<std::string>& notes) {
 
 absl::StatusOr<JobFile> ReadJobFile(const std::filesystem::path& path) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxJobFileBytes));
-  ASSIGN_OR_RETURN(BroughtJob brought, BringFiles(text, path.parent_path(), CheckPretrained));
+  ASSIGN_OR_RETURN(PretrainedJob read, ReadPretrainedFiles(text, path.parent_path()));
   FieldErrors errors;
-  std::optional<Checked<v1::JobSpec>> spec = JobFromJson(brought.json, errors);
+  std::optional<Checked<v1::JobSpec>> spec = JobFromJson(read.json, errors);
   if (!spec) return errors.ToStatus();
   JobFile job{*std::move(spec), {}};
-  for (BroughtFile& file : brought.files) job.files.push_back(std::move(file.content));
+  for (PretrainedFile& file : read.files) job.files.push_back(std::move(file.content));
   return job;
 }
 

@@ -9,18 +9,18 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/ids.h"
-#include "search/job.h"
+#include "search/vocabulary/job.h"
 #include "worker/train/data_folder.h"
 
 namespace reluscape {
 
 struct JobFile {
   Checked<v1::JobSpec> spec;
-  std::vector<std::string> files;  // the content of those that it brings
+  std::vector<std::string> files;  // the content of its pretrained files
 };
 
 // NOT_FOUND where there is none; INVALID_ARGUMENT with one line per wrong field; the errors of
-// BringFiles (search/brought_files.h).
+// ReadPretrainedFiles (search/export/pretrained_job.h).
 absl::StatusOr<JobFile> ReadJobFile(const std::filesystem::path& path);
 
 // What a coordinator without Jobs would say of it: INVALID_ARGUMENT with one line per wrong field.
@@ -29,7 +29,7 @@ absl::Status CheckJob(const JobFile& job);
 
 // The newest Job of `folder` that is not CANCELLED and has this very spec; else the newest one that
 // has it but for Budgets which `job` has more, and which it gets; else a new one. What is done, and
-// with which Job, goes to the log. The files that `job` brings are stored. The errors of
+// with which Job, goes to the log. Its pretrained files are stored. The errors of
 // Coordinator::Submit and Coordinator::AddBudgets.
 absl::StatusOr<JobId> ChooseJob(const JobFile& job, DataFolder& folder);
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/csv.h"
 #include "base/fault_point.h"
 #include "base/files.h"
 #include "base/status_macros.h"
@@ -57,25 +58,15 @@ absl::Status LinkOrCopy(const std::filesystem::path& from, const std::filesystem
 
 std::string Number(double value) { return absl::StrFormat("%.17g", value); }
 
-// As RFC 4180 has it; a name may contain commas.
-std::string Quoted(const std::string& text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
-
 std::string CurveRow(const v1::Candidate& candidate, const v1::CurvePoint& point) {
   const v1::Epoch& epoch = point.epoch();
-  return absl::StrCat(candidate.job(), ",", point.task(), ",", epoch.epoch(), ",",
-                      candidate.candidate(), ",", candidate.replicate(), ",", point.stage(), ",",
-                      point.has_budget() ? absl::StrCat(point.budget()) : "", ",", point.attempt(),
-                      ",", Number(epoch.loss()), ",", Number(epoch.train_accuracy()), ",",
-                      Number(epoch.validation_accuracy()), ",", Number(epoch.learning_rate()), ",",
-                      epoch.has_lambda() ? Number(epoch.lambda()) : "", ",", epoch.relus(), ",",
-                      Number(epoch.seconds()), ",", Quoted(candidate.name()), "\r\n");
+  return CsvRecord(
+      {absl::StrCat(candidate.job()), absl::StrCat(point.task()), absl::StrCat(epoch.epoch()),
+       absl::StrCat(candidate.candidate()), absl::StrCat(candidate.replicate()), point.stage(),
+       point.has_budget() ? absl::StrCat(point.budget()) : "", absl::StrCat(point.attempt()),
+       Number(epoch.loss()), Number(epoch.train_accuracy()), Number(epoch.validation_accuracy()),
+       Number(epoch.learning_rate()), epoch.has_lambda() ? Number(epoch.lambda()) : "",
+       absl::StrCat(epoch.relus()), Number(epoch.seconds()), candidate.name()});
 }
 
 absl::StatusOr<std::string> CurveRows(const v1::JobDetail& detail, ResultReader& reader) {
@@ -104,12 +95,12 @@ absl::Status JobExport::Write(const v1::JobDetail& detail) {
     replicates[candidate.candidate()] = candidate.replicate();
   }
   const int64_t number = detail.job().job();
-  ASSIGN_OR_RETURN(const v1::Front front, folder_.reader().GetFront(JobId{number}));
-  for (const v1::Result& result : front.results()) {
+  ASSIGN_OR_RETURN(const v1::ResultList list, folder_.reader().ListResults(JobId{number}));
+  for (const v1::Result& result : list.results()) {
     RETURN_IF_ERROR(WriteResult(result, replicates[result.candidate()]));
   }
   RETURN_IF_ERROR(WriteFileAtomically(folder_.path() / absl::StrCat("results-", number, ".json"),
-                                      absl::StrCat(MessageToJson(front), "\n")));
+                                      absl::StrCat(MessageToJson(list), "\n")));
   RETURN_IF_ERROR(WriteCurves(detail));
   RETURN_IF_ERROR(WriteFileAtomically(folder_.path() / absl::StrCat("job-", number, ".json"), job));
   written_job_ = std::move(job);

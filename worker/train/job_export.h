@@ -2,7 +2,7 @@
 
 // What people take from a data folder without asking a database, written along from its rows:
 //   job-1.json                    Job 1 as `reluscape show 1 --json` prints it
-//   results-1.json                its Results as `reluscape front 1 --json` prints them
+//   results-1.json                its Results as `reluscape results 1 --json` prints them
 //   results/003-NAME-r0-15360/    Result 3 (of replicate 0, for a Budget of 15360 ReLUs) as
 //                                 `reluscape export` writes it
 //   epochs.csv                    the learning curves of all Jobs: RFC 4180 with a header, one row
@@ -18,7 +18,7 @@
 #include "absl/status/statusor.h"
 #include "base/ids.h"
 #include "reluscape/v1/views.pb.h"
-#include "search/states.h"
+#include "search/vocabulary/states.h"
 #include "worker/train/data_folder.h"
 
 namespace reluscape {

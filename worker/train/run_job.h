@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "reluscape/v1/views.pb.h"
-#include "search/states.h"
+#include "search/vocabulary/states.h"
 #include "worker/train/data_folder.h"
 #include "worker/trainer.h"
 

@@ -60,8 +60,8 @@ class StoppingTrainer final : public Trainer {
   class Listener final : public TaskListener {
    public:
     Listener(StoppingTrainer& trainer, TaskListener& inner) : trainer_(trainer), inner_(inner) {}
-    void OnMeasurement(const v1::Measurement& measurement, int64_t epochs) override {
-      inner_.OnMeasurement(measurement, epochs);
+    void OnProvenance(const v1::Provenance& provenance, int64_t epochs) override {
+      inner_.OnProvenance(provenance, epochs);
     }
     void OnEpoch(const v1::Epoch& epoch) override {
       inner_.OnEpoch(epoch);
@@ -129,7 +129,7 @@ class RunJobTest : public ::testing::Test {
         RunJob(id, *folder, trainer, RunJobOptions(), stop.get_token());
     tasks_ = trainer.tasks;
     detail_ = *folder->reader().GetJob(id);
-    front_ = *folder->reader().GetFront(id);
+    front_ = *folder->reader().ListResults(id);
     return state;
   }
   absl::StatusOr<JobState> Run() { return Run(path_); }
@@ -158,7 +158,7 @@ class RunJobTest : public ::testing::Test {
   const std::filesystem::path path_ = FreshFolder();
   std::vector<v1::TaskDescription> tasks_;
   v1::JobDetail detail_;
-  v1::Front front_;
+  v1::ResultList front_;
 };
 
 TEST_F(RunJobTest, AJobIsWorkedOnToItsEndAndExported) {
@@ -187,7 +187,7 @@ TEST_F(RunJobTest, AJobIsWorkedOnToItsEndAndExported) {
   EXPECT_THAT(*ReadFile(path_ / "results-1.json", 1 << 24),
               HasSubstr(result.report().artifact().sha256()));
   EXPECT_THAT(*ReadFile(path_ / "job-1.json", 1 << 24), HasSubstr("\"FINISHED\""));
-  EXPECT_THAT(*ReadFile(path_ / "epochs.csv", 1 << 24), HasSubstr(",\"resnet18@2\"\r\n1,1,1,"));
+  EXPECT_THAT(*ReadFile(path_ / "epochs.csv", 1 << 24), HasSubstr(",resnet18@2\r\n1,1,1,"));
 }
 
 TEST_F(RunJobTest, StoppedAtEveryEpochItEndsWithTheSameResults) {
@@ -216,7 +216,6 @@ TEST_F(RunJobTest, WhatADeadProcessHadLeasedIsFreeAtOnce) {
     v1::SynchronizeRequest request;
     request.mutable_worker()->set_id(kTrainWorker);
     request.mutable_worker()->set_incarnation("dead");
-    request.mutable_worker()->set_slots(1);
     request.mutable_worker()->set_protocol(kProtocolNumber);
     request.mutable_worker()->set_behaviour(kBehaviourNumber);
     request.mutable_worker()->add_data_sets("synthetic");

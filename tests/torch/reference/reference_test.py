@@ -61,7 +61,7 @@ class ReferenceTest(unittest.TestCase):
                                      f"{run}, epoch {epoch}, {key}: {their[key]} and {value}")
 
     def expect_close(self, theirs, network, tolerance):
-        own = {name.removeprefix("stages."): tensor
+        own = {name.removeprefix("sections."): tensor
                for name, tensor in network.state_dict().items()}
         for name, tensor in theirs.items():
             if not name.endswith(".mask"):
@@ -98,7 +98,7 @@ class ReferenceTest(unittest.TestCase):
             masks = [tensor for name, tensor in state.items() if name.endswith(".mask")]
             own = stages.kept_indices(masks, budget)
             result = self.tensors(f"result_{budget}")
-            names = [name.removeprefix("stages.") for name in state if name.endswith(".mask")]
+            names = [name.removeprefix("sections.") for name in state if name.endswith(".mask")]
             theirs = torch.cat([result[name].flatten() for name in names]).nonzero().flatten()
             self.assertTrue(torch.equal(own, theirs), f"kept units at {budget} differ")
 
@@ -107,7 +107,7 @@ class ReferenceTest(unittest.TestCase):
             run = f"fine_tune_{budget}"
             network = self.network(f"snapshot_{budget}")
             result = self.tensors(f"result_{budget}")
-            names = [name.removeprefix("stages.") for name in network.state_dict()
+            names = [name.removeprefix("sections.") for name in network.state_dict()
                      if name.endswith(".mask")]
             kept = stages.kept_indices([relu.mask for relu in network.relus()], budget)
             binary = torch.zeros(sum(relu.mask.numel() for relu in network.relus()))

@@ -54,13 +54,13 @@ class Block(nn.Module):
 
 
 class ResidualNetwork(nn.Module):
-    """Stem without ReLU, stages of blocks whose widths double as their sides halve, pool, linear."""
+    """Stem without ReLU, sections of blocks whose widths double as their sides halve, pool, linear."""
 
     def __init__(self, width, depths, side, classes):
         super().__init__()
         self.stem = nn.ModuleDict({"conv": nn.Conv2d(3, width, 3, 1, 1, bias=False),
                                    "bn": nn.BatchNorm2d(width)})
-        self.stages = nn.ModuleDict()
+        self.sections = nn.ModuleDict()
         inputs = width
         for number, depth in enumerate(depths, 1):
             blocks = nn.ModuleDict()
@@ -69,14 +69,14 @@ class ResidualNetwork(nn.Module):
                 side //= stride
                 blocks[f"block{block}"] = Block(inputs, width, side, stride)
                 inputs = width
-            self.stages[f"stage{number}"] = blocks
+            self.sections[f"section{number}"] = blocks
             width *= 2
         self.side = side
         self.classifier = nn.Linear(inputs, classes)
 
     def forward(self, x):
         x = self.stem["bn"](self.stem["conv"](x))
-        for blocks in self.stages.values():
+        for blocks in self.sections.values():
             for block in blocks.values():
                 x = block(x)
         return self.classifier(functional.avg_pool2d(x, self.side).flatten(1))
@@ -85,7 +85,7 @@ class ResidualNetwork(nn.Module):
         """In evaluation mode, without gradients, batch norms folded."""
         with torch.no_grad():
             self.stem["conv"], self.stem["bn"] = fold(self.stem["conv"], self.stem["bn"])
-            for blocks in self.stages.values():
+            for blocks in self.sections.values():
                 for block in blocks.values():
                     block.conv1, block.bn1 = fold(block.conv1, block.bn1)
                     block.conv2, block.bn2 = fold(block.conv2, block.bn2)
@@ -99,7 +99,7 @@ class ResidualNetwork(nn.Module):
 
     def load(self, tensors):
         """Takes tensors by Reluscape's names; masks that `tensors` lacks stay."""
-        own = {name.removeprefix("stages."): tensor for name, tensor in self.state_dict().items()
+        own = {name.removeprefix("sections."): tensor for name, tensor in self.state_dict().items()
                if not name.endswith("num_batches_tracked")}
         missing = {name for name in own if name not in tensors and not name.endswith(".mask")}
         unknown = set(tensors) - set(own)

@@ -1,6 +1,6 @@
 // The HTTP API: which document comes from where. Nothing is checked, as the page and the documents
 // come from one binary.
-import type { CandidateDetail, Event, Front, JobDetail, JobList, WorkerList } from "./views";
+import type { CandidateDetail, Event, JobDetail, JobList, ResultList, WorkerList } from "./views";
 
 export type { Event as ServerEvent }; // the browser has an Event of its own
 
@@ -11,8 +11,8 @@ export const getJobs = (signal: AbortSignal): Promise<JobList> => get("api/jobs"
 export const getJob = (job: number, signal: AbortSignal): Promise<JobDetail> =>
   get(`api/jobs/${job}`, signal);
 
-export const getFront = (job: number, signal: AbortSignal): Promise<Front> =>
-  get(`api/jobs/${job}/front`, signal);
+export const getResults = (job: number, signal: AbortSignal): Promise<ResultList> =>
+  get(`api/jobs/${job}/results`, signal);
 
 export const getCandidate = (candidate: number, signal: AbortSignal): Promise<CandidateDetail> =>
   get(`api/candidates/${candidate}`, signal);

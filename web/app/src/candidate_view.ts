@@ -1,6 +1,16 @@
 import { getCandidate, getJob, type ServerEvent } from "./api";
 import { h, progressBar, replace, section, table, type Child } from "./dom";
-import { bytes, count, duration, latencyModel, percent, shortHash, time } from "./format";
+import {
+  axisTitle,
+  bytes,
+  count,
+  duration,
+  metricValue,
+  PAPERS,
+  percent,
+  shortHash,
+  time,
+} from "./format";
 import { layerBars, polynomials } from "./layer_bars";
 import { progressOf } from "./running";
 import { dataSet, stageTitle, stateBadge } from "./states";
@@ -153,8 +163,9 @@ function resultCard(result: Result, job: Job): HTMLElement {
   if (job.unsealed_at_ms !== null) {
     numbers.push(["Test accuracy", percent(result.accuracy_test)]);
   }
-  for (const [model, seconds] of Object.entries(result.latency)) {
-    numbers.push([latencyModel(model), duration(seconds)]);
+  const papers = result.costs[PAPERS];
+  if (papers !== undefined) {
+    numbers.push([axisTitle(PAPERS), metricValue(PAPERS, papers.value)]);
   }
   return h(
     "article",
@@ -179,7 +190,7 @@ function resultCard(result: Result, job: Job): HTMLElement {
 }
 
 function provenance(result: Result): HTMLElement {
-  const { measurement: m, seeds, seconds } = result;
+  const { provenance: m, seeds, seconds } = result;
   const { artifact } = result.report;
   const rows: [string, string][] = [
     ["Finished", time(result.created_at_ms)],

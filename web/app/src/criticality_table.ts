@@ -2,10 +2,10 @@ import { h, table } from "./dom";
 import { count, percent } from "./format";
 import type { Criticality } from "./views";
 
-// One table per network that the job has measured, the most critical stage first.
+// One table per network that the job has measured, the most critical section first.
 export function criticalityTables(networks: Criticality[]): HTMLElement[] {
   if (networks.length === 0) {
-    return [h("p", {}, "No network is measured in all its stages yet.")];
+    return [h("p", {}, "No network is measured in all its sections yet.")];
   }
   return networks.map((network) =>
     h(
@@ -20,21 +20,21 @@ export function criticalityTables(networks: Criticality[]): HTMLElement[] {
       table(
         `Criticality of ${network.name}`,
         [
-          { title: "Rank", number: true, cell: (stage) => count(stage.rank) },
-          { title: "Stage", number: true, cell: (stage) => count(stage.stage) },
-          { title: "ReLUs", number: true, cell: (stage) => count(stage.relus) },
-          { title: "Validation", number: true, cell: (stage) => percent(stage.accuracy) },
+          { title: "Rank", number: true, cell: (section) => count(section.rank) },
+          { title: "Section", number: true, cell: (section) => count(section.section) },
+          { title: "ReLUs", number: true, cell: (section) => count(section.relus) },
+          { title: "Validation", number: true, cell: (section) => percent(section.accuracy) },
           {
             title: "Replicates",
             number: true,
-            cell: (stage) =>
-              stage.replicates === 1
+            cell: (section) =>
+              section.replicates === 1
                 ? "1"
-                : `${stage.replicates}: ${percent(stage.accuracy_lowest)} to ${percent(stage.accuracy_highest)}`,
+                : `${section.replicates}: ${percent(section.accuracy_lowest)} to ${percent(section.accuracy_highest)}`,
           },
-          { title: "Score", number: true, cell: (stage) => stage.score.toFixed(4) },
+          { title: "Score", number: true, cell: (section) => section.score.toFixed(4) },
         ],
-        [...network.stages].sort((a, b) => a.rank - b.rank),
+        [...network.sections].sort((a, b) => a.rank - b.rank),
       ),
     ),
   );

@@ -114,9 +114,12 @@ export function ago(ms: number, now: number): string {
   return `${days} ${days === 1 ? "day" : "days"} ago`;
 }
 
-// "delphi_online": "DELPHI online"
-export function latencyModel(model: string): string {
-  const words = model.split("_");
+// What papers on ReLU reduction print: shown wherever a result's costs are.
+export const PAPERS = "papers.online_s";
+
+// "delphi_server_garbler": "DELPHI server garbler"
+export function protocolName(protocol: string): string {
+  const words = protocol.split("_");
   const first = words[0] ?? "";
   const known: Record<string, string> = {
     delphi: "DELPHI",
@@ -124,15 +127,17 @@ export function latencyModel(model: string): string {
     cheetah: "Cheetah",
     spu: "SPU",
     ckks: "CKKS",
+    papers: "Papers’",
   };
   return [known[first] ?? first, ...words.slice(1)].join(" ");
 }
 
-// A cost metric's parts, as in "cheetah.online_s@wan"; null for another name.
+// A cost metric's parts, as in "cheetah.online_s@wan" or, without a setting, PAPERS; null for
+// another name.
 export function parseMetric(
   name: string,
 ): { protocol: string; output: string; setting: string; unit: "s" | "bytes" | "" } | null {
-  const match = /^([a-z0-9_]+)\.([^@]+)@(.+)$/.exec(name);
+  const match = /^([a-z0-9_]+)\.([^@]+)(?:@(.+))?$/.exec(name);
   if (match === null) {
     return null;
   }
@@ -155,21 +160,19 @@ export function metricValue(name: string, value: number): string {
 
 // An objective or axis as a title with its unit.
 export function axisTitle(axis: string): string {
-  if (axis.startsWith("latency.")) {
-    return `Latency, ${latencyModel(axis.slice("latency.".length))} (s)`;
-  }
   const metric = parseMetric(axis);
   if (metric !== null) {
     const output = metric.output.replace(/_(s|bytes)$/, "").replace(/[._]/g, " ");
     const unit = metric.unit === "" ? "" : ` (${metric.unit})`;
-    return `${latencyModel(metric.protocol)} ${output}, ${metric.setting}${unit}`;
+    const setting = metric.setting === "" ? "" : `, ${metric.setting}`;
+    return `${protocolName(metric.protocol)} ${output}${setting}${unit}`;
   }
   return { relus: "ReLUs", macs: "MACs", parameters: "Parameters" }[axis] ?? axis;
 }
 
 // Whether an axis is in seconds.
 export function inSeconds(axis: string): boolean {
-  return axis.startsWith("latency.") || parseMetric(axis)?.unit === "s";
+  return parseMetric(axis)?.unit === "s";
 }
 
 // First twelve digits of a hash.

@@ -16,9 +16,9 @@ import { h } from "./dom";
 import {
   axisTitle,
   count,
-  duration,
   inSeconds,
-  latencyModel,
+  PAPERS,
+  protocolName,
   metricValue,
   parseMetric,
   percent,
@@ -43,21 +43,18 @@ const MARGIN = { top: 16, right: 18, bottom: 46, left: 52 };
 // The axes that Results offer against accuracy, those of the Job's objectives first, cost metrics
 // last.
 export function axes(objectives: string[], results: Result[]): string[] {
-  const models = new Set<string>();
   const metrics = new Set<string>();
   for (const result of results) {
-    for (const model of Object.keys(result.latency)) {
-      models.add(`latency.${model}`);
-    }
     for (const metric of Object.keys(result.costs)) {
       metrics.add(metric);
     }
   }
+  const papers = metrics.has(PAPERS) ? [PAPERS] : [];
   return [
     ...new Set([
       ...objectives,
       "relus",
-      ...[...models].sort(),
+      ...papers,
       "macs",
       "parameters",
       ...[...metrics].sort(),
@@ -70,8 +67,8 @@ export function axes(objectives: string[], results: Result[]): string[] {
 export function axisGroups(objectives: string[], names: string[]): [string, string[]][] {
   const found = new Map<string, string[]>([["", []]]);
   for (const name of names) {
-    const metric = objectives.includes(name) ? null : parseMetric(name);
-    const group = metric === null ? "" : latencyModel(metric.protocol);
+    const metric = name === PAPERS || objectives.includes(name) ? null : parseMetric(name);
+    const group = metric === null ? "" : protocolName(metric.protocol);
     found.set(group, [...(found.get(group) ?? []), name]);
   }
   return [...found];
@@ -87,9 +84,7 @@ export function axisValue(result: Result, axis: string): number | null {
     case "parameters":
       return result.parameters;
     default:
-      return axis.startsWith("latency.")
-        ? (result.latency[axis.slice("latency.".length)] ?? null)
-        : (result.costs[axis]?.value ?? null);
+      return result.costs[axis]?.value ?? null;
   }
 }
 
@@ -105,7 +100,7 @@ export interface Group {
 export function groups(results: Result[]): Group[] {
   const found = new Map<string, Group>();
   for (const result of results) {
-    const { data_hash: dataHash, split_hash: splitHash } = result.measurement;
+    const { data_hash: dataHash, split_hash: splitHash } = result.provenance;
     const key = `${result.recipe} ${dataHash} ${splitHash}`;
     const group = found.get(key) ?? { key, recipe: result.recipe, dataHash, splitHash, results: [] };
     group.results.push(result);
@@ -516,10 +511,7 @@ function facts(result: Result, shown: string[]): HTMLElement {
   if (result.accuracy_test !== null) {
     rows.push(["Test accuracy", percent(result.accuracy_test)]);
   }
-  for (const [model, seconds] of Object.entries(result.latency)) {
-    rows.push([latencyModel(model), duration(seconds)]);
-  }
-  for (const metric of shown) {
+  for (const metric of new Set([PAPERS, ...shown])) {
     const cost = result.costs[metric];
     if (cost !== undefined) {
       const bound = cost.lower_bound ? "at least " : "";

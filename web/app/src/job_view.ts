@@ -1,4 +1,4 @@
-import { getFront, getJob, getWorkers, type ServerEvent } from "./api";
+import { getResults, getJob, getWorkers, type ServerEvent } from "./api";
 import { h, replace, section, table, type Child, type Sorting } from "./dom";
 import { axisTitle, count, duration, short, shortHash, time } from "./format";
 import { FrontChart } from "./front_chart";
@@ -8,7 +8,7 @@ import { running } from "./running";
 import { criticalityTables } from "./criticality_table";
 import { dataSet, stageTitle, stateBadge, taskStates } from "./states";
 import type { View } from "./view";
-import type { Candidate, Front, Job, JobDetail, Task } from "./views";
+import type { Candidate, Job, JobDetail, ResultList, Task } from "./views";
 import { workersTable } from "./workers_table";
 
 export class JobView implements View {
@@ -26,7 +26,7 @@ export class JobView implements View {
   private readonly columns: HTMLElement;
   readonly element: HTMLElement;
   private detail: JobDetail | null = null;
-  private front: Front | null = null;
+  private list: ResultList | null = null;
   private sorting: Sorting | null = null;
 
   constructor(private readonly id: number) {
@@ -64,11 +64,11 @@ export class JobView implements View {
   async load(signal: AbortSignal): Promise<void> {
     const [detail, results, { workers }] = await Promise.all([
       getJob(this.id, signal),
-      getFront(this.id, signal),
+      getResults(this.id, signal),
       getWorkers(signal),
     ]);
     this.detail = detail;
-    this.front = results;
+    this.list = results;
     const { job, candidates } = detail;
     replace(this.head, ...heading(job));
     replace(this.states, taskStates(job));
@@ -96,8 +96,8 @@ export class JobView implements View {
     replace(
       this.resultsBody,
       resultsTable(
-        this.front?.results ?? [],
-        this.front?.objectives ?? [],
+        this.list?.results ?? [],
+        this.list?.objectives ?? [],
         this.detail?.job.unsealed_at_ms != null,
         this.sorting,
         (column) => {

@@ -1,15 +1,14 @@
 import { h, table, type Column, type Sorting } from "./dom";
-import { axisTitle, count, duration, latencyModel, metricValue, percent } from "./format";
+import { axisTitle, count, metricValue, PAPERS, percent } from "./format";
 import type { Result } from "./views";
 
 // Test accuracies are a column only where the Job is unsealed; before, the server sends none.
-// Costs are columns where they are objectives: there are too many of them to show all.
+// Costs are columns where they are objectives or PAPERS: there are too many of them to show all.
 export function resultColumns(
   results: Result[],
   objectives: string[],
   unsealed: boolean,
 ): Column<Result>[] {
-  const models = [...new Set(results.flatMap((result) => Object.keys(result.latency)))].sort();
   return [
     {
       title: "Network",
@@ -49,16 +48,7 @@ export function resultColumns(
           },
         ]
       : []),
-    ...models.map((model) => ({
-      title: latencyModel(model),
-      number: true,
-      cell: (result: Result) => {
-        const seconds = result.latency[model];
-        return seconds === undefined ? "–" : duration(seconds);
-      },
-      order: (result: Result) => result.latency[model] ?? Number.POSITIVE_INFINITY,
-    })),
-    ...objectives
+    ...[...new Set([PAPERS, ...objectives])]
       .filter((objective) => results.some((result) => result.costs[objective] !== undefined))
       .map((metric) => ({
         title: axisTitle(metric),

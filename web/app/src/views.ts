@@ -32,7 +32,7 @@ export interface Candidate {
   budgets: number[];
   tasks: Task[];
   role: string;
-  measured_stage: number | null;
+  measured_section: number | null;
   teacher: number | null;
   origin: string;
   pretrained_file: string | null;
@@ -84,11 +84,11 @@ export interface Criticality {
   order: number[];
   exponent: number;
   baseline: string;
-  stages: StageCriticality[];
+  sections: SectionCriticality[];
 }
 
-export interface StageCriticality {
-  stage: number;
+export interface SectionCriticality {
+  section: number;
   relus: number;
   accuracy: number;
   accuracy_lowest: number;
@@ -128,13 +128,12 @@ export interface Result {
   macs: number;
   parameters: number;
   accuracy_test: number | null;
-  latency: { [key: string]: number };
   costs: { [key: string]: Cost };
   on_front: boolean;
   off_front: string;
   seeds: Seeds;
   recipe: string;
-  measurement: Measurement;
+  provenance: Provenance;
   seconds: StageSeconds;
   worker: string;
   attempt: number;
@@ -142,7 +141,7 @@ export interface Result {
   origin: string;
 }
 
-export interface Front {
+export interface ResultList {
   job: number;
   objectives: string[];
   results: Result[];
@@ -256,7 +255,7 @@ export interface ResultReport {
   accuracy_worst_class: number | null;
 }
 
-export interface Measurement {
+export interface Provenance {
   build_commit: string;
   torch_version: string;
   device: string;

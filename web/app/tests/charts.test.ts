@@ -6,10 +6,10 @@ import { aligned, curveCharts } from "../src/training_curves";
 import { curvePoints, result, results } from "./documents";
 
 test("axes: the objectives first, each once", () => {
-  assert.deepEqual(axes(["latency.delphi_online"], results({})), [
-    "latency.delphi_online",
-    "relus",
+  assert.deepEqual(axes(["macs"], results({})), [
     "macs",
+    "relus",
+    "papers.online_s",
     "parameters",
     "cheetah.online_s@wan",
   ]);
@@ -18,9 +18,9 @@ test("axes: the objectives first, each once", () => {
 });
 
 test("a result without the axis' number has no dot", () => {
-  const all = results({ latency: {} }, {});
-  assert.equal(axisValue(all[0]!, "latency.delphi_online"), null);
-  assert.equal(dots(all, "latency.delphi_online").length, 1);
+  const all = results({ costs: {} }, {});
+  assert.equal(axisValue(all[0]!, "papers.online_s"), null);
+  assert.equal(dots(all, "papers.online_s").length, 1);
   assert.equal(dots(all, "relus").length, 2);
 });
 
@@ -40,12 +40,12 @@ test("cost metrics stand under their protocol, but for objectives", () => {
 });
 
 test("one group per recipe, data and split", () => {
-  const { measurement } = result({});
+  const { provenance } = result({});
   const all = results(
     {},
     { recipe: "other" },
-    { measurement: { ...measurement, data_hash: "e" } },
-    { measurement: { ...measurement, split_hash: "e" } },
+    { provenance: { ...provenance, data_hash: "e" } },
+    { provenance: { ...provenance, split_hash: "e" } },
     { report: { relus: 5 } },
   );
   assert.deepEqual(

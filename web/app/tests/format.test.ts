@@ -7,7 +7,8 @@ import {
   count,
   duration,
   inSeconds,
-  latencyModel,
+  PAPERS,
+  protocolName,
   metricValue,
   parseMetric,
   percent,
@@ -66,9 +67,9 @@ test("sizes, axes and models", () => {
   assert.equal(bytes(512), "512 B");
   assert.equal(bytes(1536), "1.5 KiB");
   assert.equal(bytes(3 * 2 ** 20), "3 MiB");
-  assert.equal(latencyModel("delphi_online"), "DELPHI online");
-  assert.equal(latencyModel("my_model"), "my model");
-  assert.equal(axisTitle("latency.delphi_online"), "Latency, DELPHI online (s)");
+  assert.equal(protocolName("delphi_server_garbler"), "DELPHI server garbler");
+  assert.equal(protocolName("my_model"), "my model");
+  assert.equal(axisTitle(PAPERS), "Papers’ online (s)");
   assert.equal(axisTitle("relus"), "ReLUs");
   assert.equal(axisTitle("unknown"), "unknown");
 });
@@ -80,9 +81,15 @@ test("cost metrics are named by protocol, output and setting, with their unit", 
     "DELPHI server garbler client storage, lan (bytes)",
   );
   assert.equal(axisTitle("ckks.bootstraps@heaan_gpu"), "CKKS bootstraps, heaan_gpu");
-  assert.equal(parseMetric("latency.delphi_online"), null);
+  assert.equal(parseMetric("relus"), null);
+  assert.deepEqual(parseMetric(PAPERS), {
+    protocol: "papers",
+    output: "online_s",
+    setting: "",
+    unit: "s",
+  });
   assert.equal(parseMetric("cheetah.online.ot_s@lan")?.unit, "s");
-  assert.ok(inSeconds("ckks.seconds@mpcnn_cpu") && inSeconds("latency.delphi_online"));
+  assert.ok(inSeconds("ckks.seconds@mpcnn_cpu") && inSeconds(PAPERS));
   assert.ok(!inSeconds("ckks.bootstraps@mpcnn_cpu"));
   assert.equal(metricValue("cheetah.online_s@wan", 3.42), "3.42 s");
   assert.equal(metricValue("cheetah.online_bytes@lan", 2048), "2 KiB");

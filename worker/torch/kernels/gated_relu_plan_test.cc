@@ -75,7 +75,7 @@ TEST(GatedReluPlanTest, OneUnalignedAddressMakesAccessesNarrow) {
 }
 
 TEST(GatedReluPlanTest, FillsTheDeviceWithFewPartialSums) {
-  // The activations of ResNet18 for 32x32 images: pixels, then channels, of the first stage.
+  // The activations of ResNet18 for 32x32 images: pixels, then channels, of the first section.
   const GatedReluPlan pixels = PlanGatedRelu({.outer = 128, .values = 65536}, 4, 132);
   EXPECT_GE(pixels.blocks_x * pixels.slices, 132 * 3);
   EXPECT_LE(pixels.slices, 16);

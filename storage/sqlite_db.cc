@@ -15,8 +15,8 @@
 namespace reluscape {
 namespace {
 
-// "RELU" as a big-endian number: marks the file as ours for file(1) and for Migrate.
-constexpr int64_t kApplicationId = 0x52454C55;
+// "ReLU" as a big-endian number: marks the file as ours for file(1) and for Migrate.
+constexpr int64_t kApplicationId = 0x52654C55;
 // How long a unit of work waits for another process that holds the database (a user's SQLite
 // program, a backup): long enough for both, short enough that callers see an error.
 constexpr int kBusyTimeoutMs = 10'000;
@@ -85,7 +85,9 @@ absl::Status SqliteDb::CheckVersion() {
   const auto newest = static_cast<int64_t>(Migrations().size());
   if (Pragma(db_, "PRAGMA application_id") != kApplicationId) {
     return absl::FailedPreconditionError(
-        absl::StrCat("database ", path_.string(), " is not one of Reluscape's"));
+        absl::StrCat("database ", path_.string(),
+                     " is not one of Reluscape's, or was written "
+                     "before its first version; use another folder"));
   }
   if (version > newest) {
     return absl::FailedPreconditionError(

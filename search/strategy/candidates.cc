@@ -43,9 +43,7 @@ void ResolveBudgets(const v1::BudgetsSpec& budgets, std::vector<ProposedNetwork>
   for (int i = 0; i < budgets.relus_size(); ++i) {
     const int64_t relus = budgets.relus(i);
     const std::string field = EntryOf("budgets.relus", i);
-    if (smallest == networks.end()) {
-      if (relus < 1) errors.Add(field, absl::StrCat(relus), "at least 1");
-    } else if (relus < 1 || relus >= smallest->counts.relus) {
+    if (smallest != networks.end() && relus >= smallest->counts.relus) {
       errors.Add(field, absl::StrCat(relus),
                  absl::StrCat("1 to ", smallest->counts.relus - 1, " (", smallest->name, " has ",
                               smallest->counts.relus, " ReLUs)"));
@@ -54,9 +52,7 @@ void ResolveBudgets(const v1::BudgetsSpec& budgets, std::vector<ProposedNetwork>
   for (int i = 0; i < budgets.fractions_size(); ++i) {
     const double fraction = budgets.fractions(i);
     const std::string field = EntryOf("budgets.fractions", i);
-    if (!(fraction > 0 && fraction < 1)) {
-      errors.Add(field, absl::StrCat(fraction), "above 0 and below 1");
-    } else if (smallest != networks.end()) {
+    if (smallest != networks.end()) {
       const int64_t relus = FractionOf(fraction, smallest->counts.relus);
       if (relus < 1 || relus >= smallest->counts.relus) {
         errors.Add(field,

@@ -56,7 +56,8 @@ struct Proposal {
 };
 
 // Expands candidates.networks, candidates.deepreshape and candidates.deepreduce, applies the limits
-// and resolves the Budgets. `measured` holds the orders that generators take from Jobs. Adds one
+// and resolves the Budgets. `spec` has been checked (search/vocabulary/job.h): what its own rules
+// say is not looked at again. `measured` holds the orders that generators take from Jobs. Adds one
 // error per field, with its path in the job file
 // ("candidates.deepreshape[0].order", "budgets.relus[2]"); the proposal is usable only where
 // nothing was added.
@@ -65,7 +66,7 @@ struct Proposal {
 //    already is merged with a note.
 //  * A named network above limits.max_macs or limits.max_parameters is an error; a generated one
 //    is left out with a note.
-//  * A Budget must be at least 1 and below the ReLU count of every network. A fraction is of each
+//  * A Budget must be below the ReLU count of every network. A fraction is of each
 //    network's own count, rounded down (a product that is an integer but for the last bits of
 //    floating point counts as that integer).
 //  * An entry of candidates.pretrained names an entry of candidates.networks, each network once.

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <limits>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -207,21 +206,17 @@ TEST(ProposeNetworksTest, AFractionIsRoundedDownButNotBelowAWholeNumber) {
 
 TEST(ProposeNetworksTest, ABudgetThatDoesNotFitNamesTheSmallestNetwork) {
   v1::JobSpec spec = Job({"resnet18@128", "resnet18@64"});
-  SetList(spec.mutable_budgets()->mutable_relus(), {1000, 0, 600'000, 491'520, 491'519});
-  SetList(spec.mutable_budgets()->mutable_fractions(),
-          {0.000001, 0, 1, std::numeric_limits<double>::quiet_NaN()});
+  SetList(spec.mutable_budgets()->mutable_relus(), {1000, 600'000, 491'520, 491'519});
+  SetList(spec.mutable_budgets()->mutable_fractions(), {0.000001, 0.5});
   const std::string errors = ErrorsOf(spec);
-  EXPECT_THAT(errors, HasSubstr("budgets.relus[1]: found 0; allowed: 1 to 491519"));
-  EXPECT_THAT(errors, HasSubstr("budgets.relus[2]: found 600000; allowed: 1 to 491519 "
+  EXPECT_THAT(errors, HasSubstr("budgets.relus[1]: found 600000; allowed: 1 to 491519 "
                                 "(resnet18@64 has 491520 ReLUs)"));
-  EXPECT_THAT(errors, HasSubstr("budgets.relus[3]: found 491520"));
+  EXPECT_THAT(errors, HasSubstr("budgets.relus[2]: found 491520"));
   EXPECT_THAT(errors, testing::Not(HasSubstr("budgets.relus[0]")));
-  EXPECT_THAT(errors, testing::Not(HasSubstr("budgets.relus[4]")));
+  EXPECT_THAT(errors, testing::Not(HasSubstr("budgets.relus[3]")));
   EXPECT_THAT(errors, HasSubstr("budgets.fractions[0]: found 1e-06, which is 0 of the 491520 ReLUs "
                                 "of resnet18@64"));
-  EXPECT_THAT(errors, HasSubstr("budgets.fractions[1]: found 0; allowed: above 0 and below 1"));
-  EXPECT_THAT(errors, HasSubstr("budgets.fractions[2]: found 1;"));
-  EXPECT_THAT(errors, HasSubstr("budgets.fractions[3]: found nan;"));
+  EXPECT_THAT(errors, testing::Not(HasSubstr("budgets.fractions[1]")));
 }
 
 TEST(ProposeNetworksTest, EveryErrorOfTheJobIsReportedAtOnce) {

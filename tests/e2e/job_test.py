@@ -71,10 +71,10 @@ class JobTest(unittest.TestCase):
     def test_a_job_leaves_results_that_say_how_they_were_measured(self):
         number, detail = self.run_job(small_job())
         candidate = detail["candidates"][0]
-        list = self.here.results(number)["results"]
-        self.assertEqual(sorted(result["report"]["budget"] for result in list),
+        found = self.here.results(number)["results"]
+        self.assertEqual(sorted(result["report"]["budget"] for result in found),
                          sorted(candidate["budgets"]))
-        for result in list:
+        for result in found:
             report = result["report"]
             self.assertEqual(report["relus"], report["budget"])
             self.assertEqual(sum(layer["kept"] for layer in report["layers"]), report["relus"])
@@ -94,10 +94,10 @@ class JobTest(unittest.TestCase):
                 self.assertGreater(result["seconds"][stage], 0)
                 self.assertGreater(result["seeds"][stage], 0)
         # The gateway serves the same document.
-        self.assertEqual(self.get(f"/api/jobs/{number}/front")["results"], list)
-        # A value of the list is what the stored results say, by the views too.
+        self.assertEqual(self.get(f"/api/jobs/{number}/results")["results"], found)
+        # What is on the front is what the stored results say, by the views too.
         view = self.here.sql("SELECT count(*) AS n FROM front_v WHERE job = ?", number)
-        self.assertEqual(view[0]["n"], sum(result["on_front"] for result in list))
+        self.assertEqual(view[0]["n"], sum(result["on_front"] for result in found))
 
     def test_the_test_set_stays_sealed_until_it_is_unsealed(self):
         number, detail = self.run_job(small_job(budgets={"fractions": [0.5]}))

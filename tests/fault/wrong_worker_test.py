@@ -32,7 +32,11 @@ class WrongWorkerTest(unittest.TestCase):
     expected = None  # results of an undisturbed run
 
     def setUp(self):
-        self.here = self.enterContext(Installation(BIN_DIR))
+        # Long, so that a busy machine loses none; short where the test waits longer than a lease.
+        waits = self._testMethodName in ("test_the_artifact_folder_is_away_for_a_moment",
+                                         "test_pauses_of_each_and_of_both",
+                                         "test_a_pause_of_a_worker")
+        self.here = self.enterContext(Installation(BIN_DIR, lease_seconds=2 if waits else 20))
         self.here.start_server()
 
     def worker(self, worker_id, *flags, epoch_ms=20, **options):

@@ -232,7 +232,7 @@ async function main() {
       result.name,
       result.report.budget.toLocaleString("en"),
       `${(result.report.accuracy_validation * 100).toFixed(1)} %`,
-      "DELPHI online",
+      "Papers’ online",
     ]) {
       assert.ok(text.includes(part), `${part} in ${text}`);
     }

@@ -11,6 +11,7 @@
 #include "base/build_info.h"
 #include "base/exit_codes.h"
 #include "base/flags.h"
+#include "base/ports.h"
 #include "client/calibrate_command.h"
 #include "client/commands.h"
 #include "client/connection.h"
@@ -29,7 +30,7 @@ namespace {
 
 // Everything that the command line can say.
 struct Arguments {
-  std::string server = "127.0.0.1:50551";
+  std::string server = kLocalServer;
   int64_t job = 0;
   int64_t result = 0;
   bool json = false;
@@ -93,10 +94,12 @@ void AddUp(CLI::App& app, Arguments& arguments) {
   up->add_option("--data-dir", options.data_dir, "folder for the database, artifacts and logs")
       ->capture_default_str();
   up->add_option("--grpc-port", options.grpc_port,
-                 "port of the coordinator; 0 picks a free one (default: 50551)")
+                 "port of the coordinator; 0 picks a free one (default: 50551, or a free one "
+                 "where that is taken)")
       ->check(CLI::Range(0, 65535));
   up->add_option("--http-port", options.http_port,
-                 "port of the dashboard; 0 picks a free one (default: 8080)")
+                 "port of the dashboard; 0 picks a free one (default: 8080, or a free one "
+                 "where that is taken)")
       ->check(CLI::Range(0, 65535));
   up->add_option("--workers", options.workers, "number of workers (default: one per GPU, else one)")
       ->check(CLI::Range(0, 256));

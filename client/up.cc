@@ -1,8 +1,11 @@
 #include "client/up.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,9 +26,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/exit_codes.h"
 #include "base/files.h"
+#include "base/ports.h"
 #include "base/status_macros.h"
 #include "client/child_process.h"
 
@@ -119,6 +124,28 @@ std::string LastWords(const std::filesystem::path& log) {
   return line.starts_with(kName) ? line.substr(sizeof(kName) - 1) : line;
 }
 
+// 0 where a program of this machine can listen at the port, else the errno that it would get. As
+// the coordinator binds it: what only waits to be forgotten (TIME_WAIT) does not count.
+int WhyNotListen(int64_t port) {
+  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return errno;
+  const int on = 1;
+  setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int why =
+      bind(probe, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
+  close(probe);
+  return why;
+}
+
+// One word of a POSIX shell.
+std::string ShellWord(const std::string& text) {
+  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
+}
+
 class Installation {
  public:
   Installation(const UpOptions& options, std::ostream& out, std::ostream& err)
@@ -144,6 +171,7 @@ class Installation {
     RETURN_IF_ERROR(StartServer());
     RETURN_IF_ERROR(WaitForServer());
     if (!end_.has_value()) {
+      RETURN_IF_ERROR(WriteEnvironment());
       RETURN_IF_ERROR(StartWorkers());
     }
     while (!end_.has_value()) {
@@ -208,6 +236,8 @@ class Installation {
                 : "; build it, or install the programs into one folder"));
       }
     }
+    ASSIGN_OR_RETURN(grpc_port_, ChoosePort("--grpc-port", options_.grpc_port, kGrpcPort));
+    ASSIGN_OR_RETURN(http_port_, ChoosePort("--http-port", options_.http_port, kHttpPort));
     return absl::OkStatus();
   }
 
@@ -225,19 +255,14 @@ class Installation {
     std::error_code error;
     // Of the last time; a new one says that this coordinator listens.
     std::filesystem::remove(folder_ / "server.json", error);
-    ChildCommand command = {.program = programs_ / "reluscape-server",
-                            .arguments = {"--data-dir", folder_.string(), "--artifact-dir",
-                                          (folder_ / "artifacts").string()},
-                            .environment = {},
-                            .log = LogOf("server")};
-    if (options_.grpc_port >= 0) {
-      command.arguments.insert(command.arguments.end(),
-                               {"--grpc-port", absl::StrCat(options_.grpc_port)});
-    }
-    if (options_.http_port >= 0) {
-      command.arguments.insert(command.arguments.end(),
-                               {"--http-port", absl::StrCat(options_.http_port)});
-    }
+    std::filesystem::remove(EnvironmentFile(), error);
+    const ChildCommand command = {
+        .program = programs_ / "reluscape-server",
+        .arguments = {"--data-dir", folder_.string(), "--artifact-dir",
+                      (folder_ / "artifacts").string(), "--grpc-port", absl::StrCat(grpc_port_),
+                      "--http-port", absl::StrCat(http_port_)},
+        .environment = {},
+        .log = LogOf("server")};
     ASSIGN_OR_RETURN(server_, StartChild(command));
     server_log_ = command.log;
     return absl::OkStatus();
@@ -312,9 +337,21 @@ class Installation {
     out_ << "\n  coordinator  127.0.0.1:" << grpc_port_
          << "\n  dashboard    http://127.0.0.1:" << http_port_ << "/\n  state        "
          << folder_.string() << "\n  logs         " << (folder_ / "logs").string()
-         << "\nCtrl-C stops it.\n"
+         << "\nIn another terminal, before other commands:  . "
+         << ShellWord(EnvironmentFile().string()) << "\nCtrl-C stops it.\n"
          << std::flush;
     return absl::OkStatus();
+  }
+
+  std::filesystem::path EnvironmentFile() const { return folder_ / "env.sh"; }
+
+  // What a shell needs for the other commands, whichever ports there are.
+  absl::Status WriteEnvironment() const {
+    return WriteFileAtomically(
+        EnvironmentFile(),
+        absl::StrCat("# For shells of this machine, while `reluscape up` runs here.\nexport PATH=",
+                     ShellWord(programs_.string()),
+                     ":\"$PATH\"\nexport RELUSCAPE_SERVER=127.0.0.1:", grpc_port_, "\n"));
   }
 
   absl::Status Start(Worker& worker) {
@@ -446,6 +483,8 @@ class Installation {
       }
     }
     KillAll();
+    std::error_code error;
+    std::filesystem::remove(EnvironmentFile(), error);
   }
 
   void KillAll() {
@@ -475,7 +514,7 @@ class Installation {
   int lock_ = -1;
   int64_t workers_wanted_ = 0;
   pid_t server_ = 0;
-  int64_t grpc_port_ = 0;
+  int64_t grpc_port_ = 0;  // until the coordinator listens: what it is asked for
   int64_t http_port_ = 0;
   std::vector<Worker> workers_;
   int leave_signals_ = 0;
@@ -494,6 +533,18 @@ int64_t RestartDelaySeconds(int64_t n) {
     delay *= 2;
   }
   return std::min<int64_t>(delay, 30);
+}
+
+absl::StatusOr<int64_t> ChoosePort(const std::string& option, int64_t asked, int64_t usual) {
+  if (asked == 0) return 0;
+  const int why = WhyNotListen(asked < 0 ? usual : asked);
+  if (why == 0) return asked < 0 ? usual : asked;
+  if (asked < 0) return 0;
+  return absl::FailedPreconditionError(absl::StrCat(
+      option, " ", asked, ": ",
+      why == EADDRINUSE ? "another program listens at this port"
+                        : absl::StrCat("cannot listen at this port: ", std::strerror(why)),
+      "; leave the option out, or give 0, for a free one"));
 }
 
 absl::StatusOr<int> RunUp(const UpOptions& options, std::ostream& out, std::ostream& err) {

@@ -3,8 +3,11 @@
 
 #include "client/up.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +27,7 @@
 namespace reluscape {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -44,6 +48,34 @@ echo $$ >> "$2/../worker.pids"
 trap 'echo worker >> "$2/../ends"; exit 0' TERM
 while :; do sleep 0.05; done
 )sh";
+
+// A port of this machine that nothing else takes while it lives. Only after Listen() does it keep
+// another program from listening there.
+class HeldPort {
+ public:
+  HeldPort() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const int on = 1;
+    setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    if (bind(socket_, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+        getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0) {
+      number_ = ntohs(address.sin_port);
+    }
+  }
+  ~HeldPort() { close(socket_); }
+  HeldPort(const HeldPort&) = delete;
+  HeldPort& operator=(const HeldPort&) = delete;
+
+  void Listen() { ASSERT_EQ(listen(socket_, 1), 0); }
+  int64_t number() const { return number_; }  // 0: there was none to have
+
+ private:
+  int socket_;
+  int64_t number_ = 0;
+};
 
 class UpTest : public ::testing::Test {
  protected:
@@ -130,7 +162,9 @@ TEST_F(UpTest, StartsBothAndStopsTheWorkerFirst) {
   EXPECT_THAT(log, HasSubstr("127.0.0.1:4711"));
   EXPECT_THAT(log, HasSubstr("http://127.0.0.1:4712/"));
   EXPECT_THAT(Read("data/logs/server.log"), HasSubstr("--grpc-port 0"));
-  EXPECT_THAT(Read("data/logs/server.log"), Not(HasSubstr("--http-port")));
+  // The usual port of the dashboard, or where this machine has a program there, any.
+  EXPECT_THAT(Read("data/logs/server.log"),
+              AnyOf(HasSubstr("--http-port 8080"), HasSubstr("--http-port 0")));
   WaitUntil("both workers have told their options", [this] {
     return !Read("data/logs/worker-1.log").empty() && !Read("data/logs/worker-2.log").empty();
   });
@@ -343,6 +377,48 @@ TEST_F(UpTest, AMissingProgramIsNamed) {
   Up();
   EXPECT_EQ(WaitForEnd(), 4);
   EXPECT_THAT(Read("up.log"), HasSubstr("RELUSCAPE_WITH_TORCH"));
+}
+
+TEST_F(UpTest, AShellThatReadsEnvShHasTheProgramsAndTheAddress) {
+  Up();
+  WaitUntilUp();
+  EXPECT_THAT(Read("up.log"),
+              HasSubstr(absl::StrCat(". '", (folder_ / "data" / "env.sh").string(), "'")));
+  const std::string out = (folder_ / "out").string();
+  ASSERT_EQ(
+      std::system(absl::StrCat(". '", (folder_ / "data" / "env.sh").string(),
+                               "' && { command -v reluscape; echo \"$RELUSCAPE_SERVER\"; } > '",
+                               out, "'")
+                      .c_str()),
+      0);
+  EXPECT_EQ(Read("out"), absl::StrCat(std::filesystem::canonical(folder_ / "reluscape").string(),
+                                      "\n127.0.0.1:4711\n"));
+  kill(up_, SIGTERM);
+  EXPECT_EQ(WaitForEnd(), 0);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "data" / "env.sh"));
+}
+
+TEST_F(UpTest, APortThatWasAskedForAndIsTakenIsAnErrorAndNothingStarts) {
+  HeldPort taken;
+  ASSERT_GT(taken.number(), 0);
+  taken.Listen();
+  Up({"--http-port", absl::StrCat(taken.number())});
+  EXPECT_EQ(WaitForEnd(), 6);
+  EXPECT_THAT(Read("up.log"), HasSubstr(absl::StrCat("--http-port ", taken.number(),
+                                                     ": another program listens at this port")));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "data" / "logs" / "server.log"));
+}
+
+TEST(ChoosePortTest, TheUsualPortUnlessItIsTaken) {
+  HeldPort port;
+  ASSERT_GT(port.number(), 0);
+  EXPECT_EQ(ChoosePort("--grpc-port", -1, port.number()).value_or(-1), port.number());
+  EXPECT_EQ(ChoosePort("--grpc-port", port.number(), 1).value_or(-1), port.number());
+  port.Listen();
+  EXPECT_EQ(ChoosePort("--grpc-port", -1, port.number()).value_or(-1), 0);
+  EXPECT_EQ(ChoosePort("--grpc-port", 0, port.number()).value_or(-1), 0);
+  EXPECT_EQ(ChoosePort("--grpc-port", port.number(), 1).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(UpNumbersTest, ThreadsAreSplitAndRestartsBackOff) {

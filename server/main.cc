@@ -19,6 +19,7 @@
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/mutex.h"
+#include "base/ports.h"
 #include "base/signals.h"
 #include "base/status_macros.h"
 #include "server/coordinator.h"
@@ -34,9 +35,9 @@ struct Options {
   std::string data_dir = "reluscape-data";
   std::string artifact_dir;
   std::string grpc_address = "127.0.0.1";
-  int grpc_port = 50551;
+  int grpc_port = kGrpcPort;
   std::string http_address = "127.0.0.1";
-  int http_port = 8080;
+  int http_port = kHttpPort;
   int64_t lease_seconds = 30;
   int64_t sync_interval_ms = 1000;
   std::string log_level = "info";

@@ -22,6 +22,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/ports.h"
 
 namespace reluscape {
 
@@ -29,7 +30,7 @@ struct HttpServerOptions {
   // Where to listen. On a loopback address only requests whose Host header names the loopback are
   // answered, so that no web page elsewhere can read the API by DNS rebinding.
   std::string address = "127.0.0.1";
-  int port = 8080;         // 0 to 65535; 0 = a free one
+  int port = kHttpPort;    // 0 to 65535; 0 = a free one
   int max_listeners = 32;  // open /api/events streams, 1 to 1000; each holds a thread
 };
 

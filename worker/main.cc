@@ -9,6 +9,7 @@
 #include "base/exit_codes.h"
 #include "base/flags.h"
 #include "base/log.h"
+#include "base/ports.h"
 #include "base/signals.h"
 #include "base/status_macros.h"
 #include "storage/artifacts/artifact_folder.h"
@@ -20,7 +21,7 @@ namespace reluscape {
 namespace {
 
 struct Options {
-  std::string server = "127.0.0.1:50551";
+  std::string server = kLocalServer;
   std::string artifact_dir;
   std::string id;
   TrainerFlags trainer;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/ports.h"
 #include "server/coordinator.h"
 #include "storage/artifacts/artifact_folder.h"
 
@@ -25,7 +26,7 @@ class WorkerService;
 
 struct RpcServerOptions {
   std::string address = "127.0.0.1";
-  int port = 50551;  // 0 = a free one; -1 = none, for tests through InProcessChannel
+  int port = kGrpcPort;  // 0 = a free one; -1 = none, for tests through InProcessChannel
 };
 
 class RpcServer {

@@ -37,6 +37,13 @@ add_library(reluscape_torch INTERFACE)
 target_include_directories(reluscape_torch SYSTEM INTERFACE ${protobuf_first})
 target_link_libraries(reluscape_torch INTERFACE ${TORCH_LIBRARIES})
 
+# Installs a program that links LibTorch. CMAKE_INSTALL_RPATH_USE_LINK_PATH leaves out what lies
+# inside the source tree, as .deps does.
+function(reluscape_install_with_torch program)
+  set_target_properties(${program} PROPERTIES INSTALL_RPATH ${TORCH_INSTALL_PREFIX}/lib)
+  install(TARGETS ${program})
+endfunction()
+
 # A Python with the same LibTorch, for tests that compare with it: there where the wheel was
 # installed, not with a LibTorch of one's own.
 find_program(venv_python python3 PATHS ${CMAKE_SOURCE_DIR}/.deps/venv/bin NO_DEFAULT_PATH NO_CACHE)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""tools/mask_spread and tools/curve_figure on folders as reluscape-train leaves them.
+"""tools/mask_spread and tools/curve_figure on folders as reluscape-train leaves them, and
+tools/results_figure on tables as the client prints them.
 
 Usage: curve_tools_test.py ROOT
 """
@@ -158,6 +159,46 @@ class CurveFigureTest(ToolTest):
             self.assertIn(words, run.stderr)
         run = self.run_tool("curve_figure", self.folder / "out.svg", "t", "no-equals-sign")
         self.assertEqual(run.returncode, 2)
+
+
+class ResultsFigureTest(ToolTest):
+    HEADER = "rank,name,budget,relus,accuracy_validation,on_front"
+    # Two networks, the first with two replicates of one budget.
+    ROWS = ["1,a<b,100,100,0.5,false", "2,a<b,100,98,0.7,true", "3,a<b,1000,1000,0.8,false",
+            "4,other,1000,990,0.9,true"]
+
+    def run_figure(self, rows, header=HEADER):
+        path = self.folder / "results.csv"
+        path.write_bytes("".join(line + "\r\n" for line in [header, *rows]).encode())
+        return self.run_tool("results_figure", self.folder / "out.svg", "x & y", path)
+
+    def test_a_dot_per_result_and_a_line_of_means_per_network(self):
+        run = self.run_figure(self.ROWS)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        svg = ElementTree.parse(self.folder / "out.svg").getroot()
+        dots = [(float(dot.get("cx")), float(dot.get("cy")), dot.get("fill") != "white")
+                for dot in svg.iter(f"{SVG}circle")]
+        self.assertEqual([filled for _, _, filled in dots], [False, True, False, True])
+        lines = [[tuple(map(float, point.split(","))) for point in line.get("points").split()]
+                 for line in svg.iter(f"{SVG}polyline")]
+        self.assertEqual([len(line) for line in lines], [2, 1])
+        # The mean of 50 and 70 % lies half-way between the two dots; more ReLUs are further right,
+        # a higher accuracy is further up.
+        self.assertAlmostEqual(lines[0][0][1], (dots[0][1] + dots[1][1]) / 2, delta=0.2)
+        self.assertGreater(lines[0][1][0], lines[0][0][0])
+        self.assertLess(lines[0][1][1], lines[0][0][1])
+        self.assertIn("a<b", [text.text for text in svg.iter(f"{SVG}text")])
+
+    def test_what_cannot_be_drawn_is_named(self):
+        for rows, header, words in (([], self.HEADER, "no results"),
+                                    (self.ROWS, self.HEADER.replace("budget", "b"), "no column budget"),
+                                    (["1,a,1,1,many,true"], self.HEADER, "many"),
+                                    (["1,a,1,0,0.5,true"], self.HEADER, "0 ReLUs"),
+                                    (["1,a,1,1,nan,true"], self.HEADER, "nan")):
+            run = self.run_figure(rows, header)
+            self.assertEqual(run.returncode, 1)
+            self.assertIn(words, run.stderr)
+        self.assertEqual(self.run_tool("results_figure").returncode, 2)
 
 
 if __name__ == "__main__":

@@ -271,6 +271,7 @@ class Installation {
   absl::Status WaitForServer() {
     const auto deadline = SteadyClock::now() + kStartTimeout;
     while (!end_.has_value() && !ReadPorts()) {
+      if (server_ == 0) RETURN_IF_ERROR(StartServer());
       if (SteadyClock::now() > deadline) {
         return absl::DeadlineExceededError(absl::StrCat("the coordinator does not listen after ",
                                                         kStartTimeout.count(), " s; see ",
@@ -291,6 +292,7 @@ class Installation {
     if (!document.is_object() || document.value("pid", int64_t{0}) != server_) {
       return false;
     }
+    listens_ = true;
     grpc_port_ = document.value("grpc_port", int64_t{0});
     http_port_ = document.value("http_port", int64_t{0});
     return grpc_port_ > 0;
@@ -372,6 +374,20 @@ class Installation {
     return absl::OkStatus();
   }
 
+  // Whether another program took a usual port after ChoosePort had looked; then the coordinator
+  // gets a free one.
+  bool UsualPortsAreTaken() {
+    bool taken = false;
+    for (int64_t* port : {&grpc_port_, &http_port_}) {
+      const bool usual = (port == &grpc_port_ ? options_.grpc_port : options_.http_port) < 0;
+      if (usual && *port != 0 && WhyNotListen(*port) != 0) {
+        *port = 0;
+        taken = true;
+      }
+    }
+    return taken;
+  }
+
   // Waits for a signal or the end of a child and notes what it means in end_.
   void Wait(std::chrono::milliseconds limit) {
     const timespec time{.tv_sec = limit.count() / 1000,
@@ -393,6 +409,9 @@ class Installation {
   void Ended(pid_t pid, int status) {
     if (pid == server_) {
       server_ = 0;
+      if (!end_.has_value() && !listens_ && UsualPortsAreTaken()) {
+        return;  // WaitForServer starts it again
+      }
       if (!end_.has_value()) {
         err_ << "the coordinator ended " << DescribeEnd(status) << "; everything stops. "
              << DescribeLog(server_log_) << '\n'
@@ -514,6 +533,7 @@ class Installation {
   int lock_ = -1;
   int64_t workers_wanted_ = 0;
   pid_t server_ = 0;
+  bool listens_ = false;   // the coordinator, since it was started
   int64_t grpc_port_ = 0;  // until the coordinator listens: what it is asked for
   int64_t http_port_ = 0;
   std::vector<Worker> workers_;

@@ -409,6 +409,43 @@ TEST_F(UpTest, APortThatWasAskedForAndIsTakenIsAnErrorAndNothingStarts) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "data" / "logs" / "server.log"));
 }
 
+// Listens itself at every usual port that it is given, as another program that was quicker would,
+// and ends as a coordinator does that cannot have its ports.
+constexpr char kLateServer[] = R"sh(#!/bin/sh
+case "$*" in
+  *"--grpc-port 0 --http-port 0"*) exec "$(dirname "$0")/server-in-time" "$@" ;;
+esac
+python3 -c '
+import pathlib, socket, sys, time
+held = []
+for port in map(int, (sys.argv[2], sys.argv[3])):
+    held.append(socket.socket())
+    held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held[-1].bind(("127.0.0.1", port))
+        held[-1].listen()
+    except OSError:
+        pass  # another program was quicker indeed
+pathlib.Path(sys.argv[1]).touch()
+time.sleep(60)
+' "$2/held" "$6" "$8" &
+echo $! > "$2/holder.pid"
+until [ -e "$2/held" ]; do sleep 0.02; done
+exit 1
+)sh";
+
+TEST_F(UpTest, AUsualPortThatIsTakenInBetweenIsGivenUp) {
+  Script("reluscape-server", kLateServer);
+  Script("server-in-time", kServer);
+  Up();
+  WaitUntilUp();
+  const std::string holder = Read("data/holder.pid");
+  if (!holder.empty()) kill(static_cast<pid_t>(std::stol(holder)), SIGKILL);
+  EXPECT_THAT(Read("data/logs/server.log"), HasSubstr("--grpc-port 0 --http-port 0"));
+  kill(up_, SIGTERM);
+  EXPECT_EQ(WaitForEnd(), 0);
+}
+
 TEST(ChoosePortTest, TheUsualPortUnlessItIsTaken) {
   HeldPort port;
   ASSERT_GT(port.number(), 0);

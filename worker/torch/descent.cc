@@ -40,7 +40,7 @@ class Descent {
         weight_adam_(student_.parameters(), settings_.weight_learning_rate(),
                      settings_.adam_beta1(), settings_.adam_beta2()),
         rule_(MakeRule(context, student_, budgets.back())),
-        teacher_logits_(teacher_, context.teacher_cache),
+        teacher_logits_(context.MakeTeacher(teacher_)),
         step_{teacher_logits_,
               student_,
               weight_adam_,

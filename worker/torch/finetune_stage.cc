@@ -133,7 +133,7 @@ absl::StatusOr<TaskOutcome> RunFineTune(const StageContext& context) {
   GraphNetwork teacher = context.MakeNetwork(MaskMode::kNone);
   RETURN_IF_ERROR(LoadPretrained(context.artifacts, task, context.data, teacher));
   teacher.Fold();
-  const Teacher targets(teacher, context.teacher_cache);
+  const Teacher targets = context.MakeTeacher(teacher);
 
   GraphNetwork network = context.MakeNetwork(MaskMode::kFrozen, v1::LinearizeSpec::PIXEL,
                                              task.settings().linearize().replacement());

@@ -29,7 +29,7 @@ absl::StatusOr<TaskOutcome> RunPretrain(const StageContext& context) {
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<GraphNetwork> teacher, LoadTeacher(context));
   std::optional<Teacher> targets;
-  if (teacher != nullptr) targets.emplace(*teacher, context.teacher_cache);
+  if (teacher != nullptr) targets.emplace(context.MakeTeacher(*teacher));
   network.Initialize(DeriveSeed(task.seed(), "weights"));
   SgdOptimizer optimizer(network.weights(), settings);
 

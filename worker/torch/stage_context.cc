@@ -44,6 +44,10 @@ StepGraph StageContext::MakeStepGraph(const GraphNetwork& trained, StepGraph::St
       cuda_graphs ? MakeStepRecorder(device) : nullptr);
 }
 
+Teacher StageContext::MakeTeacher(const GraphNetwork& teacher) const {
+  return Teacher(teacher, teacher_cache, cuda_graphs ? MakeStepRecorder(device) : nullptr);
+}
+
 bool AllFinite(const std::vector<NamedTensor>& tensors) {
   const c10::NoGradGuard no_grad;
   return std::all_of(tensors.begin(), tensors.end(), [](const NamedTensor& named) {

@@ -21,6 +21,7 @@
 #include "worker/torch/batches.h"
 #include "worker/torch/logit_cache.h"
 #include "worker/torch/step_graph.h"
+#include "worker/torch/teacher.h"
 #include "worker/trainer.h"
 
 namespace reluscape {
@@ -50,6 +51,8 @@ struct StageContext {
   EvaluationImages MakeEvaluationImages(const ImageSet& images) const;
   // Takes `step`s that train `trained`, which outlives it.
   StepGraph MakeStepGraph(const GraphNetwork& trained, StepGraph::Step step) const;
+  // The targets that `teacher` gives, which is folded and outlives them.
+  Teacher MakeTeacher(const GraphNetwork& teacher) const;
 };
 
 absl::Status StoppedError();

@@ -4,6 +4,7 @@
 #include <c10/util/Exception.h>
 
 #include <array>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -39,7 +40,7 @@ StepGraph::StepGraph(Step step, std::function<void()> drop_gradients,
 
 StepResult StepGraph::Plain(const StepInput& input) const {
   StepResult result = step_(input);
-  result.loss = result.loss.detach();
+  if (result.loss.defined()) result.loss = result.loss.detach();
   result.logits = result.logits.detach();
   return result;
 }
@@ -54,9 +55,10 @@ bool StepGraph::Record(const StepInput& input) {
       const at::AutoGradMode with_gradients(true);
       result_ = Plain(input_);
     });
-  } catch (const c10::Error& error) {
+  } catch (const std::exception& error) {
+    const auto* const torch = dynamic_cast<const c10::Error*>(&error);
     LogWarning("this step is not recorded as a CUDA graph, steps will be slower: ",
-               error.what_without_backtrace());
+               torch != nullptr ? torch->what_without_backtrace() : error.what());
     drop_gradients_();
     result_ = {};
     input_ = {};

@@ -21,7 +21,7 @@ struct StepInput {
 
 // What a step found, both without gradient.
 struct StepResult {
-  at::Tensor loss;    // scalar
+  at::Tensor loss;    // scalar; undefined of a step that has none
   at::Tensor logits;  // N x classes
   bool last = false;  // the epoch ends here
 };

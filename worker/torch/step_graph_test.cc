@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -25,14 +26,17 @@ namespace {
 // again.
 class FakeRecorder final : public StepRecorder {
  public:
-  FakeRecorder(std::vector<std::string>& calls, bool fails) : calls_(calls), fails_(fails) {}
+  enum class Fails { kNever, kByTorch, kByAnother };
+  explicit FakeRecorder(std::vector<std::string>& calls, Fails fails = Fails::kNever)
+      : calls_(calls), fails_(fails) {}
   void WarmUp(const std::function<void()>& work) override {
     calls_.push_back("warm-up");
     work();
   }
   void Record(const std::function<void()>& work) override {
     calls_.push_back("record");
-    if (fails_) TORCH_CHECK(false, "this cannot be recorded");
+    TORCH_CHECK(fails_ != Fails::kByTorch, "this cannot be recorded");
+    if (fails_ == Fails::kByAnother) throw std::runtime_error("nor this");
     work_ = work;
   }
   void Replay() override {
@@ -42,14 +46,14 @@ class FakeRecorder final : public StepRecorder {
 
  private:
   std::vector<std::string>& calls_;
-  const bool fails_;
+  const Fails fails_;
   std::function<void()> work_;
 };
 
 class StepGraphTest : public testing::Test {
  protected:
   // Adds the batch's images to `sum_`; the loss is their sum.
-  StepGraph Make(bool with_recorder, bool fails = false) {
+  StepGraph Make(bool with_recorder, FakeRecorder::Fails fails = FakeRecorder::Fails::kNever) {
     const auto step = [this](const StepInput& input) {
       ++steps_;
       sum_ += input.images.sum();
@@ -132,7 +136,7 @@ TEST_F(StepGraphTest, TeachersLogitsAreCopiedToo) {
         seen = input.teacher_logits.clone();
         return StepResult{.loss = input.teacher_logits.sum(), .logits = input.images};
       },
-      [] {}, std::make_unique<FakeRecorder>(calls, /*fails=*/false));
+      [] {}, std::make_unique<FakeRecorder>(calls));
   for (int i = 0; i < 6; ++i) {
     StepInput input = Input(4, 0);
     input.teacher_logits = torch::full({4, 2}, static_cast<double>(i));
@@ -142,11 +146,16 @@ TEST_F(StepGraphTest, TeachersLogitsAreCopiedToo) {
 }
 
 TEST_F(StepGraphTest, WhatCannotBeRecordedIsTakenAsItIs) {
-  StepGraph graph = Make(/*with_recorder=*/true, /*fails=*/true);
-  for (int i = 0; i < 6; ++i) EXPECT_EQ(graph.Take(Input(4, i)).loss.item<float>(), 8 * i);
-  EXPECT_EQ(sum_.item<float>(), 8 * 15);
-  EXPECT_EQ(drops_, 1);
-  EXPECT_EQ(calls_, (std::vector<std::string>{"warm-up", "warm-up", "warm-up", "record"}));
+  for (const auto fails : {FakeRecorder::Fails::kByTorch, FakeRecorder::Fails::kByAnother}) {
+    calls_.clear();
+    sum_.zero_();
+    drops_ = 0;
+    StepGraph graph = Make(/*with_recorder=*/true, fails);
+    for (int i = 0; i < 6; ++i) EXPECT_EQ(graph.Take(Input(4, i)).loss.item<float>(), 8 * i);
+    EXPECT_EQ(sum_.item<float>(), 8 * 15);
+    EXPECT_EQ(drops_, 1);
+    EXPECT_EQ(calls_, (std::vector<std::string>{"warm-up", "warm-up", "warm-up", "record"}));
+  }
 }
 
 // A descent and a step of SGD with it, on a device and with or without its recorder: the losses and

@@ -10,6 +10,7 @@
 #include <c10/util/Exception.h>
 #include <cuda_runtime_api.h>
 
+#include <exception>
 #include <map>
 #include <vector>
 #endif
@@ -36,13 +37,18 @@ class Shared {
         .first->second;
   }
 
-  // Keeps a graph whose recording could not be ended: LibTorch's allocator still refers to it.
-  void Bury(std::unique_ptr<at::cuda::CUDAGraph> graph) { buried_.push_back(std::move(graph)); }
-  bool AnyBuried() const { return !buried_.empty(); }
+  // Keeps a graph whose recording failed: LibTorch's allocator still refers to it. `stuck`: its
+  // recording had begun and could not be ended, so that its stream takes no other one.
+  void Bury(std::unique_ptr<at::cuda::CUDAGraph> graph, bool stuck) {
+    buried_.push_back(std::move(graph));
+    stuck_ = stuck_ || stuck;
+  }
+  bool stuck() const { return stuck_; }
 
  private:
   std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams_;
   std::vector<std::unique_ptr<at::cuda::CUDAGraph>> buried_;
+  bool stuck_ = false;
 };
 
 // What is handed to `second` from now on waits for what was handed to `first`.
@@ -92,12 +98,14 @@ class CudaRecorder final : public StepRecorder {
     c10::cuda::device_synchronize();
     c10::cuda::CUDACachingAllocator::emptyCache();
     graph_ = std::make_unique<at::cuda::CUDAGraph>();
+    bool began = false;
     try {
       graph_->capture_begin();
+      began = true;
       work();
       graph_->capture_end();
     } catch (...) {
-      GiveUp();
+      GiveUp(began);
       throw;
     }
   }
@@ -105,12 +113,16 @@ class CudaRecorder final : public StepRecorder {
   void Replay() override { graph_->replay(); }
 
  private:
-  void GiveUp() {
+  void GiveUp(bool began) {
     try {
-      graph_->capture_end();
-      graph_.reset();
-    } catch (const c10::Error&) {
-      Shared::Get().Bury(std::move(graph_));
+      if (began) {
+        graph_->capture_end();
+        graph_.reset();
+      } else {
+        Shared::Get().Bury(std::move(graph_), /*stuck=*/false);
+      }
+    } catch (const std::exception&) {
+      Shared::Get().Bury(std::move(graph_), /*stuck=*/true);
     }
     (void)cudaGetLastError();  // which would be taken for one of the next kernel
   }
@@ -124,7 +136,7 @@ class CudaRecorder final : public StepRecorder {
 
 std::unique_ptr<StepRecorder> MakeStepRecorder([[maybe_unused]] c10::Device device) {
 #ifdef RELUSCAPE_WITH_CUDA
-  if (device.is_cuda() && !Shared::Get().AnyBuried()) {
+  if (device.is_cuda() && !Shared::Get().stuck()) {
     return std::make_unique<CudaRecorder>(device.index());
   }
 #endif

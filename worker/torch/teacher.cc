@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "worker/torch/upload.h"
@@ -15,6 +16,17 @@ constexpr int64_t kCpuGroup = 16;
 constexpr int64_t kCudaGroup = 64;
 
 }  // namespace
+
+Teacher::Teacher(const GraphNetwork& network, LogitCache* cache,
+                 std::unique_ptr<StepRecorder> recorder)
+    : network_(network),
+      cache_(cache),
+      forward_(std::make_unique<StepGraph>(
+          [&network](const StepInput& input) {
+            const c10::NoGradGuard no_grad;
+            return StepResult{.loss = {}, .logits = network.Forward(input.images)};
+          },
+          /*drop_gradients=*/[] {}, std::move(recorder))) {}
 
 at::Tensor Teacher::Logits(const at::Tensor& images) const {
   const c10::NoGradGuard no_grad;
@@ -39,7 +51,10 @@ at::Tensor Teacher::InGroups(const at::Tensor& images) const {
     const int64_t size = std::min(group, count - first);
     at::Tensor part = images.narrow(0, first, size);
     if (size < group) part = at::constant_pad_nd(part, {0, 0, 0, 0, 0, 0, 0, group - size}, 0);
-    logits.push_back(network_.Forward(part).narrow(0, 0, size));
+    // Copied: the next group's overwrite them.
+    logits.push_back(forward_->Take({.images = part, .targets = {}, .teacher_logits = {}})
+                         .logits.narrow(0, 0, size)
+                         .clone());
   }
   return at::cat(logits);
 }

@@ -4,9 +4,12 @@
 
 #include <ATen/ATen.h>
 
+#include <memory>
+
 #include "worker/torch/batches.h"
 #include "worker/torch/graph_network.h"
 #include "worker/torch/logit_cache.h"
+#include "worker/torch/step_graph.h"
 
 namespace reluscape {
 
@@ -14,9 +17,10 @@ namespace reluscape {
 class Teacher {
  public:
   // `network` is folded. With a `cache` (which may be null, and like `network` outlives this) its
-  // logits come from there where they are kept.
-  explicit Teacher(const GraphNetwork& network, LogitCache* cache = nullptr)
-      : network_(network), cache_(cache) {}
+  // logits come from there where they are kept; those that are not are computed by a recorded
+  // forward pass where there is a `recorder`.
+  explicit Teacher(const GraphNetwork& network, LogitCache* cache = nullptr,
+                   std::unique_ptr<StepRecorder> recorder = nullptr);
 
   // The logits of `batch` where a cache keeps them; undefined without a cache. Looks things up on
   // the host, so it is no part of a recorded step (step_graph.h).
@@ -36,6 +40,7 @@ class Teacher {
 
   const GraphNetwork& network_;
   LogitCache* cache_;
+  std::unique_ptr<StepGraph> forward_;  // of one group
 };
 
 }  // namespace reluscape

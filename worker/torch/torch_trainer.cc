@@ -22,6 +22,7 @@
 #include "worker/torch/linearize_stage.h"
 #include "worker/torch/pretrain_stage.h"
 #include "worker/torch/stage_context.h"
+#include "worker/torch/task_thread.h"
 
 namespace reluscape {
 namespace {
@@ -77,7 +78,8 @@ class TorchTrainer final : public Trainer {
   TaskOutcome Run(const v1::TaskDescription& task, TaskListener& listener,
                   std::stop_token stop) override {
     const Stopwatch stopwatch;
-    TaskOutcome outcome = RunGuarded(task, listener, stop);
+    TaskOutcome outcome;
+    thread_.Do([&] { outcome = RunGuarded(task, listener, stop); });
     if (outcome.failure && outcome.device_seconds == 0)
       outcome.device_seconds = stopwatch.Seconds();
     return outcome;
@@ -275,6 +277,7 @@ class TorchTrainer final : public Trainer {
   DataSet data_;
   std::optional<LogitCache> teacher_cache_;
   LogitCacheKey teacher_cache_key_;
+  TaskThread thread_;
 };
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "base/files.h"
 #include "worker/torch/trainer_test_util.h"
@@ -52,6 +53,17 @@ TEST_F(TorchTrainerTest, RefusesWrongOptions) {
   EXPECT_EQ(code("cpu", -1, "x"), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code("cpu", 0, ""), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code("auto", 1024, "x"), absl::StatusCode::kOk);
+}
+
+// cuDNN and LibTorch keep things per thread.
+TEST_F(TorchTrainerTest, TasksRunOnOneThreadWhoeverAsks) {
+  Recorder first;
+  Recorder second;
+  std::jthread([&] { Run(Pretrain(), first); }).join();
+  std::jthread([&] { Run(Pretrain(), second); }).join();
+  EXPECT_NE(first.thread, std::thread::id());
+  EXPECT_EQ(first.thread, second.thread);
+  EXPECT_NE(first.thread, std::this_thread::get_id());
 }
 
 TEST_F(TorchTrainerTest, GoesFromPretrainToAResultOfExactlyTheBudget) {

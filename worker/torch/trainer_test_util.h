@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,7 @@ class Recorder final : public TaskListener {
   void OnProvenance(const v1::Provenance& provenance, int64_t planned) override {
     provenances.push_back(provenance);
     epochs_planned = planned;
+    thread = std::this_thread::get_id();
   }
   void OnEpoch(const v1::Epoch& epoch) override { epochs.push_back(epoch); }
   void OnCheckpoint(const v1::Artifact& artifact, double device_seconds) override {
@@ -49,6 +51,7 @@ class Recorder final : public TaskListener {
 
   std::vector<v1::Provenance> provenances;
   int64_t epochs_planned = 0;
+  std::thread::id thread;  // that the Task ran on
   std::vector<v1::Epoch> epochs;
   std::vector<v1::Artifact> checkpoints;
   std::vector<v1::Snapshot> snapshots;

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <string>
 #include <system_error>
@@ -14,6 +15,14 @@
 #include "base/files.h"
 
 namespace reluscape {
+namespace {
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : "?";
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::filesystem::path& path,
                                                          const std::string& advice) {
@@ -25,17 +34,21 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::filesystem::
   std::unique_ptr<FileLock> lock(new FileLock(fd));
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) {
-      return absl::FailedPreconditionError(absl::StrCat("cannot lock ", path.string(), ": ",
-                                                        std::generic_category().message(errno)));
+      // Of a network file system without locks; ENOLCK: mounted so, or its lock service is away.
+      const bool unknown = errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS;
+      return absl::Status(
+          unknown ? absl::StatusCode::kUnimplemented : absl::StatusCode::kFailedPrecondition,
+          absl::StrCat("cannot lock ", path.string(), ": ",
+                       std::generic_category().message(errno)));
     }
-    const absl::StatusOr<std::string> holder = ReadFile(path, /*limit_bytes=*/100);
+    const absl::StatusOr<std::string> holder = ReadFile(path, /*limit_bytes=*/300);
     return absl::FailedPreconditionError(absl::StrCat(
         path.string(), " is locked by process ",
         holder.ok() && !holder->empty() ? std::string(absl::StripAsciiWhitespace(*holder)) : "?",
         ": ", advice));
   }
-  const std::string number = absl::StrCat(::getpid(), "\n");
-  // The number only serves the message above: the lock holds without it.
+  const std::string number = absl::StrCat(::getpid(), " on ", HostName(), "\n");
+  // This only serves the message above: the lock holds without it.
   if (::ftruncate(fd, 0) == 0) {
     [[maybe_unused]] const ssize_t written = ::pwrite(fd, number.data(), number.size(), 0);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
-// Keeps two processes of a machine from using one file or folder at the same time.
+// Keeps two processes from using one file or folder at the same time, also those of two machines
+// where the file system hands locks on (NFS on Linux does).
 
 #include <filesystem>
 #include <memory>
@@ -14,9 +15,9 @@ namespace reluscape {
 // ends in any way. Child processes do not inherit it.
 class FileLock {
  public:
-  // Creates `path` if missing and writes this process's number into it. FAILED_PRECONDITION with
-  // the number of the holder and `advice`, what it means and what can be done, where the lock is
-  // taken.
+  // Creates `path` if missing and writes this process's number and host into it.
+  // FAILED_PRECONDITION with those of the holder and `advice`, what it means and what can be done,
+  // where the lock is taken. UNIMPLEMENTED where the file system knows no locks.
   static absl::StatusOr<std::unique_ptr<FileLock>> Take(const std::filesystem::path& path,
                                                         const std::string& advice);
   ~FileLock();

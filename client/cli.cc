@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct Arguments {
   bool watch = false;
   SubmitOptions submit;
   RetryOptions retry;
+  std::string keep = "results";
+  bool yes = false;
   std::string data_hash;
   std::vector<int64_t> relus;
   std::vector<double> fractions;
@@ -196,6 +199,20 @@ void AddJobCommands(CLI::App& app, Arguments& arguments) {
   CLI::App* cancel = app.add_subcommand("cancel", "Cancel a job; its results stay");
   AddJob(*cancel, arguments);
   AddJson(*cancel, arguments);
+  CLI::App* archive =
+      app.add_subcommand("archive", "Remove weights of a job that has ended; its numbers stay");
+  AddJob(*archive, arguments);
+  archive
+      ->add_option("--keep", arguments.keep,
+                   "weights that stay: of all results, of those on the front, or nothing")
+      ->check(CLI::IsMember({"results", "front", "nothing"}))
+      ->capture_default_str();
+  AddJson(*archive, arguments);
+  CLI::App* erase = app.add_subcommand(
+      "delete", "Remove a job that has ended, with its results and files, for good");
+  AddJob(*erase, arguments);
+  erase->add_flag("--yes", arguments.yes, "do not ask");
+  AddJson(*erase, arguments);
   CLI::App* unseal =
       app.add_subcommand("unseal", "Show a job's test accuracies from now on; is recorded");
   AddJob(*unseal, arguments);
@@ -380,6 +397,22 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
   }
   if (chosen("cancel")) {
     return code_of(Cancel(connection, arguments.job, arguments.json, out));
+  }
+  if (chosen("archive")) {
+    return code_of(Archive(connection, arguments.job, arguments.keep, arguments.json, out));
+  }
+  if (chosen("delete")) {
+    DeleteOptions options{
+        .job = arguments.job, .yes = arguments.yes, .json = arguments.json, .ask = nullptr};
+    if (CanAsk()) {
+      options.ask = [&err](const std::string& question) {
+        err << question << std::flush;
+        std::string answer;
+        std::getline(std::cin, answer);
+        return answer;
+      };
+    }
+    return code_of(Delete(connection, options, out));
   }
   if (chosen("unseal")) {
     return code_of(Unseal(connection, arguments.job, arguments.json, out));

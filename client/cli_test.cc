@@ -8,13 +8,16 @@
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
 #include "base/sha256.h"
 #include "client/client_test_util.h"
+#include "client/commands.h"
 #include "client/connection.h"
 #include "client/watch.h"
 #include "search/export/pretrained_file.h"
@@ -109,6 +112,59 @@ TEST_F(CliTest, UnknownJobLeavesWithFour) {
 
 TEST_F(CliTest, AStateThatDoesNotAllowItLeavesWithSix) {
   EXPECT_EQ(Client({"unseal", "3"}).status, 6);
+}
+
+TEST_F(CliTest, ArchiveSaysWhatIsKeptAndWhatGoes) {
+  v1::ArchiveJobResponse& response = coordinator_.service.archive_response;
+  response.mutable_job()->set_job(3);
+  response.mutable_job()->set_keeps("front");
+  response.set_files(1200);
+  response.set_bytes(2'500'000'000);
+  EXPECT_EQ(Client({"archive", "3", "--keep", "front"}).out,
+            "job 3 is archived and keeps the weights of its front; 2.5 GB in 1,200 files that "
+            "nothing else uses are removed\n");
+  EXPECT_EQ(coordinator_.service.archived.job(), 3);
+  EXPECT_EQ(coordinator_.service.archived.keep(), v1::JobSpec::FRONT);
+  EXPECT_THAT(Client({"archive", "3", "--json"}).out, HasSubstr("\"bytes\": 2500000000"));
+  EXPECT_EQ(coordinator_.service.archived.keep(), v1::JobSpec::RESULTS);
+  EXPECT_EQ(RunWith({"archive", "3", "--keep", "all"}).status, 2);
+}
+
+TEST_F(CliTest, NothingIsDeletedUnasked) {
+  v1::DeleteJobResponse& response = coordinator_.service.delete_response;
+  response.set_job(3);
+  response.set_name("small");
+  response.set_results(2);
+  response.set_files(1);
+  response.set_bytes(1);
+  // The tests' standard input may be a terminal.
+  Connection connection(coordinator_.address());
+  const auto run = [&](DeleteOptions options) {
+    options.job = 3;
+    std::ostringstream out;
+    const absl::Status status = Delete(connection, options, out);
+    return std::make_pair(status.code(), absl::StrCat(std::string(status.message()), out.str()));
+  };
+  const auto nobody = run({});
+  EXPECT_EQ(nobody.first, absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(nobody.second, HasSubstr("--yes"));
+  std::string question;
+  DeleteOptions asking;
+  asking.ask = [&](const std::string& asked) {
+    question = asked;
+    return std::string("y");
+  };
+  EXPECT_EQ(run(asking).first, absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(question, HasSubstr("job 3"));
+  EXPECT_EQ(coordinator_.service.deleted.job(), 0) << "the coordinator was asked";
+  asking.ask = [](const std::string&) { return std::string("yes"); };
+  const auto done = run(asking);
+  EXPECT_EQ(
+      done.second,
+      "job 3 \"small\" is deleted with 2 results; 1 byte in 1 file that nothing else uses are "
+      "removed\n");
+  EXPECT_EQ(coordinator_.service.deleted.job(), 3);
+  EXPECT_THAT(Client({"delete", "3", "--yes"}).out, HasSubstr("is deleted"));
 }
 
 TEST_F(CliTest, SubmitSendsTheFileAsItIs) {
@@ -289,6 +345,16 @@ TEST_F(CliTest, ExportLeavesNoFileOfDamagedWeights) {
   coordinator_.service.artifacts[Sha256Hex("weights")] = "weights and more";
   EXPECT_EQ(Client({"export", "3", "9", "--out", out.string()}).status, 1);
   EXPECT_TRUE(std::filesystem::is_empty(out));
+}
+
+TEST_F(CliTest, ExportSaysWhenWeightsWereRemoved) {
+  AddResult("weights");
+  coordinator_.service.fronts[3].mutable_results(0)->set_weights_removed_at_ms(1'700'000'000'000);
+  const std::filesystem::path out = folder_ / "out";
+  const ClientRun run = Client({"export", "3", "9", "--out", out.string()});
+  EXPECT_EQ(run.status, 6);
+  EXPECT_THAT(run.err, HasSubstr("the weights of result 9 were removed on 2023-11-1"));
+  EXPECT_FALSE(std::filesystem::exists(out));
 }
 
 // ---- watch

@@ -31,10 +31,14 @@ class FakeJobService final : public v1::JobService::Service {
   v1::WorkerList workers;
   v1::RetryTasksResponse retry_response;
   v1::ChooseDataResponse choose_response;
+  v1::ArchiveJobResponse archive_response;
+  v1::DeleteJobResponse delete_response;
   // The last one received.
   v1::SubmitJobRequest submitted;
   v1::RetryTasksRequest retried;
   v1::ChooseDataRequest chosen;
+  v1::ArchiveJobRequest archived;
+  v1::DeleteJobRequest deleted;
 
   grpc::Status SubmitJob(grpc::ServerContext* /*context*/, const v1::SubmitJobRequest* request,
                          v1::SubmitJobResponse* response) override {
@@ -74,6 +78,18 @@ class FakeJobService final : public v1::JobService::Service {
     *response = detail.job();
     response->set_state("CANCELLED");
     return status;
+  }
+  grpc::Status ArchiveJob(grpc::ServerContext* /*context*/, const v1::ArchiveJobRequest* request,
+                          v1::ArchiveJobResponse* response) override {
+    archived = *request;
+    *response = archive_response;
+    return grpc::Status::OK;
+  }
+  grpc::Status DeleteJob(grpc::ServerContext* /*context*/, const v1::DeleteJobRequest* request,
+                         v1::DeleteJobResponse* response) override {
+    deleted = *request;
+    *response = delete_response;
+    return grpc::Status::OK;
   }
   grpc::Status UnsealJob(grpc::ServerContext* /*context*/, const v1::UnsealJobRequest* /*request*/,
                          v1::Job* /*response*/) override {

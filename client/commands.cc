@@ -5,6 +5,7 @@
 #include <iostream>
 #include <random>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/files.h"
@@ -50,6 +51,12 @@ std::string NewRequestId() {
 absl::Status Print(const google::protobuf::Message& message, std::ostream& out) {
   out << MessageToJson(message) << '\n';
   return absl::OkStatus();
+}
+
+// What becomes free on the disk.
+std::string FreedText(int64_t files, int64_t bytes) {
+  return absl::StrCat(BytesText(bytes), " in ", WithSeparators(files),
+                      files == 1 ? " file" : " files", " that nothing else uses are removed");
 }
 
 // Says of errors of the job file which file that is.
@@ -215,6 +222,47 @@ absl::Status Cancel(Connection& connection, int64_t job, bool json, std::ostream
   }
   out << "job " << job << " is " << answer.state() << "; " << answer.results()
       << (answer.results() == 1 ? " result stays\n" : " results stay\n");
+  return absl::OkStatus();
+}
+
+absl::Status Archive(Connection& connection, int64_t job, const std::string& keep, bool json,
+                     std::ostream& out) {
+  v1::JobSpec::Retention kept{};
+  v1::JobSpec::Retention_Parse(absl::AsciiStrToUpper(keep), &kept);
+  ASSIGN_OR_RETURN(const v1::ArchiveJobResponse answer, connection.ArchiveJob(job, kept));
+  if (json) {
+    return Print(answer, out);
+  }
+  out << "job " << job << " is archived and keeps " << KeptText(answer.job()) << "; "
+      << FreedText(answer.files(), answer.bytes()) << '\n';
+  return absl::OkStatus();
+}
+
+absl::Status Delete(Connection& connection, const DeleteOptions& options, std::ostream& out) {
+  if (!options.yes) {
+    if (!options.ask) {
+      return absl::FailedPreconditionError(
+          "delete asks before it removes a job, and nobody is there to answer: add --yes");
+    }
+    ASSIGN_OR_RETURN(const v1::JobDetail detail, connection.GetJob(options.job));
+    const v1::Job& job = detail.job();
+    const std::string answer = options.ask(
+        absl::StrCat("job ", job.job(), " \"", Printable(job.name()), "\" (", job.state(), ", ",
+                     WithSeparators(job.results()), job.results() == 1 ? " result" : " results",
+                     ", ", BytesText(detail.artifact_bytes()),
+                     " of weights) is removed for good. Delete it? [yes/no] "));
+    if (answer != "yes") {
+      return absl::FailedPreconditionError(
+          absl::StrCat("job ", options.job, " stays: the answer was not yes"));
+    }
+  }
+  ASSIGN_OR_RETURN(const v1::DeleteJobResponse answer, connection.DeleteJob(options.job));
+  if (options.json) {
+    return Print(answer, out);
+  }
+  out << "job " << answer.job() << " \"" << Printable(answer.name()) << "\" is deleted with "
+      << WithSeparators(answer.results()) << (answer.results() == 1 ? " result" : " results")
+      << "; " << FreedText(answer.files(), answer.bytes()) << '\n';
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 // the document of docs/json.md.
 
 #include <cstdint>
+#include <functional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -52,6 +53,19 @@ absl::Status ChooseData(Connection& connection, int64_t job, const std::string& 
                         bool json, std::ostream& out);
 
 absl::Status Cancel(Connection& connection, int64_t job, bool json, std::ostream& out);
+// Removes the weights of a Job but for those of `keep`: "results", "front" or "nothing".
+absl::Status Archive(Connection& connection, int64_t job, const std::string& keep, bool json,
+                     std::ostream& out);
+
+struct DeleteOptions {
+  int64_t job = 0;
+  bool yes = false;  // without asking
+  bool json = false;
+  // Where there is a person to ask: their answer to `question`. Null: nobody can be asked.
+  std::function<std::string(const std::string& question)> ask;
+};
+// Removes a Job and all that it came to. FAILED_PRECONDITION where nobody said yes.
+absl::Status Delete(Connection& connection, const DeleteOptions& options, std::ostream& out);
 absl::Status Unseal(Connection& connection, int64_t job, bool json, std::ostream& out);
 
 enum class ResultsFormat { kText, kCsv, kJson };

@@ -75,6 +75,20 @@ absl::StatusOr<v1::Job> Connection::CancelJob(int64_t job) {
   return Call(&Stub::CancelJob, request, kListingTimeout);
 }
 
+absl::StatusOr<v1::ArchiveJobResponse> Connection::ArchiveJob(int64_t job,
+                                                              v1::JobSpec::Retention keep) {
+  v1::ArchiveJobRequest request;
+  request.set_job(job);
+  request.set_keep(keep);
+  return Call(&Stub::ArchiveJob, request, kListingTimeout);
+}
+
+absl::StatusOr<v1::DeleteJobResponse> Connection::DeleteJob(int64_t job) {
+  v1::DeleteJobRequest request;
+  request.set_job(job);
+  return Call(&Stub::DeleteJob, request, kListingTimeout);
+}
+
 absl::StatusOr<v1::Job> Connection::UnsealJob(int64_t job) {
   v1::UnsealJobRequest request;
   request.set_job(job);

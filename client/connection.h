@@ -32,6 +32,8 @@ class Connection {
   absl::StatusOr<v1::RetryTasksResponse> RetryTasks(const v1::RetryTasksRequest& request);
   absl::StatusOr<v1::ChooseDataResponse> ChooseData(int64_t job, const std::string& data_hash);
   absl::StatusOr<v1::Job> CancelJob(int64_t job);
+  absl::StatusOr<v1::ArchiveJobResponse> ArchiveJob(int64_t job, v1::JobSpec::Retention keep);
+  absl::StatusOr<v1::DeleteJobResponse> DeleteJob(int64_t job);
   absl::StatusOr<v1::Job> UnsealJob(int64_t job);
   absl::StatusOr<v1::WorkerList> ListWorkers();
   // Stores `content` as an artifact; false where the coordinator has it already.

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
+#include "client/format.h"
 #include "search/export/folded_file.h"
 #include "search/export/result_folder.h"
 #include "search/vocabulary/json.h"
@@ -121,6 +122,12 @@ absl::Status ExportResult(Connection& connection, int64_t job, int64_t result,
   if (found == list.results().end()) {
     return absl::NotFoundError(absl::StrCat("job ", job, " has no result ", result,
                                             "; `reluscape results ", job, "` lists them"));
+  }
+  if (found->has_weights_removed_at_ms()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the weights of result ", result, " were removed on ",
+                     LocalTime(found->weights_removed_at_ms()), ", when job ", job,
+                     " was archived; its numbers stay: `reluscape results ", job, "`"));
   }
   RETURN_IF_ERROR(CheckFolder(folder, options.overwrite));
   const auto put_weights =

@@ -16,9 +16,10 @@ struct ExportOptions {
 };
 
 // Writes weights.safetensors (size and hash verified), architecture.json and result.json into
-// `folder`, which is created. FAILED_PRECONDITION where it is not empty, unless overwrite is set;
-// NOT_FOUND where the Job has no such Result; DATA_LOSS where the bytes are not those of the hash.
-// Nothing is left under a final name after an error in the weights.
+// `folder`, which is created. FAILED_PRECONDITION where it is not empty, unless overwrite is set,
+// or where the weights were removed; NOT_FOUND where the Job has no such Result; DATA_LOSS where
+// the bytes are not those of the hash. Nothing is left under a final name after an error in the
+// weights.
 absl::Status ExportResult(Connection& connection, int64_t job, int64_t result,
                           const std::filesystem::path& folder, ExportOptions options);
 

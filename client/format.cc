@@ -50,6 +50,18 @@ std::string Duration(double seconds) {
                    : absl::StrFormat("%d:%02d", minutes, whole % 60);
 }
 
+std::string BytesText(int64_t bytes) {
+  if (bytes < 1000) return absl::StrCat(bytes, bytes == 1 ? " byte" : " bytes");
+  double size = static_cast<double>(bytes);
+  const char* unit = "";
+  for (const char* next : {"kB", "MB", "GB", "TB"}) {
+    if (size < 999.95) break;
+    size /= 1000;
+    unit = next;
+  }
+  return absl::StrFormat("%.1f %s", size, unit);
+}
+
 std::string LocalTime(int64_t unix_ms) {
   if (unix_ms == 0) {
     return "-";

@@ -23,6 +23,9 @@ std::string Duration(double seconds);
 // Local time, "2026-11-20 23:31:02"; "-" for 0.
 std::string LocalTime(int64_t unix_ms);
 
+// "1.2 GB"; "512 bytes" below 1000.
+std::string BytesText(int64_t bytes);
+
 // The shortest text that reads back as the same double; "" where it is not finite.
 std::string ExactNumber(double value);
 

@@ -8,6 +8,16 @@
 namespace reluscape {
 namespace {
 
+TEST(FormatTest, BytesHaveAUnitThatPeopleRead) {
+  EXPECT_EQ(BytesText(0), "0 bytes");
+  EXPECT_EQ(BytesText(1), "1 byte");
+  EXPECT_EQ(BytesText(999), "999 bytes");
+  EXPECT_EQ(BytesText(1000), "1.0 kB");
+  EXPECT_EQ(BytesText(999'950), "1.0 MB");
+  EXPECT_EQ(BytesText(1'234'567'890), "1.2 GB");
+  EXPECT_EQ(BytesText(9'223'372'036'854'775'807), "9223372.0 TB");
+}
+
 TEST(FormatTest, SeparatesThousands) {
   EXPECT_EQ(WithSeparators(0), "0");
   EXPECT_EQ(WithSeparators(999), "999");

@@ -103,6 +103,12 @@ std::vector<std::string> ObstaclesBeside(const v1::Job& job) {
   return obstacles;
 }
 
+std::string KeptText(const v1::Job& job) {
+  if (job.keeps() == "results") return "the weights of its results";
+  if (job.keeps() == "front") return "the weights of its front";
+  return job.keeps() == "nothing" ? "no weights" : "all weights";
+}
+
 std::string TaskSummary(const v1::Job& job) {
   int64_t all = 0;
   for (const auto& [state, number] : job.tasks()) {
@@ -145,7 +151,8 @@ std::string JobsText(const v1::JobList& list) {
       all += number;
     }
     table.AddRow(
-        {absl::StrCat(job.job()), job.name(), job.state(), job.data_set(),
+        {absl::StrCat(job.job()), job.name(),
+         absl::StrCat(job.state(), job.has_archived_at_ms() ? ", archived" : ""), job.data_set(),
          WithSeparators(job.candidates()),
          absl::StrCat(WithSeparators(TasksIn(job, "SUCCEEDED")), " / ", WithSeparators(all)),
          WithSeparators(job.results()), LocalTime(job.created_at_ms()),
@@ -170,6 +177,12 @@ std::string JobText(const v1::JobDetail& detail) {
                       ? absl::StrCat("unsealed ", LocalTime(job.unsealed_at_ms()))
                       : "sealed",
                   "\n");
+  absl::StrAppend(&text, "files: ", BytesText(detail.artifact_bytes()), " in ",
+                  WithSeparators(detail.artifact_files()), "\n");
+  if (job.has_archived_at_ms()) {
+    absl::StrAppend(&text, "archived ", LocalTime(job.archived_at_ms()), ": keeps ", KeptText(job),
+                    "; nothing can be added to it\n");
+  }
   if (!job.message().empty()) {
     absl::StrAppend(&text, Printable(job.message()), "\n");
   } else if (!job.obstacles().empty()) {
@@ -178,7 +191,7 @@ std::string JobText(const v1::JobDetail& detail) {
   for (const std::string& obstacle : ObstaclesBeside(job)) {
     absl::StrAppend(&text, "  ", Printable(obstacle), "\n");
   }
-  if (job.state() == "FAILED") {
+  if (job.state() == "FAILED" && !job.has_archived_at_ms()) {
     absl::StrAppend(&text, "`reluscape retry ", job.job(), "` runs again what has failed\n");
   }
   TextTable networks({{"candidate", true},

@@ -21,6 +21,9 @@ std::string PreviewText(const v1::Preview& preview);
 // The obstacles of a Job that its message does not tell already.
 std::vector<std::string> ObstaclesBeside(const v1::Job& job);
 
+// Which weights of it are there: "the weights of its front", "no weights".
+std::string KeptText(const v1::Job& job);
+
 // "3 of 9 tasks done, 2 running"
 std::string TaskSummary(const v1::Job& job);
 

@@ -86,6 +86,26 @@ TEST(ListingsTest, OnlyAFailedJobOffersToRunAgain) {
   EXPECT_THAT(JobText(detail), Not(HasSubstr("retry")));
   detail.mutable_job()->set_state("FAILED");
   EXPECT_THAT(JobText(detail), HasSubstr("`reluscape retry 3`"));
+  detail.mutable_job()->set_archived_at_ms(1'700'000'000'000);
+  EXPECT_THAT(JobText(detail), Not(HasSubstr("retry")));
+}
+
+TEST(ListingsTest, AnArchivedJobSaysWhatItKeeps) {
+  v1::JobDetail detail;
+  v1::Job& job = *detail.mutable_job();
+  job.set_state("FINISHED");
+  detail.set_artifact_files(7);
+  detail.set_artifact_bytes(123'456);
+  EXPECT_THAT(JobText(detail), HasSubstr("\nfiles: 123.5 kB in 7\n"));
+  EXPECT_THAT(JobText(detail), Not(HasSubstr("archived")));
+  v1::JobList list;
+  *list.add_jobs() = job;
+  EXPECT_THAT(JobsText(list), Not(HasSubstr("archived")));
+  job.set_archived_at_ms(1'700'000'000'000);
+  job.set_keeps("front");
+  EXPECT_THAT(JobText(detail), HasSubstr(": keeps the weights of its front; nothing can be added"));
+  *list.add_jobs() = job;
+  EXPECT_THAT(JobsText(list), HasSubstr("FINISHED, archived"));
 }
 
 TEST(ListingsTest, WhatIsWrongWithWorkersStandsBelowTheTable) {

@@ -28,6 +28,8 @@ bool OutputIsTerminal() {
   return isatty(STDOUT_FILENO) == 1 && kind != nullptr && std::string(kind) != "dumb";
 }
 
+bool CanAsk() { return isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1; }
+
 std::pair<int64_t, int64_t> TerminalSize() {
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 20 || size.ws_row < 4) {

@@ -12,6 +12,9 @@ namespace reluscape {
 // Whether standard output is a terminal that understands escapes.
 bool OutputIsTerminal();
 
+// Whether a person can be asked: standard input and standard error are a terminal.
+bool CanAsk();
+
 // Columns and lines of standard output's terminal; 80 x 24 where it does not say.
 std::pair<int64_t, int64_t> TerminalSize();
 

@@ -1,10 +1,8 @@
 #include "client/up.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +17,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
@@ -29,6 +28,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/exit_codes.h"
+#include "base/file_lock.h"
 #include "base/files.h"
 #include "base/ports.h"
 #include "base/status_macros.h"
@@ -155,12 +155,7 @@ class Installation {
       sigaddset(&signals_, signal);
     }
   }
-  ~Installation() {
-    KillAll();
-    if (lock_ >= 0) {
-      close(lock_);
-    }
-  }
+  ~Installation() { KillAll(); }
   Installation(const Installation&) = delete;
   Installation& operator=(const Installation&) = delete;
 
@@ -202,17 +197,9 @@ class Installation {
       return absl::FailedPreconditionError(
           absl::StrCat("cannot create ", (folder_ / "logs").string(), ": ", error.message()));
     }
-    const std::string lock_file = (folder_ / "up.lock").string();
-    lock_ = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (lock_ < 0) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("cannot write ", lock_file, ": ", std::strerror(errno)));
-    }
-    if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("another `reluscape up` uses ", folder_.string(),
-                       "; stop it, or choose another folder with --data-dir"));
-    }
+    ASSIGN_OR_RETURN(lock_, FileLock::Take(folder_ / "up.lock",
+                                           "another `reluscape up` uses this folder; stop it, or "
+                                           "choose another with --data-dir"));
     std::array<char, PATH_MAX> self{};
     const ssize_t size = readlink("/proc/self/exe", self.data(), self.size() - 1);
     if (size <= 0) {
@@ -530,7 +517,7 @@ class Installation {
   std::filesystem::path programs_;
   std::filesystem::path server_log_;
   std::vector<std::string> gpus_;
-  int lock_ = -1;
+  std::unique_ptr<FileLock> lock_;
   int64_t workers_wanted_ = 0;
   pid_t server_ = 0;
   bool listens_ = false;   // the coordinator, since it was started

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "base/field_errors.h"
 #include "base/status_macros.h"
+#include "server/archive.h"
 #include "server/task_graph.h"
 #include "server/task_state.h"
 
@@ -103,6 +104,7 @@ absl::StatusOr<AddedBudgets> AddBudgets(const JobPlan& plan, JobRow job, Transac
     return absl::FailedPreconditionError(
         absl::StrCat("job ", job.id.value, " was cancelled; submit another with these budgets"));
   }
+  RETURN_IF_ERROR(CheckGoesOn(job));
   std::map<std::pair<std::string, int64_t>, const CandidateRow*> planned;
   for (const CandidateRow& one : plan.candidates) {
     planned[{one.network_hash, one.replicate}] = &one;

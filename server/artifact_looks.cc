@@ -31,8 +31,8 @@ absl::Status ArtifactLooks::Look(const v1::Artifact& artifact) {
     return absl::DataLossError(absl::StrCat("artifact ", path, " has ", status.st_size,
                                             " bytes instead of ", artifact.bytes()));
   }
-  const State state{status.st_size, static_cast<int64_t>(status.st_ino),
-                    Nanoseconds(status.st_mtim), Nanoseconds(status.st_ctim)};
+  const State state{status.st_size, static_cast<int64_t>(status.st_ino), ModifiedNs(status),
+                    Nanoseconds(status.st_ctim)};
   {
     const MutexLock lock(mutex_);
     const auto known = sound_.find(artifact.sha256());

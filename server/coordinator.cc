@@ -37,6 +37,12 @@ constexpr int kMissedCalls = 5;
 constexpr int kMostLookedAt = 16;
 // And how long such a Task waits before it is looked at again.
 constexpr Milliseconds kLongestFileWait{5'000};
+// Files without use that one Tick removes.
+constexpr int64_t kRemovedAtOnce = 500;
+// Entries of the artifact folder that one Tick looks at for old files.
+constexpr int64_t kSweptAtOnce = 250;
+// How long after a pass the next one begins, unless files are old sooner.
+constexpr Milliseconds kSweepInterval{3600 * 1000};
 
 bool HasReportOf(const Checked<v1::SynchronizeRequest>& request, const TaskRow& task) {
   return std::any_of(request->reports().begin(), request->reports().end(),
@@ -72,64 +78,108 @@ void LookAt(const v1::TaskReport& report, ArtifactLooks& looks) {
   }
 }
 
+// What the store knows of its artifact folder.
+struct FolderFacts {
+  std::string id;  // empty before the first start
+  int64_t jobs = 0;
+};
+
+// Whether the store may use the folder: one folder belongs to one database for ever, since files
+// that it knows nothing of are removed.
+absl::Status CheckFolder(const FolderFacts& facts, const ArtifactFolder& artifacts) {
+  const absl::StatusOr<std::string> found = artifacts.ReadId();
+  if (absl::IsNotFound(found.status())) {
+    if (facts.jobs == 0) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the artifact folder of this database has the id ", facts.id, ", and ",
+        artifacts.root().string(),
+        " is none or has none: weights and snapshots of its jobs would be missing; mount it, give "
+        "the folder that was used before, or start with another database"));
+  }
+  if (!found.ok()) return found.status();
+  if (*found == facts.id) return absl::OkStatus();
+  if (facts.id.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "artifact folder ", artifacts.root().string(), " with the id ", *found,
+        " belongs to another database: start with that one, or give this one a folder of its own "
+        "(reluscape-server: --artifact-dir). Where that database is gone for good, empty the "
+        "folder first"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "this database belongs to the artifact folder with the id ", facts.id, " and the given one, ",
+      artifacts.root().string(), ", has the id ", *found,
+      ": weights and snapshots of its jobs would be missing; give the folder that was used before, "
+      "or start with another database"));
+}
+
 }  // namespace
 
 Coordinator::Coordinator(const CoordinatorOptions& options, Store& store,
-                         const ArtifactFolder& artifacts, const Clock& clock, std::string folder_id)
+                         const ArtifactFolder& artifacts, const Clock& clock,
+                         std::unique_ptr<FileLock> folder_lock, std::string folder_id)
     : options_(options),
       store_(store),
       artifacts_(artifacts),
       clock_(clock),
+      folder_lock_(std::move(folder_lock)),
       folder_id_(std::move(folder_id)),
       metrics_(options.metrics == nullptr ? BuiltInMetrics() : *options.metrics),
       looks_(artifacts),
-      lost_(artifacts, looks_, folder_id_) {}
+      lost_(artifacts, looks_, folder_id_),
+      // Workers that were without a coordinator until now report first what they have stored.
+      next_sweep_(clock.Steady() + 2 * options.lease_time) {}
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const CoordinatorOptions& options,
                                                                 Store& store,
                                                                 const ArtifactFolder& artifacts,
                                                                 const Clock& clock) {
-  ASSIGN_OR_RETURN(std::string folder_id, artifacts.CreateOrReadId());
+  FolderFacts facts;
+  RETURN_IF_ERROR(store.Transact([&](Transaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(facts.id, transaction.GetFact(kFolderFact));
+    ASSIGN_OR_RETURN(facts.jobs, transaction.CountJobs());
+    return absl::OkStatus();
+  }));
+  // Looked at before it is locked: a folder that is not mounted is not made.
+  RETURN_IF_ERROR(CheckFolder(facts, artifacts));
+  ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, artifacts.Lock());
+  RETURN_IF_ERROR(CheckFolder(facts, artifacts));  // it may have become another's meanwhile
+  std::string folder_id = facts.id.empty() ? ArtifactFolder::NewId() : facts.id;
   ResultPricer pricer(options.metrics == nullptr ? BuiltInMetrics() : *options.metrics);
   int64_t repriced = 0;
   const absl::Status prepared = store.Transact([&](Transaction& transaction) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::string stored, transaction.GetFact(kFolderFact));
-    ASSIGN_OR_RETURN(const int64_t jobs, transaction.CountJobs());
-    if (!stored.empty() && stored != folder_id && jobs > 0) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "this database belongs to the artifact folder with the id ", stored,
-          " and the given one has the id ", folder_id,
-          ": weights and snapshots of its jobs would be missing; give the folder that was used "
-          "before, or start with another database"));
-    }
+    // Before the marker: a folder that this store does not know of would be another's.
     RETURN_IF_ERROR(transaction.PutFact(kFolderFact, folder_id));
     RETURN_IF_ERROR(transaction.BeginSession(clock.Steady()));
     ASSIGN_OR_RETURN(repriced, pricer.PriceStale(transaction));
     return absl::OkStatus();
   });
   RETURN_IF_ERROR(prepared);
+  if (absl::IsNotFound(artifacts.ReadId().status())) {
+    RETURN_IF_ERROR(artifacts.WriteId(folder_id));
+  }
   if (repriced > 0) LogInfo("computed the costs of ", repriced, " results again");
   return std::unique_ptr<Coordinator>(
-      new Coordinator(options, store, artifacts, clock, std::move(folder_id)));
+      new Coordinator(options, store, artifacts, clock, std::move(lock), std::move(folder_id)));
 }
 
 absl::Status Coordinator::DismissEarlierWorkers() {
-  const MutexLock hold(mutex_);
-  std::set<std::string> kept;
-  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
-    TaskBook book(transaction, clock_);
-    // Whenever they would end.
-    ASSIGN_OR_RETURN(std::vector<TaskRow> leased, transaction.ListExpiredTasks(Time::max()));
-    for (TaskRow& task : leased) {
-      RETURN_IF_ERROR(
-          book.HandBack(task, absl::StrCat("the process of worker ", task.worker, " has ended")));
-    }
-    ASSIGN_OR_RETURN(const std::vector<v1::Artifact> artifacts, transaction.ListArtifacts());
-    for (const v1::Artifact& artifact : artifacts) kept.insert(artifact.sha256());
-    return transaction.DismissWorkers();
-  });
-  RETURN_IF_ERROR(stored);
-  artifacts_.RemoveAllBut(kept);
+  {
+    const MutexLock hold(mutex_);
+    const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
+      TaskBook book(transaction, clock_);
+      // Whenever they would end.
+      ASSIGN_OR_RETURN(std::vector<TaskRow> leased, transaction.ListExpiredTasks(Time::max()));
+      for (TaskRow& task : leased) {
+        RETURN_IF_ERROR(
+            book.HandBack(task, absl::StrCat("the process of worker ", task.worker, " has ended")));
+      }
+      return transaction.DismissWorkers();
+    });
+    RETURN_IF_ERROR(stored);
+  }
+  const MutexLock sweeping(sweep_mutex_);
+  ASSIGN_OR_RETURN(FolderSweep sweep, FolderSweep::Begin(artifacts_, Milliseconds(0)));
+  while (!sweep.HasEnded()) RETURN_IF_ERROR(SweepOn(sweep));
   return absl::OkStatus();
 }
 
@@ -449,6 +499,60 @@ absl::StatusOr<v1::SynchronizeResponse> Coordinator::Answer(Transaction& transac
 }
 
 absl::Status Coordinator::Tick() {
+  RETURN_IF_ERROR(LookAfterLeases());
+  return LookAfterFolder();
+}
+
+absl::Status Coordinator::LookAfterFolder() {
+  if (options_.sweep_age == Milliseconds(0)) return absl::OkStatus();
+  const MutexLock sweeping(sweep_mutex_);
+  const Time steady_now = clock_.Steady();
+  if (!sweep_ && steady_now < next_sweep_) return absl::OkStatus();
+  next_sweep_ = steady_now + std::min(kSweepInterval, options_.sweep_age);
+  if (!sweep_) {
+    absl::StatusOr<FolderSweep> begun = FolderSweep::Begin(artifacts_, options_.sweep_age);
+    if (!begun.ok()) {
+      LogWarning("not looking for old files now: ", std::string(begun.status().message()));
+      return absl::OkStatus();
+    }
+    sweep_ = *std::move(begun);
+    swept_files_ = 0;
+    swept_bytes_ = 0;
+  }
+  RETURN_IF_ERROR(SweepOn(*sweep_));
+  if (!sweep_->HasEnded()) return absl::OkStatus();
+  sweep_.reset();
+  if (swept_files_ == 0) return absl::OkStatus();
+  LogInfo("removed ", swept_files_, " files of ", swept_bytes_, " bytes from ",
+          artifacts_.root().string(), ": no row names them, and they were ",
+          SecondsText(options_.sweep_age), " old");
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::SweepOn(FolderSweep& sweep) {
+  std::vector<OldFile> old = sweep.Next(kSweptAtOnce);
+  if (old.empty()) return absl::OkStatus();
+  // From here on no row can come to name one of them.
+  const MutexLock hold(mutex_);
+  if (!lost_.FolderIsThere()) return absl::OkStatus();
+  const absl::Status looked = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    for (OldFile& file : old) {
+      if (file.sha256.empty()) continue;
+      ASSIGN_OR_RETURN(const bool known, transaction.KnowsArtifact(file.sha256));
+      if (known) file.path.clear();
+    }
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(looked);
+  for (const OldFile& file : old) {
+    if (file.path.empty() || !sweep.Remove(file)) continue;
+    ++swept_files_;
+    swept_bytes_ += file.bytes;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::LookAfterLeases() {
   const MutexLock hold(mutex_);
   const Time now = clock_.Now();
   const Time steady_now = clock_.Steady();
@@ -485,8 +589,7 @@ absl::Status Coordinator::Tick() {
   }
   if (!expired.empty()) look_for_unused_ = true;
   if (!look_for_unused_ && now - looked_at_ < kLookInterval) return absl::OkStatus();
-  RETURN_IF_ERROR(RemoveUnusedArtifacts());
-  look_for_unused_ = false;
+  ASSIGN_OR_RETURN(look_for_unused_, RemoveUnusedArtifacts());
   looked_at_ = now;
   return absl::OkStatus();
 }
@@ -527,17 +630,49 @@ absl::StatusOr<int64_t> Coordinator::ChooseData(JobId job, const std::string& da
   return candidates;
 }
 
-absl::Status Coordinator::RemoveUnusedArtifacts() {
-  return store_.Transact([&](Transaction& transaction) -> absl::Status {
+absl::StatusOr<FreedFiles> Coordinator::Archive(JobId job, v1::JobSpec::Retention keep) {
+  const MutexLock hold(mutex_);
+  FreedFiles freed;
+  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    TaskBook book(transaction, clock_);
+    ASSIGN_OR_RETURN(freed, ArchiveJob(job, keep, clock_.Now() - kUploadTime, transaction, book));
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(stored);
+  look_for_unused_ = true;
+  return freed;
+}
+
+absl::StatusOr<DeletedJob> Coordinator::Delete(JobId job) {
+  const MutexLock hold(mutex_);
+  DeletedJob deleted;
+  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    TaskBook book(transaction, clock_);
+    ASSIGN_OR_RETURN(deleted, DeleteJob(job, clock_.Now() - kUploadTime, transaction, book));
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(stored);
+  look_for_unused_ = true;
+  return deleted;
+}
+
+absl::StatusOr<bool> Coordinator::RemoveUnusedArtifacts() {
+  // Where the folder is away nothing would be removed, and forgotten all the same.
+  if (!lost_.FolderIsThere()) return true;
+  bool more = false;
+  const absl::Status removed = store_.Transact([&](Transaction& transaction) -> absl::Status {
     ASSIGN_OR_RETURN(const std::vector<v1::Artifact> unused,
-                     transaction.ListUnusedArtifacts(clock_.Now() - kUploadTime));
+                     transaction.ListUnusedArtifacts(clock_.Now() - kUploadTime, kRemovedAtOnce));
     for (const v1::Artifact& artifact : unused) {
       // The file first: after a crash in between, its row still asks for the removal.
       artifacts_.Remove(artifact);
       RETURN_IF_ERROR(transaction.ForgetArtifact(artifact));
     }
+    more = static_cast<int64_t>(unused.size()) == kRemovedAtOnce;
     return absl::OkStatus();
   });
+  RETURN_IF_ERROR(removed);
+  return more;
 }
 
 }  // namespace reluscape

@@ -13,17 +13,20 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/file_lock.h"
 #include "base/mutex.h"
 #include "search/cost/metric.h"
 #include "search/vocabulary/job.h"
 #include "search/vocabulary/synchronize.h"
 #include "server/added_budgets.h"
+#include "server/archive.h"
 #include "server/artifact_looks.h"
 #include "server/data_choice.h"
 #include "server/lost_files.h"
 #include "server/report_intake.h"
 #include "server/retry.h"
 #include "storage/artifacts/artifact_folder.h"
+#include "storage/artifacts/folder_sweep.h"
 #include "storage/store.h"
 
 namespace reluscape {
@@ -33,6 +36,9 @@ struct CoordinatorOptions {
   Milliseconds lease_time{30'000};
   // Workers are told to call at least this often.
   Milliseconds sync_interval{1'000};
+  // How old a file of the artifact folder must be that no row names before it is removed: Workers
+  // store a file before they report it, and may be without a coordinator meanwhile. 0 = never.
+  Milliseconds sweep_age{24 * 3600 * 1000};
   // What Jobs may name and Results are priced by; must outlive the coordinator. Null: the metrics
   // of this program's own protocols.
   const MetricCatalog* metrics = nullptr;
@@ -45,10 +51,11 @@ struct SubmitOutcome {
 
 class Coordinator {
  public:
-  // The references must outlive the coordinator. Writes the artifact folder's marker and prices
-  // Results again whose cost model, profile or list of metrics has changed. No Worker is connected
-  // yet, and no Lease ends before the first Tick. FAILED_PRECONDITION: the store belongs to another
-  // artifact folder.
+  // The references must outlive the coordinator. Locks the artifact folder for as long as the
+  // coordinator lives, writes its marker and prices Results again whose cost model, profile or list
+  // of metrics has changed. No Worker is connected yet, and no Lease ends before the first Tick.
+  // FAILED_PRECONDITION: another coordinator holds the lock, the folder belongs to another store,
+  // or it is not the one that this store used before; then nothing is changed.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Start(const CoordinatorOptions& options,
                                                             Store& store,
                                                             const ArtifactFolder& artifacts,
@@ -57,7 +64,7 @@ class Coordinator {
   // For a process that has all Workers to itself: those that this store knows have ended with the
   // processes before this one, and no other can call. What they had leased returns to the queue at
   // once with no Attempt lost, their ids are free, and files that they stored and did not live to
-  // report are removed from the artifact folder. Before the first Synchronize.
+  // report are removed from the artifact folder at any age. Before the first Synchronize.
   absl::Status DismissEarlierWorkers();
   // From now on Tasks of `job` alone are handed out; those of other Jobs stay as they are.
   void WorkOn(JobId job);
@@ -88,6 +95,10 @@ class Coordinator {
   absl::Status Cancel(JobId job);
   absl::Status Unseal(JobId job);
 
+  // See server/archive.h; the files go with the next calls of Tick.
+  absl::StatusOr<FreedFiles> Archive(JobId job, v1::JobSpec::Retention keep);
+  absl::StatusOr<DeletedJob> Delete(JobId job);
+
   // See worker_service.proto for the rules. FAILED_PRECONDITION for a foreign artifact folder, for
   // another protocol or behaviour number and for a process whose Worker id a newer one has taken
   // over. UNAVAILABLE: another process with that id was heard of a moment ago. ABORTED: this
@@ -95,10 +106,11 @@ class Coordinator {
   absl::StatusOr<v1::SynchronizeResponse> Synchronize(
       const Checked<v1::SynchronizeRequest>& request);
 
-  // Returns expired Leases to the queue or fails their Tasks, and looks after lost files. Call it
-  // every tick_interval(), from when Workers can call on. Where the last call was more than half a
-  // lease time ago, or there was none, Workers were perhaps not heard because this process stood
-  // still: all Leases then last that much longer, or begin anew.
+  // Returns expired Leases to the queue or fails their Tasks, looks after lost files and, a part of
+  // the artifact folder at a time, removes old files that no row names. Call it every
+  // tick_interval(), from when Workers can call on. Where the last call was more than half a lease
+  // time ago, or there was none, Workers were perhaps not heard because this process stood still:
+  // all Leases then last that much longer, or begin anew.
   absl::Status Tick();
   // A second, or less where leases are short: far below the half of one.
   Milliseconds tick_interval() const {
@@ -110,8 +122,13 @@ class Coordinator {
   absl::StatusOr<JobPlan> Plan(const v1::JobSpec& spec);
 
   Coordinator(const CoordinatorOptions& options, Store& store, const ArtifactFolder& artifacts,
-              const Clock& clock, std::string folder_id);
+              const Clock& clock, std::unique_ptr<FileLock> folder_lock, std::string folder_id);
 
+  // The parts of Tick.
+  absl::Status LookAfterLeases() EXCLUDES(mutex_);
+  absl::Status LookAfterFolder() EXCLUDES(sweep_mutex_, mutex_);
+  // A step of `sweep`; the folder is read without the lock.
+  absl::Status SweepOn(FolderSweep& sweep) REQUIRES(sweep_mutex_) EXCLUDES(mutex_);
   // The parts of Synchronize, within its unit of work. Register returns the Worker's row, which the
   // caller stores.
   absl::StatusOr<WorkerRow> Register(Transaction& transaction, TaskBook& book,
@@ -122,13 +139,14 @@ class Coordinator {
       REQUIRES(mutex_);
   // A Worker of another build, for listings.
   absl::Status NoteRefused(const v1::WorkerInfo& worker, const absl::Status& reason);
-  // Removes files that no row refers to any more.
-  absl::Status RemoveUnusedArtifacts();
+  // Removes files that no row refers to any more, a bounded number of them. Whether there are more.
+  absl::StatusOr<bool> RemoveUnusedArtifacts() REQUIRES(mutex_);
 
   const CoordinatorOptions options_;
   Store& store_;
   const ArtifactFolder& artifacts_;
   const Clock& clock_;
+  const std::unique_ptr<FileLock> folder_lock_;  // null: the file system knows no locks
   const std::string folder_id_;
   const MetricCatalog& metrics_;
   ArtifactLooks looks_;
@@ -141,6 +159,12 @@ class Coordinator {
   // have come between a commit and the removal of its files.
   bool look_for_unused_ GUARDED_BY(mutex_) = true;
   Time looked_at_ GUARDED_BY(mutex_);
+
+  Mutex sweep_mutex_;  // taken before mutex_
+  std::optional<FolderSweep> sweep_ GUARDED_BY(sweep_mutex_);
+  Time next_sweep_ GUARDED_BY(sweep_mutex_);          // steady
+  int64_t swept_files_ GUARDED_BY(sweep_mutex_) = 0;  // of this pass
+  int64_t swept_bytes_ GUARDED_BY(sweep_mutex_) = 0;
 };
 
 }  // namespace reluscape

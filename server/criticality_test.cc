@@ -71,6 +71,26 @@ class CriticalityJobTest : public CoordinatorTest {
   }
 };
 
+TEST_F(CriticalityJobTest, AJobStaysFromWhichAnotherHasItsOrder) {
+  const JobId measured = Submit(CriticalityJob());
+  Measure({0.1, 0.4, 0.3, 0.2});
+  ASSERT_EQ(Job(measured).state(), "FINISHED");
+  const JobId follower = Submit(Follows(measured));
+  const auto refused = coordinator_->Delete(measured);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.status().message()),
+              HasSubstr(absl::StrCat("take theirs: ", follower.value, ";")));
+  // Its weights are not needed for that.
+  EXPECT_GT(coordinator_->Archive(measured, v1::JobSpec::RESULTS)->files, 0);
+  EXPECT_TRUE(Submit(Follows(measured)));
+
+  for (const JobId job : {follower, JobId{follower.value + 1}}) {
+    ASSERT_TRUE(coordinator_->Cancel(job).ok());
+    ASSERT_TRUE(coordinator_->Delete(job).ok());
+  }
+  EXPECT_TRUE(coordinator_->Delete(measured).ok());
+}
+
 TEST_F(CriticalityJobTest, SectionsWaitForTheirTeacherAndLearnFromIt) {
   const JobId job = Submit(CriticalityJob());
   const v1::Lease teacher = One("a");

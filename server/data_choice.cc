@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "base/foreign_text.h"
 #include "base/status_macros.h"
+#include "server/archive.h"
 
 namespace reluscape {
 namespace {
@@ -53,6 +54,7 @@ absl::StatusOr<int64_t> ChooseData(JobId id, const std::string& data_hash, Trans
   if (job.state == JobState::kCancelled) {
     return absl::FailedPreconditionError(absl::StrCat("job ", id.value, " was cancelled"));
   }
+  RETURN_IF_ERROR(CheckGoesOn(job));
   if (!job.spec.data().hash().empty()) {
     return absl::FailedPreconditionError(
         absl::StrCat("job ", id.value, " states the data hash ", job.spec.data().hash(),

@@ -40,6 +40,7 @@ struct Options {
   int http_port = kHttpPort;
   int64_t lease_seconds = 30;
   int64_t sync_interval_ms = 1000;
+  int64_t sweep_age_seconds = 24 * 3600;
   std::string log_level = "info";
 };
 
@@ -64,6 +65,10 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--sync-interval-ms", options.sync_interval_ms,
                  "workers call at least this often, in milliseconds; well below the lease")
       ->check(CLI::Range(10, 3600000));
+  app.add_option("--sweep-age-seconds", options.sweep_age_seconds,
+                 "files of the artifact folder that no row names are removed when they are this "
+                 "old; 0 = never")
+      ->check(CLI::Range(0, 315360000));
   app.add_option("--log-level", options.log_level, "debug, info, warning or error");
 }
 
@@ -118,6 +123,7 @@ absl::Status Serve(const Options& options, const std::stop_token& stop) {
   CoordinatorOptions coordinator_options;
   coordinator_options.lease_time = std::chrono::seconds(options.lease_seconds);
   coordinator_options.sync_interval = Milliseconds(options.sync_interval_ms);
+  coordinator_options.sweep_age = std::chrono::seconds(options.sweep_age_seconds);
   ASSIGN_OR_RETURN(const std::unique_ptr<Coordinator> coordinator,
                    Coordinator::Start(coordinator_options, *store, artifacts, clock));
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/vocabulary/check.h"
+#include "server/archive.h"
 
 namespace reluscape {
 namespace {
@@ -123,6 +124,7 @@ absl::StatusOr<int64_t> RetryTasks(const RetryScope& scope, std::optional<int64_
     return absl::FailedPreconditionError(
         absl::StrCat("job ", id.value, " was cancelled; submit it again to run it"));
   }
+  RETURN_IF_ERROR(CheckGoesOn(job));
   if (max_epochs.has_value()) RETURN_IF_ERROR(RaiseCap(*max_epochs, job));
   ASSIGN_OR_RETURN(std::vector<TaskRow> failed, FailedTasks(scope, id, transaction));
   if (failed.empty()) {

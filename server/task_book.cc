@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "server/archive.h"
 #include "server/criticality_scores.h"
 #include "server/lease_policy.h"
 #include "server/task_state.h"
@@ -249,7 +251,8 @@ absl::Status TaskBook::CancelJob(JobRow& job) {
   event.kind = "job.cancelled";
   event.job = job.id;
   event.detail = absl::StrCat(live.size(), live.size() == 1 ? " task" : " tasks", " cancelled");
-  return Record(std::move(event));
+  RETURN_IF_ERROR(Record(std::move(event)));
+  return ArchiveEnded(job, transaction_, *this);
 }
 
 absl::Status TaskBook::FinishJobIfDone(JobId id) {
@@ -270,7 +273,8 @@ absl::Status TaskBook::FinishJobIfDone(JobId id) {
   event.job = id;
   event.detail = failed > 0 ? absl::StrCat(failed, " of ", all, " tasks failed")
                             : absl::StrCat("all ", all, " tasks succeeded");
-  return Record(std::move(event));
+  RETURN_IF_ERROR(Record(std::move(event)));
+  return ArchiveEnded(job, transaction_, *this);
 }
 
 }  // namespace reluscape

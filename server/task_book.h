@@ -47,6 +47,9 @@ class TaskBook {
   // Cancels all live Tasks. The Job is RUNNING.
   absl::Status CancelJob(JobRow& job);
 
+  // The present time by the wall clock, of everything that this book writes.
+  Time now() const { return now_; }
+
   // An event of this moment. With a Task: its Job, Candidate and Worker are filled in.
   absl::Status Record(EventRow event);
   absl::Status Record(const TaskRow& task, const std::string& kind, const std::string& detail);

@@ -12,6 +12,7 @@
 #include "storage/cost_rows.h"
 #include "storage/criticality_rows.h"
 #include "storage/mark_front.h"
+#include "storage/result_rows.h"
 #include "storage/sqlite_db.h"
 #include "storage/worker_rows.h"
 
@@ -56,7 +57,10 @@ std::vector<v1::CurvePoint> ReadCurves(Query& row) {
 
 class SqliteResultReader final : public ResultReader {
  public:
-  explicit SqliteResultReader(std::unique_ptr<SqliteDb> db) : db_(std::move(db)) {}
+  explicit SqliteResultReader(std::unique_ptr<SqliteDb> db)
+      : owned_(std::move(db)), db_(owned_.get()) {}
+  // Within a unit of work of `db`: for ReadResults alone.
+  explicit SqliteResultReader(SqliteDb& db) : db_(&db) {}
 
   absl::StatusOr<v1::JobList> ListJobs() override {
     return Consistently([&]() -> absl::StatusOr<v1::JobList> {
@@ -91,6 +95,11 @@ class SqliteResultReader final : public ResultReader {
       for (v1::Criticality& network : ReadCriticality(*db_, job)) {
         *detail.add_criticality() = std::move(network);
       }
+      Query row(*db_, "SELECT count(*), coalesce(sum(bytes), 0) FROM job_artifacts_v WHERE job = ?",
+                job);
+      row.Step();
+      detail.set_artifact_files(row.Int());
+      detail.set_artifact_bytes(row.Int());
       return detail;
     });
   }
@@ -230,7 +239,8 @@ class SqliteResultReader final : public ResultReader {
       Query row(*db_,
                 "SELECT v.job, v.name, v.state, v.created_at_ms, v.finished_at_ms,"
                 " v.unsealed_at_ms, v.data_set, v.recipe, v.candidates, v.results, v.kind,"
-                " coalesce(j.data_hash_stated, j.data_hash_chosen), j.spec"
+                " coalesce(j.data_hash_stated, j.data_hash_chosen), j.spec, v.archived_at_ms,"
+                " v.keeps"
                 " FROM jobs_v v JOIN jobs j ON j.job_id = v.job WHERE j.job_id = ?",
                 id);
       if (!row.Step()) return absl::NotFoundError(absl::StrCat("there is no job ", id.value));
@@ -247,6 +257,8 @@ class SqliteResultReader final : public ResultReader {
       job.set_kind(row.Text());
       if (const std::string hash = row.Text(); !hash.empty()) job.set_data_hash(hash);
       detail.set_spec_json(row.Text());
+      if (const auto at = row.OptionalInt()) job.set_archived_at_ms(*at);
+      job.set_keeps(row.Text());
     }
     {
       Query row(*db_, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position",
@@ -429,6 +441,7 @@ class SqliteResultReader final : public ResultReader {
                                                                      : "waits for pretrain";
   }
 
+ public:
   absl::StatusOr<v1::ResultList> ReadResults(JobId job) {
     v1::JobDetail detail;
     RETURN_IF_ERROR(ReadJob(job, detail));
@@ -445,7 +458,8 @@ class SqliteResultReader final : public ResultReader {
                 " seed_fine_tune, seed_split, recipe, m.provenance, v.data_hash, v.split_hash,"
                 " v.seconds_pretrain,"
                 " v.seconds_linearize, v.seconds_fine_tune, v.worker, v.attempt, v.created_at_ms,"
-                " origin FROM results_v v JOIN results r ON r.result_id = v.result"
+                " origin, v.weights_removed_at_ms FROM results_v v"
+                " JOIN results r ON r.result_id = v.result"
                 " LEFT JOIN task_provenance m ON m.task_id = r.task_id WHERE job = ?"
                 " ORDER BY recipe, v.data_hash, v.split_hash, v.relus, result",
                 job);
@@ -477,6 +491,7 @@ class SqliteResultReader final : public ResultReader {
         r.set_attempt(row.Int());
         r.set_created_at_ms(row.Int());
         r.set_origin(row.Text());
+        if (const auto at = row.OptionalInt()) r.set_weights_removed_at_ms(*at);
         results[r.result()] = &r;
       }
     }
@@ -487,10 +502,16 @@ class SqliteResultReader final : public ResultReader {
     return list;
   }
 
-  const std::unique_ptr<SqliteDb> db_;
+ private:
+  const std::unique_ptr<SqliteDb> owned_;
+  SqliteDb* const db_;
 };
 
 }  // namespace
+
+absl::StatusOr<v1::ResultList> ReadResults(SqliteDb& db, JobId job) {
+  return SqliteResultReader(db).ReadResults(job);
+}
 
 absl::StatusOr<std::unique_ptr<ResultReader>> ResultReader::Open(
     const std::filesystem::path& database) {

@@ -177,6 +177,13 @@ v1::JobSpec::Kind Query::JobKindOf() {
   throw SQLite::Exception("unknown job kind " + name, SQLITE_CORRUPT);
 }
 
+v1::JobSpec::Retention Query::RetentionOf() {
+  const std::string name = Text();
+  v1::JobSpec::Retention retention{};
+  if (v1::JobSpec::Retention_Parse(absl::AsciiStrToUpper(name), &retention)) return retention;
+  throw SQLite::Exception("unknown retention " + name, SQLITE_CORRUPT);
+}
+
 CandidateRole Query::CandidateRoleOf() {
   const std::string name = Text();
   for (const CandidateRole role : {CandidateRole::kSearch, CandidateRole::kTeacher,

@@ -114,6 +114,7 @@ class Query {
   TaskState TaskStateOf();
   JobState JobStateOf();
   v1::JobSpec::Kind JobKindOf();
+  v1::JobSpec::Retention RetentionOf();
   CandidateRole CandidateRoleOf();
   // Two columns.
   v1::Artifact Artifact() {

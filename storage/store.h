@@ -42,6 +42,8 @@ struct JobRow {
   Time created_at;
   std::optional<Time> finished_at;
   std::optional<Time> unsealed_at;
+  std::optional<Time> archived_at;
+  v1::JobSpec::Retention keeps = v1::JobSpec::ALL;  // of its weights
 };
 
 struct CandidateRow {
@@ -208,8 +210,20 @@ class Transaction {
   absl::StatusOr<JobId> InsertJob(const JobRow& job);
   absl::StatusOr<JobRow> GetJob(JobId job);
   absl::StatusOr<std::optional<JobId>> FindJobByRequest(const std::string& request_id);
-  // Writes state, finished_at, unsealed_at, spec and chosen_data_hash.
+  // Writes state, finished_at, unsealed_at, archived_at, keeps, spec and chosen_data_hash.
   absl::Status UpdateJob(const JobRow& job);
+  // With everything that belongs to it, events too. Its artifacts stay known until they are found
+  // unused.
+  absl::Status DeleteJob(JobId job);
+  // The Jobs that take an order of criticality from `job`, oldest first.
+  absl::StatusOr<std::vector<JobId>> ListOrderedBy(JobId job);
+  // Its Results, with on_front.
+  absl::StatusOr<v1::ResultList> ListResults(JobId job);
+  // The artifacts that rows of `job` name.
+  absl::StatusOr<std::vector<v1::Artifact>> ListArtifactsOf(JobId job);
+  // The rows of `job`, which is to be archived, name no artifact any more but for those of Results
+  // that are not in `results`.
+  absl::Status DropArtifacts(JobId job, const std::vector<ResultId>& results, Time at);
   absl::StatusOr<int64_t> CountJobs();
 
   absl::StatusOr<CandidateId> InsertCandidate(const CandidateRow& candidate);
@@ -309,11 +323,13 @@ class Transaction {
   // Remembers that a user has stored `artifact`, so that it can be removed where no Job names it.
   absl::Status PutUpload(const v1::Artifact& artifact, Time at);
   // Artifacts that a row once referred to and none does any more (replaced checkpoints), and
-  // uploads of before `uploaded_before` that no Candidate names.
-  absl::StatusOr<std::vector<v1::Artifact>> ListUnusedArtifacts(Time uploaded_before);
+  // uploads of before `uploaded_before` that no Candidate names; `most` at most.
+  absl::StatusOr<std::vector<v1::Artifact>> ListUnusedArtifacts(Time uploaded_before, int64_t most);
+  // Whether it is one of them.
+  absl::StatusOr<bool> IsUnused(const v1::Artifact& artifact, Time uploaded_before);
   absl::Status ForgetArtifact(const v1::Artifact& artifact);
-  // All that rows refer to, or once did.
-  absl::StatusOr<std::vector<v1::Artifact>> ListArtifacts();
+  // Whether a row refers to it, or did until a moment ago.
+  absl::StatusOr<bool> KnowsArtifact(const std::string& sha256);
 
   absl::StatusOr<std::optional<WorkerRow>> FindWorker(const std::string& worker);
   absl::Status PutWorker(const WorkerRow& worker);

@@ -6,6 +6,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
+#include <string>
 
 #include "search/vocabulary/messages.h"
 #include "storage/migrations.h"
@@ -330,14 +333,96 @@ TEST_F(StoreTest, UploadsAreKeptForACandidateOrForTheirTime) {
     const CandidateId id = t.InsertCandidate(candidate).value();
     EXPECT_EQ(t.GetCandidate(id)->pretrained, named);
     EXPECT_EQ(t.GetCandidate(id)->pretrained_file, "teacher.safetensors");
-    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(1000)).value(), IsEmpty());
-    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(1001)).value(), ElementsAre(alone));
+    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(1000), 10).value(), IsEmpty());
+    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(1001), 10).value(), ElementsAre(alone));
+    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(1001), 0).value(), IsEmpty());
+    EXPECT_TRUE(t.IsUnused(alone, TimeFromUnixMs(1001)).value());
+    EXPECT_FALSE(t.IsUnused(alone, TimeFromUnixMs(1000)).value());
+    EXPECT_FALSE(t.IsUnused(named, TimeFromUnixMs(1001)).value());
+    EXPECT_TRUE(t.KnowsArtifact(alone.sha256()).value());
     // Sent again: its time begins anew.
     ASSERT_TRUE(t.PutUpload(alone, TimeFromUnixMs(2000)).ok());
-    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(1001)).value(), IsEmpty());
+    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(1001), 10).value(), IsEmpty());
     ASSERT_TRUE(t.ForgetArtifact(alone).ok());
-    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(9000)).value(), IsEmpty());
+    EXPECT_FALSE(t.KnowsArtifact(alone.sha256()).value());
+    EXPECT_THAT(t.ListUnusedArtifacts(TimeFromUnixMs(9000), 10).value(), IsEmpty());
   });
+}
+
+// A row in every table that has rows of Jobs.
+void FillTables(Transaction& t, JobId job) {
+  const TestTasks tasks = InsertTestTasks(t, job);
+  CandidateRow student = TestCandidate(job, "student");
+  student.teacher = tasks.candidate.id;
+  ASSERT_TRUE(t.InsertCandidate(student).ok());
+  TaskRow linearize = tasks.linearize;
+  linearize.checkpoint = MakeArtifact(Sha256Hex("checkpoint"), 1);
+  ASSERT_TRUE(t.UpdateTask(linearize).ok());
+  ASSERT_TRUE(t.StoreEpochs(linearize.id, 1, kNow, {v1::Epoch()}).ok());
+  ASSERT_TRUE(t.PutProvenance(linearize.id, 1, TestProvenance()).ok());
+  ASSERT_TRUE(t.PutLostAttempt({linearize.id, 1, "w", false, "", kNow, "it failed"}).ok());
+  SnapshotRow snapshot;
+  snapshot.candidate = tasks.candidate.id;
+  snapshot.task = linearize.id;
+  snapshot.report.set_budget(500);
+  *snapshot.report.mutable_artifact() = MakeArtifact(Sha256Hex("snapshot"), 2);
+  ASSERT_TRUE(t.InsertSnapshot(snapshot).ok());
+  const ResultId result = t.InsertResult(TestResult(tasks.fine_tunes[0], 500, 0.5)).value();
+  ASSERT_TRUE(t.PutCosts(result, "set", {TestCost("toy.online_s@wan", 2.0)}).ok());
+  v1::SectionCriticality section;
+  section.set_section(1);
+  section.set_rank(1);
+  ASSERT_TRUE(t.InsertCriticality(tasks.candidate.id, {section}).ok());
+  EventRow event;
+  event.kind = "result";
+  event.job = job;
+  event.result = result;
+  ASSERT_TRUE(t.AppendEvent(event).ok());
+}
+
+TEST(StoreFileTest, ADeletedJobLeavesNoRowInAnyTable) {
+  const TestFolder folder;
+  const std::filesystem::path path = folder / "a.db";
+  const auto store = Store::Open(path).value();
+  const auto rows = [&] {
+    const SQLite::Database db(path.string());
+    std::map<std::string, int64_t> counts;
+    SQLite::Statement tables(db, "SELECT name FROM sqlite_master WHERE type = 'table'");
+    while (tables.executeStep()) {
+      const std::string name = tables.getColumn(0).getString();
+      SQLite::Statement count(db, "SELECT count(*) FROM " + name);
+      count.executeStep();
+      counts[name] = count.getColumn(0).getInt64();
+    }
+    return counts;
+  };
+  JobId job;
+  ASSERT_TRUE(store
+                  ->Transact([&](Transaction& t) {
+                    FillTables(t, t.InsertJob(TestJob("stays")).value());
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  const std::map<std::string, int64_t> before = rows();
+  const std::set<std::string> without_jobs = {
+      "facts", "uploads", "workers", "worker_incarnations", "worker_data_sets", "worker_data"};
+  for (const auto& [table, count] : before) {
+    EXPECT_EQ(count == 0, without_jobs.contains(table))
+        << table << ": FillTables must fill every table that has rows of jobs";
+  }
+  const auto deleted = store->Transact([&](Transaction& t) {
+    job = t.InsertJob(TestJob("goes")).value();
+    FillTables(t, job);
+    return t.DeleteJob(job);
+  });
+  ASSERT_TRUE(deleted.ok()) << deleted;
+  auto after = rows();
+  // Its files are known until they have been removed.
+  EXPECT_EQ(after["artifacts"], before.at("artifacts") + 1) << "the others are shared";
+  after["artifacts"] = before.at("artifacts");
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(store->Transact([&](Transaction& t) { return t.DeleteJob(job); }).code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST_F(StoreTest, ReplacedCheckpointsAreUnused) {
@@ -353,12 +438,13 @@ TEST_F(StoreTest, ReplacedCheckpointsAreUnused) {
     ASSERT_TRUE(t.UpdateTask(other).ok());
     task.checkpoint = second;
     ASSERT_TRUE(t.UpdateTask(task).ok());
-    EXPECT_THAT(t.ListUnusedArtifacts(Time()).value(), IsEmpty()) << "another task refers to it";
+    EXPECT_THAT(t.ListUnusedArtifacts(Time(), 10).value(), IsEmpty())
+        << "another task refers to it";
     other.weights = {};
     ASSERT_TRUE(t.UpdateTask(other).ok());
-    EXPECT_THAT(t.ListUnusedArtifacts(Time()).value(), ElementsAre(first));
+    EXPECT_THAT(t.ListUnusedArtifacts(Time(), 10).value(), ElementsAre(first));
     ASSERT_TRUE(t.ForgetArtifact(first).ok());
-    EXPECT_THAT(t.ListUnusedArtifacts(Time()).value(), IsEmpty());
+    EXPECT_THAT(t.ListUnusedArtifacts(Time(), 10).value(), IsEmpty());
   });
   EXPECT_FALSE(store_
                    ->Transact([](Transaction& t) {

@@ -8,6 +8,8 @@
 #include "base/status_macros.h"
 #include "search/vocabulary/job.h"
 #include "search/vocabulary/json.h"
+#include "search/vocabulary/messages.h"
+#include "storage/result_rows.h"
 #include "storage/sqlite_db.h"
 #include "storage/store.h"
 
@@ -72,7 +74,8 @@ absl::StatusOr<JobRow> Transaction::GetJob(JobId id) {
   return Guard(db_, [&]() -> absl::StatusOr<JobRow> {
     Query row(db_,
               "SELECT job_id, request_id, state, recipe, split_seed, spec, created_at_ms,"
-              " finished_at_ms, unsealed_at_ms, data_hash_chosen FROM jobs WHERE job_id = ?",
+              " finished_at_ms, unsealed_at_ms, data_hash_chosen, archived_at_ms, keeps FROM jobs"
+              " WHERE job_id = ?",
               id);
     if (!row.Step()) return NoSuch("job", id);
     JobRow job;
@@ -92,6 +95,8 @@ absl::StatusOr<JobRow> Transaction::GetJob(JobId id) {
     job.finished_at = row.OptionalTime();
     job.unsealed_at = row.OptionalTime();
     job.chosen_data_hash = row.Text();
+    job.archived_at = row.OptionalTime();
+    job.keeps = row.RetentionOf();
     return job;
   });
 }
@@ -108,11 +113,68 @@ absl::Status Transaction::UpdateJob(const JobRow& job) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_,
           "UPDATE jobs SET state = ?, finished_at_ms = ?, unsealed_at_ms = ?, spec = ?,"
-          " data_hash_chosen = ? WHERE job_id = ?",
+          " data_hash_chosen = ?, archived_at_ms = ?, keeps = ? WHERE job_id = ?",
           job.state, job.finished_at, job.unsealed_at, MessageToJson(job.spec),
-          OrNull(job.chosen_data_hash), job.id)
+          OrNull(job.chosen_data_hash), job.archived_at, NameOf(job.keeps), job.id)
         .Run();
     if (db_.Changes() != 1) return NoSuch("job", job.id);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Transaction::DeleteJob(JobId job) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_, "DELETE FROM events WHERE job_id = ?", job).Run();
+    Query(db_, "DELETE FROM jobs WHERE job_id = ?", job).Run();
+    return db_.Changes() == 1 ? absl::OkStatus() : NoSuch("job", job);
+  });
+}
+
+absl::StatusOr<std::vector<JobId>> Transaction::ListOrderedBy(JobId job) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<JobId>> {
+    std::vector<JobId> ids;
+    Query row(db_,
+              "SELECT j.job_id FROM jobs j WHERE EXISTS (SELECT 1"
+              " FROM json_tree(j.spec, '$.candidates') s"
+              " WHERE s.key = 'order_from_job' AND s.atom = ?) ORDER BY j.job_id",
+              job);
+    while (row.Step()) ids.push_back(row.IdOf<JobId>());
+    return ids;
+  });
+}
+
+absl::StatusOr<v1::ResultList> Transaction::ListResults(JobId job) {
+  return Guard(db_, [&] { return ReadResults(db_, job); });
+}
+
+absl::StatusOr<std::vector<v1::Artifact>> Transaction::ListArtifactsOf(JobId job) {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<v1::Artifact>> {
+    std::vector<v1::Artifact> artifacts;
+    Query row(db_, "SELECT sha256, bytes FROM job_artifacts_v WHERE job = ?", job);
+    while (row.Step()) artifacts.push_back(row.Artifact());
+    return artifacts;
+  });
+}
+
+absl::Status Transaction::DropArtifacts(JobId job, const std::vector<ResultId>& results, Time at) {
+  return Guard(db_, [&]() -> absl::Status {
+    Query(db_,
+          "UPDATE tasks SET checkpoint_sha256 = NULL, checkpoint_epochs = 0, weights_sha256 = NULL"
+          " WHERE job_id = ?",
+          job)
+        .Run();
+    Query(db_,
+          "UPDATE snapshots SET artifact_sha256 = NULL WHERE candidate_id IN"
+          " (SELECT candidate_id FROM candidates WHERE job_id = ?)",
+          job)
+        .Run();
+    for (const ResultId result : results) {
+      Query(db_,
+            "UPDATE results SET weights_removed_at_ms = ?1 WHERE result_id = ?2 AND job_id = ?3"
+            " AND weights_removed_at_ms IS NULL",
+            at, result, job)
+          .Run();
+    }
     return absl::OkStatus();
   });
 }
@@ -598,21 +660,33 @@ absl::Status Transaction::PutUpload(const v1::Artifact& artifact, Time at) {
   });
 }
 
-absl::StatusOr<std::vector<v1::Artifact>> Transaction::ListUnusedArtifacts(Time uploaded_before) {
+// Whether nothing refers to the artifact a. One that was uploaded at ?1 or later waits for its Job.
+#define IS_UNUSED                                                                  \
+  "NOT EXISTS (SELECT 1 FROM tasks t WHERE t.checkpoint_sha256 = a.sha256)"        \
+  " AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.weights_sha256 = a.sha256)"      \
+  " AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.artifact_sha256 = a.sha256)" \
+  " AND NOT EXISTS (SELECT 1 FROM results r WHERE r.artifact_sha256 = a.sha256)"   \
+  " AND NOT EXISTS (SELECT 1 FROM candidates c JOIN jobs j ON j.job_id = c.job_id" \
+  "   WHERE c.pretrained_sha256 = a.sha256 AND j.archived_at_ms IS NULL)"          \
+  " AND NOT EXISTS (SELECT 1 FROM uploads u"                                       \
+  "   WHERE u.sha256 = a.sha256 AND u.uploaded_at_ms >= ?1)"
+
+absl::StatusOr<std::vector<v1::Artifact>> Transaction::ListUnusedArtifacts(Time uploaded_before,
+                                                                           int64_t most) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<v1::Artifact>> {
     std::vector<v1::Artifact> unused;
-    Query row(db_,
-              "SELECT a.sha256, a.bytes FROM artifacts a WHERE"
-              " NOT EXISTS (SELECT 1 FROM tasks t WHERE t.checkpoint_sha256 = a.sha256)"
-              " AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.weights_sha256 = a.sha256)"
-              " AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.artifact_sha256 = a.sha256)"
-              " AND NOT EXISTS (SELECT 1 FROM results r WHERE r.artifact_sha256 = a.sha256)"
-              " AND NOT EXISTS (SELECT 1 FROM candidates c WHERE c.pretrained_sha256 = a.sha256)"
-              " AND NOT EXISTS (SELECT 1 FROM uploads u"
-              "   WHERE u.sha256 = a.sha256 AND u.uploaded_at_ms >= ?)",
-              uploaded_before);
+    Query row(db_, "SELECT a.sha256, a.bytes FROM artifacts a WHERE " IS_UNUSED " LIMIT ?2",
+              uploaded_before, most);
     while (row.Step()) unused.push_back(row.Artifact());
     return unused;
+  });
+}
+
+absl::StatusOr<bool> Transaction::IsUnused(const v1::Artifact& artifact, Time uploaded_before) {
+  return Guard(db_, [&]() -> absl::StatusOr<bool> {
+    return Query(db_, "SELECT 1 FROM artifacts a WHERE a.sha256 = ?2 AND " IS_UNUSED,
+                 uploaded_before, artifact.sha256())
+        .Step();
   });
 }
 
@@ -623,12 +697,9 @@ absl::Status Transaction::ForgetArtifact(const v1::Artifact& artifact) {
   });
 }
 
-absl::StatusOr<std::vector<v1::Artifact>> Transaction::ListArtifacts() {
-  return Guard(db_, [&]() -> absl::StatusOr<std::vector<v1::Artifact>> {
-    std::vector<v1::Artifact> artifacts;
-    Query row(db_, "SELECT sha256, bytes FROM artifacts");
-    while (row.Step()) artifacts.push_back(row.Artifact());
-    return artifacts;
+absl::StatusOr<bool> Transaction::KnowsArtifact(const std::string& sha256) {
+  return Guard(db_, [&]() -> absl::StatusOr<bool> {
+    return Query(db_, "SELECT 1 FROM artifacts WHERE sha256 = ?", sha256).Step();
   });
 }
 

@@ -175,6 +175,38 @@ grpc::Status JobService::CancelJob(grpc::ServerContext*, const v1::CancelJobRequ
   return Answer(ReadJob(request->job()), response);
 }
 
+absl::StatusOr<v1::ArchiveJobResponse> JobService::Archive(const v1::ArchiveJobRequest& request) {
+  const v1::JobSpec::Retention keep =
+      request.keep() == v1::JobSpec::RETENTION_UNSPECIFIED ? v1::JobSpec::RESULTS : request.keep();
+  ASSIGN_OR_RETURN(const FreedFiles freed, coordinator_.Archive(JobId{request.job()}, keep));
+  v1::ArchiveJobResponse response;
+  ASSIGN_OR_RETURN(*response.mutable_job(), ReadJob(request.job()));
+  response.set_files(freed.files);
+  response.set_bytes(freed.bytes);
+  return response;
+}
+
+grpc::Status JobService::ArchiveJob(grpc::ServerContext*, const v1::ArchiveJobRequest* request,
+                                    v1::ArchiveJobResponse* response) {
+  return Answer(Archive(*request), response);
+}
+
+absl::StatusOr<v1::DeleteJobResponse> JobService::Delete(const v1::DeleteJobRequest& request) {
+  ASSIGN_OR_RETURN(const DeletedJob deleted, coordinator_.Delete(JobId{request.job()}));
+  v1::DeleteJobResponse response;
+  response.set_job(request.job());
+  response.set_name(deleted.name);
+  response.set_results(deleted.results);
+  response.set_files(deleted.freed.files);
+  response.set_bytes(deleted.freed.bytes);
+  return response;
+}
+
+grpc::Status JobService::DeleteJob(grpc::ServerContext*, const v1::DeleteJobRequest* request,
+                                   v1::DeleteJobResponse* response) {
+  return Answer(Delete(*request), response);
+}
+
 grpc::Status JobService::UnsealJob(grpc::ServerContext*, const v1::UnsealJobRequest* request,
                                    v1::Job* response) {
   if (absl::Status status = coordinator_.Unseal(JobId{request->job()}); !status.ok()) {

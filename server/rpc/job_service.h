@@ -38,6 +38,10 @@ class JobService final : public v1::JobService::Service {
                           v1::ChooseDataResponse* response) override;
   grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request,
                          v1::Job* response) override;
+  grpc::Status ArchiveJob(grpc::ServerContext* context, const v1::ArchiveJobRequest* request,
+                          v1::ArchiveJobResponse* response) override;
+  grpc::Status DeleteJob(grpc::ServerContext* context, const v1::DeleteJobRequest* request,
+                         v1::DeleteJobResponse* response) override;
   grpc::Status UnsealJob(grpc::ServerContext* context, const v1::UnsealJobRequest* request,
                          v1::Job* response) override;
   grpc::Status ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest* request,
@@ -53,6 +57,8 @@ class JobService final : public v1::JobService::Service {
  private:
   absl::StatusOr<v1::SubmitJobResponse> Submit(const v1::SubmitJobRequest& request);
   absl::StatusOr<v1::AddBudgetsResponse> Add(const v1::AddBudgetsRequest& request);
+  absl::StatusOr<v1::ArchiveJobResponse> Archive(const v1::ArchiveJobRequest& request);
+  absl::StatusOr<v1::DeleteJobResponse> Delete(const v1::DeleteJobRequest& request);
   absl::StatusOr<v1::RetryTasksResponse> Retry(const v1::RetryTasksRequest& request);
   absl::StatusOr<v1::ChooseDataResponse> Choose(const v1::ChooseDataRequest& request);
   absl::StatusOr<v1::WriteArtifactResponse> Receive(

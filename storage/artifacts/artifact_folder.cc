@@ -1,16 +1,21 @@
 #include "storage/artifacts/artifact_folder.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <random>
 #include <system_error>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
 
@@ -18,6 +23,7 @@ namespace reluscape {
 namespace {
 
 constexpr char kMarker[] = "reluscape-artifacts.id";
+constexpr char kLock[] = "reluscape-artifacts.lock";
 // A marker holds 32 hexadecimal digits; anything much longer is no marker.
 constexpr int64_t kMarkerLimitBytes = 200;
 
@@ -32,12 +38,12 @@ std::string Noise(int64_t bytes) {
   return noise;
 }
 
-// 128 random bits: two installations never choose the same id.
-std::string NewFolderId() {
-  std::random_device device;
-  std::string id;
-  for (int i = 0; i < 4; ++i) absl::StrAppend(&id, absl::Hex(device(), absl::kZeroPad8));
-  return id;
+absl::Status MakeFolder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot create artifact folder ", folder.string(), ": ", error.message()));
 }
 
 }  // namespace
@@ -60,18 +66,28 @@ absl::StatusOr<std::string> ArtifactFolder::ReadId() const {
   return id;
 }
 
-absl::StatusOr<std::string> ArtifactFolder::CreateOrReadId() const {
-  absl::StatusOr<std::string> id = ReadId();
-  if (id.ok() || !absl::IsNotFound(id.status())) return id;
-  std::error_code error;
-  std::filesystem::create_directories(root_, error);
-  if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot create artifact folder ", root_.string(), ": ", error.message()));
-  }
-  RETURN_IF_ERROR(WriteFileAtomically(root_ / kMarker, NewFolderId() + "\n"));
-  // What lies there now: another coordinator may have been first.
-  return ReadId();
+std::string ArtifactFolder::NewId() {
+  std::random_device device;
+  std::string id;
+  for (int i = 0; i < 4; ++i) absl::StrAppend(&id, absl::Hex(device(), absl::kZeroPad8));
+  return id;
+}
+
+absl::StatusOr<std::unique_ptr<FileLock>> ArtifactFolder::Lock() const {
+  RETURN_IF_ERROR(MakeFolder(root_));
+  absl::StatusOr<std::unique_ptr<FileLock>> lock = FileLock::Take(
+      root_ / kLock,
+      "another coordinator uses this artifact folder; stop it, or give this one a folder of its "
+      "own (reluscape-server: --artifact-dir)");
+  if (!absl::IsUnimplemented(lock.status())) return lock;
+  LogWarning(std::string(lock.status().message()),
+             "; nothing keeps a second coordinator with a copy of this database from the folder");
+  return nullptr;
+}
+
+absl::Status ArtifactFolder::WriteId(const std::string& id) const {
+  RETURN_IF_ERROR(MakeFolder(root_));
+  return WriteFileAtomically(root_ / kMarker, id + "\n");
 }
 
 std::filesystem::path ArtifactFolder::PathOf(const v1::Artifact& artifact) const {
@@ -87,7 +103,12 @@ absl::StatusOr<v1::Artifact> ArtifactFolder::Put(std::string_view content) const
   if (Has(artifact)) {
     // Equal name and size could still be a file that a full disk or a crash of the machine spoiled.
     absl::StatusOr<std::string> digest = Sha256OfFile(path);
-    if (digest.ok() && *digest == artifact.sha256()) return artifact;
+    // Its age counts anew (FolderSweep), by the file server's clock. Where it may not be touched,
+    // or has just gone, it is written again.
+    if (digest.ok() && *digest == artifact.sha256() &&
+        ::utimensat(AT_FDCWD, path.c_str(), /*times=*/nullptr, /*flags=*/0) == 0) {
+      return artifact;
+    }
   }
   std::error_code error;
   // Not the folder itself: where that is away, as a file system that is not mounted, what is
@@ -134,7 +155,7 @@ bool ArtifactFolder::Has(const v1::Artifact& artifact) const {
 absl::Status ArtifactFolder::Probe(int64_t bytes) const {
   RETURN_IF_ERROR(ReadId().status());
   // Of a name that no other process and no artifact has.
-  const std::filesystem::path path = root_ / absl::StrCat("probe-", NewFolderId(), ".part");
+  const std::filesystem::path path = root_ / absl::StrCat("probe-", NewId(), ".part");
   const std::string written = Noise(bytes);
   RETURN_IF_ERROR(WriteFileAtomically(path, written));
   const absl::StatusOr<std::string> read = ReadFile(path, bytes);
@@ -152,18 +173,17 @@ absl::Status ArtifactFolder::Probe(int64_t bytes) const {
   return absl::OkStatus();
 }
 
-void ArtifactFolder::RemoveAllBut(const std::set<std::string>& kept) const {
-  std::vector<std::filesystem::path> strays;
-  std::error_code error;
-  for (std::filesystem::recursive_directory_iterator entry(root_, error), end;
-       !error && entry != end; entry.increment(error)) {
-    const std::filesystem::path& file = entry->path();
-    const std::string name = file.filename().string();
-    if (entry.depth() != 1 || !IsSha256Hex(name.substr(0, name.find('.')))) continue;
-    const bool whole = file.extension() == ".safetensors";
-    if (!whole || !kept.contains(file.stem().string())) strays.push_back(file);
-  }
-  for (const std::filesystem::path& file : strays) std::filesystem::remove(file, error);
+absl::StatusOr<int64_t> ArtifactFolder::NowNs() const {
+  const std::filesystem::path path = root_ / kLock;
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  struct stat status = {};
+  const bool touched =
+      fd >= 0 && ::futimens(fd, /*times=*/nullptr) == 0 && ::fstat(fd, &status) == 0;
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (touched) return ModifiedNs(status);
+  return absl::UnavailableError(
+      absl::StrCat("cannot touch ", path.string(), ": ", std::strerror(error)));
 }
 
 void ArtifactFolder::Remove(const v1::Artifact& artifact) const {

@@ -3,13 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "absl/strings/str_cat.h"
 #include "base/sha256.h"
 #include "search/vocabulary/states.h"
 
@@ -17,6 +20,7 @@ namespace reluscape {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class ArtifactFolderTest : public ::testing::Test {
@@ -38,12 +42,35 @@ TEST_F(ArtifactFolderTest, MarkerIsWrittenOnceAndReadByOthers) {
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(missing.status().message()), HasSubstr((root_ / "a" / "b").string()));
 
-  const auto id = folder.CreateOrReadId();
-  ASSERT_TRUE(id.ok()) << id.status();
-  EXPECT_EQ(id->size(), 32u);
-  EXPECT_EQ(*ArtifactFolder(root_ / "a" / "b").CreateOrReadId(), *id);
-  EXPECT_EQ(*ArtifactFolder(root_ / "a" / "b").ReadId(), *id);
-  EXPECT_NE(*ArtifactFolder(root_ / "c").CreateOrReadId(), *id);
+  const std::string id = ArtifactFolder::NewId();
+  EXPECT_EQ(id.size(), 32u);
+  EXPECT_NE(id, ArtifactFolder::NewId());
+  ASSERT_TRUE(folder.WriteId(id).ok());
+  EXPECT_EQ(*ArtifactFolder(root_ / "a" / "b").ReadId(), id);
+}
+
+TEST_F(ArtifactFolderTest, IsLockedForOneCoordinatorAtATime) {
+  const ArtifactFolder folder(root_ / "a");
+  auto first = folder.Lock();
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_NE(*first, nullptr) << "the tests' folder is on a file system without locks";
+  const auto second = ArtifactFolder(root_ / "a").Lock();
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.status().message()),
+              AllOf(HasSubstr((root_ / "a").string()), HasSubstr(absl::StrCat(::getpid(), " on ")),
+                    HasSubstr("--artifact-dir")));
+  first->reset();
+  EXPECT_TRUE(ArtifactFolder(root_ / "a").Lock().ok());
+}
+
+TEST_F(ArtifactFolderTest, WhatIsStoredAgainCountsAsWrittenNow) {
+  const ArtifactFolder folder(root_);
+  const v1::Artifact artifact = *folder.Put("weights");
+  const fs::path path = folder.PathOf(artifact);
+  const auto old = fs::last_write_time(path) - std::chrono::hours(48);
+  fs::last_write_time(path, old);
+  ASSERT_TRUE(folder.Put("weights").ok());
+  EXPECT_GT(fs::last_write_time(path), old + std::chrono::hours(47));
 }
 
 TEST_F(ArtifactFolderTest, AFolderThatIsAwayIsNotMade) {
@@ -86,7 +113,7 @@ TEST_F(ArtifactFolderTest, DamageIsFoundAndHealedByTheNextPut) {
 TEST_F(ArtifactFolderTest, AProbeSaysWhetherTheFolderCanBeUsedAndLeavesNothing) {
   const ArtifactFolder folder(root_);
   EXPECT_EQ(folder.Probe(4096).code(), absl::StatusCode::kNotFound) << "no marker";
-  ASSERT_TRUE(folder.CreateOrReadId().ok());
+  ASSERT_TRUE(folder.WriteId(ArtifactFolder::NewId()).ok());
   for (const int64_t bytes : {int64_t{0}, int64_t{4099}, int64_t{1} << 20}) {
     EXPECT_TRUE(folder.Probe(bytes).ok()) << bytes;
   }
@@ -101,7 +128,7 @@ TEST_F(ArtifactFolderTest, AProbeSaysWhetherTheFolderCanBeUsedAndLeavesNothing) 
 TEST_F(ArtifactFolderTest, AProbeFindsAFullDisk) {
   // A limit on the size of files is the full disk that a test can have.
   const ArtifactFolder folder(root_);
-  ASSERT_TRUE(folder.CreateOrReadId().ok());
+  ASSERT_TRUE(folder.WriteId(ArtifactFolder::NewId()).ok());
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
@@ -117,25 +144,9 @@ TEST_F(ArtifactFolderTest, AProbeFindsAFullDisk) {
   EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 1);
 }
 
-TEST_F(ArtifactFolderTest, StraysAreRemovedAndNothingElse) {
-  const ArtifactFolder folder(root_);
-  ASSERT_TRUE(folder.CreateOrReadId().ok());
-  const v1::Artifact kept = *folder.Put("kept");
-  const v1::Artifact stray = *folder.Put("stray");
-  const fs::path part = folder.PathOf(kept).string() + ".part-AbCdEf";
-  const fs::path foreign = folder.PathOf(kept).parent_path() / "notes.txt";
-  for (const fs::path& path : {part, foreign}) std::ofstream(path) << "x";
-  folder.RemoveAllBut({kept.sha256()});
-  EXPECT_TRUE(folder.Has(kept));
-  EXPECT_FALSE(folder.Has(stray));
-  EXPECT_FALSE(fs::exists(part));
-  EXPECT_TRUE(fs::exists(foreign));
-  EXPECT_TRUE(folder.ReadId().ok());
-}
-
 TEST_F(ArtifactFolderTest, NamesThatAreNoDigestNeverBecomePaths) {
   const ArtifactFolder folder(root_ / "artifacts");
-  ASSERT_TRUE(folder.CreateOrReadId().ok());
+  ASSERT_TRUE(folder.WriteId(ArtifactFolder::NewId()).ok());
   std::ofstream(root_ / "secret.safetensors") << "secret";
   for (const std::string name : {"../secret", "", "ab", "..", "/etc/passwd"}) {
     const v1::Artifact artifact = MakeArtifact(name, 6);

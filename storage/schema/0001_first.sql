@@ -7,7 +7,8 @@
 -- Times are milliseconds since 1970-01-01 UTC (columns *_ms), accuracies fractions in [0, 1],
 -- seconds wall-clock seconds (columns seconds*, *_s). Times in columns *_steady_ms are the
 -- coordinator's own: they start with the wall clock when it starts, are never stepped, and mean
--- nothing across its restarts. Ids are never used again.
+-- nothing across its restarts. Ids are never used again, also not those of a job that was deleted,
+-- with which everything of it goes (ON DELETE CASCADE).
 
 -- Facts of the installation: artifact_folder_id = content of the marker in its artifact folder.
 CREATE TABLE facts (
@@ -26,6 +27,8 @@ CREATE TABLE jobs (
   finished_at_ms INTEGER,
   unsealed_at_ms INTEGER,       -- since when test accuracies are shown
   data_hash_chosen TEXT,        -- by which copy of its data set it goes, as `reluscape data` chose
+  archived_at_ms INTEGER,       -- since when only the weights of keeps are there
+  keeps TEXT NOT NULL DEFAULT 'all' CHECK (keeps IN ('all', 'results', 'front', 'nothing')),
 
   -- What is joined or asked for of spec.
   name TEXT NOT NULL GENERATED ALWAYS AS (spec ->> '$.name') STORED,
@@ -44,7 +47,7 @@ CREATE TABLE jobs (
 
 CREATE TABLE candidates (
   candidate_id INTEGER PRIMARY KEY AUTOINCREMENT,
-  job_id INTEGER NOT NULL REFERENCES jobs,
+  job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
   name TEXT NOT NULL,          -- as users know the network
   network TEXT NOT NULL,       -- canonical text
   network_hash TEXT NOT NULL,  -- of its list of operations
@@ -60,11 +63,12 @@ CREATE TABLE candidates (
   -- learning from teacher_id, and its network with all its ReLUs is its one result.
   role TEXT NOT NULL DEFAULT 'search' CHECK (role IN ('search', 'teacher', 'section', 'whole')),
   measured_section INTEGER NOT NULL DEFAULT 0,  -- of a section, from 1
-  teacher_id INTEGER REFERENCES candidates,
+  teacher_id INTEGER REFERENCES candidates ON DELETE CASCADE,
   origin TEXT NOT NULL DEFAULT '',  -- 'named', or the generator with its order and that one's source
   -- The file with the weights, as the job file names it, and its content; NULL: they are trained.
+  -- The content itself goes when the job is archived.
   pretrained_file TEXT,
-  pretrained_sha256 TEXT REFERENCES artifacts,
+  pretrained_sha256 TEXT,
   UNIQUE (job_id, network_hash, replicate)
 ) STRICT;
 
@@ -74,7 +78,7 @@ CREATE INDEX candidates_by_pretrained ON candidates (pretrained_sha256)
 CREATE INDEX candidates_by_data ON candidates (job_id, data_hash) WHERE data_hash IS NOT NULL;
 
 CREATE TABLE candidate_budgets (
-  candidate_id INTEGER NOT NULL REFERENCES candidates,
+  candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
   budget INTEGER NOT NULL,
   PRIMARY KEY (candidate_id, budget)
 ) STRICT, WITHOUT ROWID;
@@ -87,8 +91,8 @@ CREATE TABLE artifacts (
 
 CREATE TABLE tasks (
   task_id INTEGER PRIMARY KEY AUTOINCREMENT,
-  job_id INTEGER NOT NULL REFERENCES jobs,
-  candidate_id INTEGER NOT NULL REFERENCES candidates,
+  job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+  candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
   stage TEXT NOT NULL CHECK (stage IN ('pretrain', 'linearize', 'fine-tune')),
   budget INTEGER NOT NULL,  -- of a fine-tune, else 0
   seed INTEGER NOT NULL,
@@ -117,7 +121,7 @@ CREATE INDEX tasks_by_weights ON tasks (weights_sha256) WHERE weights_sha256 IS 
 
 -- Learning curves: one row per finished epoch of a task.
 CREATE TABLE stage_progress (
-  task_id INTEGER NOT NULL REFERENCES tasks,
+  task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   epoch INTEGER NOT NULL,  -- 0-based
   attempt INTEGER NOT NULL,
   at_ms INTEGER NOT NULL,
@@ -133,18 +137,18 @@ CREATE TABLE stage_progress (
 
 -- How the numbers of a task were measured, by its newest attempt.
 CREATE TABLE task_provenance (
-  task_id INTEGER PRIMARY KEY REFERENCES tasks,
+  task_id INTEGER PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
   provenance TEXT NOT NULL  -- Provenance of report.proto, as JSON
 ) STRICT;
 
 -- Where a descent crossed a budget: the fine-tune of that budget starts here.
 CREATE TABLE snapshots (
-  candidate_id INTEGER NOT NULL REFERENCES candidates,
+  candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
   budget INTEGER NOT NULL,
-  task_id INTEGER NOT NULL REFERENCES tasks,
+  task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
-  artifact_sha256 TEXT NOT NULL REFERENCES artifacts,
+  artifact_sha256 TEXT REFERENCES artifacts,  -- NULL: removed when the job was archived
   relus INTEGER NOT NULL,  -- >= budget, before the trim
   epoch INTEGER NOT NULL,
   device_seconds REAL NOT NULL,  -- of the descent up to here
@@ -152,13 +156,14 @@ CREATE TABLE snapshots (
   PRIMARY KEY (candidate_id, budget)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX snapshots_by_task ON snapshots (task_id);
 CREATE INDEX snapshots_by_artifact ON snapshots (artifact_sha256);
 
 CREATE TABLE results (
   result_id INTEGER PRIMARY KEY AUTOINCREMENT,
-  job_id INTEGER NOT NULL REFERENCES jobs,
-  candidate_id INTEGER NOT NULL REFERENCES candidates,
-  task_id INTEGER NOT NULL UNIQUE REFERENCES tasks,
+  job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+  candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
+  task_id INTEGER NOT NULL UNIQUE REFERENCES tasks ON DELETE CASCADE,
   report TEXT NOT NULL,  -- what was reported: ResultReport of report.proto, as JSON
   data_hash TEXT NOT NULL,
   split_hash TEXT NOT NULL,
@@ -168,14 +173,16 @@ CREATE TABLE results (
   worker TEXT NOT NULL,
   attempt INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL,
+  weights_removed_at_ms INTEGER,  -- when the job was archived without them
 
   -- What is joined, sorted or asked for of report.
   budget INTEGER NOT NULL GENERATED ALWAYS AS (report ->> '$.budget') STORED,
   relus INTEGER NOT NULL GENERATED ALWAYS AS (report ->> '$.relus') STORED,
   accuracy_validation REAL NOT NULL  -- final, the one that ranks
     GENERATED ALWAYS AS (report ->> '$.accuracy_validation') STORED,
-  artifact_sha256 TEXT NOT NULL REFERENCES artifacts  -- final weights and masks
-    GENERATED ALWAYS AS (report ->> '$.artifact.sha256') STORED,
+  artifact_sha256 TEXT REFERENCES artifacts  -- final weights and masks, while they are there
+    GENERATED ALWAYS AS (CASE WHEN weights_removed_at_ms IS NULL
+                         THEN report ->> '$.artifact.sha256' END) STORED,
   UNIQUE (candidate_id, budget)
 ) STRICT;
 
@@ -185,7 +192,7 @@ CREATE INDEX results_by_artifact ON results (artifact_sha256);
 -- Test accuracies lie apart, so that no view or listing shows them by accident: whoever looks
 -- before the job is unsealed selects on the test set.
 CREATE TABLE sealed_test_accuracy (
-  result_id INTEGER PRIMARY KEY REFERENCES results,
+  result_id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE,
   accuracy_test REAL NOT NULL
 ) STRICT;
 
@@ -221,15 +228,16 @@ CREATE TABLE worker_data_sets (
   PRIMARY KEY (worker, data_set)
 ) STRICT, WITHOUT ROWID;
 
--- What happened, in order; rows are only added.
+-- What happened, in order; rows are only added. Those of a job that is deleted go with it, but for
+-- the one that says so.
 CREATE TABLE events (
   event_id INTEGER PRIMARY KEY AUTOINCREMENT,
   at_ms INTEGER NOT NULL,
   kind TEXT NOT NULL,
-  job_id INTEGER REFERENCES jobs,
-  candidate_id INTEGER REFERENCES candidates,
-  task_id INTEGER REFERENCES tasks,
-  result_id INTEGER REFERENCES results,
+  job_id INTEGER,
+  candidate_id INTEGER,
+  task_id INTEGER,
+  result_id INTEGER,
   worker TEXT NOT NULL,
   detail TEXT NOT NULL
 ) STRICT;
@@ -239,7 +247,8 @@ CREATE INDEX events_by_result ON events (result_id) WHERE result_id IS NOT NULL;
 
 -- Scores of the sections of a network, by all its replicates; written once, with the last of them.
 CREATE TABLE criticality (
-  candidate_id INTEGER NOT NULL REFERENCES candidates,  -- the full network, replicate 0
+  candidate_id INTEGER NOT NULL
+    REFERENCES candidates ON DELETE CASCADE,  -- the full network, replicate 0
   section INTEGER NOT NULL,    -- from 1
   relus INTEGER NOT NULL,      -- of the section
   accuracy REAL NOT NULL,      -- validation, ReLUs in this section alone; mean over the replicates
@@ -271,7 +280,7 @@ CREATE TABLE cost_sources (
 -- By the ReLUs that each layer of the result kept; computed again when a model, a profile or the
 -- list of metrics changes.
 CREATE TABLE result_costs (
-  result_id INTEGER NOT NULL REFERENCES results,
+  result_id INTEGER NOT NULL REFERENCES results ON DELETE CASCADE,
   metric_id INTEGER NOT NULL REFERENCES cost_metrics,
   source_id INTEGER NOT NULL REFERENCES cost_sources,
   value REAL,                       -- NULL: there is none, the note says why
@@ -282,7 +291,7 @@ CREATE TABLE result_costs (
 -- Which metrics, versions and profiles the rows of a result are of, by a hash: what another hash
 -- stands for is priced again.
 CREATE TABLE result_price_sets (
-  result_id INTEGER PRIMARY KEY REFERENCES results,
+  result_id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE,
   price_set TEXT NOT NULL
 ) STRICT;
 
@@ -315,7 +324,7 @@ CREATE INDEX worker_data_by_images ON worker_data
 -- Attempts that count against limits.max_attempts of the job. Forgotten when a later one moves the checkpoint
 -- on, and when the task is retried.
 CREATE TABLE lost_attempts (
-  task_id INTEGER NOT NULL REFERENCES tasks,
+  task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
   worker TEXT NOT NULL,
   expired INTEGER NOT NULL CHECK (expired IN (0, 1)),  -- the worker was not heard of in time

@@ -19,7 +19,9 @@ SELECT
   j.created_at_ms,
   j.finished_at_ms,
   j.unsealed_at_ms,
-  j.kind
+  j.kind,
+  j.archived_at_ms,
+  j.keeps
 FROM jobs j;
 
 CREATE VIEW candidates_v AS
@@ -101,7 +103,8 @@ SELECT
   c.role,
   c.origin,
   coalesce((SELECT sum(l.value ->> 'polynomials') FROM json_each(r.report, '$.layers') l), 0)
-    AS polynomials
+    AS polynomials,
+  r.weights_removed_at_ms
 FROM results r
 JOIN jobs j ON j.job_id = r.job_id
 JOIN candidates c ON c.candidate_id = r.candidate_id
@@ -109,6 +112,18 @@ JOIN tasks f ON f.task_id = r.task_id
 JOIN tasks p ON p.candidate_id = r.candidate_id AND p.stage = 'pretrain' AND p.budget = 0
 LEFT JOIN tasks d ON d.candidate_id = r.candidate_id AND d.stage = 'linearize' AND d.budget = 0
 LEFT JOIN task_provenance m ON m.task_id = r.task_id;
+
+-- Which files of the artifact folder each job's rows name.
+CREATE VIEW job_artifacts_v AS
+SELECT n.job, a.sha256, a.bytes
+FROM (
+  SELECT job_id AS job, checkpoint_sha256 AS sha256 FROM tasks WHERE checkpoint_sha256 IS NOT NULL
+  UNION SELECT job_id, weights_sha256 FROM tasks WHERE weights_sha256 IS NOT NULL
+  UNION SELECT c.job_id, s.artifact_sha256 FROM snapshots s JOIN candidates c USING (candidate_id)
+  UNION SELECT job_id, artifact_sha256 FROM results
+  UNION SELECT c.job_id, c.pretrained_sha256 FROM candidates c JOIN jobs j USING (job_id)
+    WHERE j.archived_at_ms IS NULL
+) n JOIN artifacts a USING (sha256);
 
 -- What the front trades against accuracy_validation, to be minimised.
 CREATE VIEW job_objectives AS

@@ -50,14 +50,14 @@ class Installation:
 
     # ---- processes
 
-    def start_server(self, kill_at="", environment=()):
+    def start_server(self, *flags, kill_at="", environment=()):
         """Starts the coordinator; after a restart on the ports it had before."""
         (self.data / "server.json").unlink(missing_ok=True)
         self.server = self._start(
             "server.log",
             [self.bin / "reluscape-server", "--data-dir", self.data, "--grpc-port", self.grpc_port,
              "--http-port", self.http_port, "--lease-seconds", self.lease_seconds,
-             "--sync-interval-ms", 200],
+             "--sync-interval-ms", 200, *flags],
             kill_at, environment)
         self.wait_for(lambda: (self.data / "server.json").exists(), "the server listens")
         ports = json.loads((self.data / "server.json").read_text())

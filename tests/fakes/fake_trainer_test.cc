@@ -40,7 +40,7 @@ class FakeTrainerTest : public testing::Test {
   FakeTrainerTest()
       : root_(std::filesystem::path(testing::TempDir()) / absl::StrCat("fake-", ::getpid())),
         artifacts_(root_) {
-    EXPECT_TRUE(artifacts_.CreateOrReadId().ok());
+    EXPECT_TRUE(artifacts_.WriteId(ArtifactFolder::NewId()).ok());
     options_.epoch_time = Milliseconds(0);
     options_.checkpoint_interval = Milliseconds(0);
     task_.set_task(1);

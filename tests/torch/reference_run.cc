@@ -164,7 +164,7 @@ Json ToJson(const v1::LinearizeSpec& settings) {
 }
 
 absl::Status ReferenceRun::Run() {
-  RETURN_IF_ERROR(artifacts_.CreateOrReadId().status());
+  RETURN_IF_ERROR(artifacts_.WriteId(ArtifactFolder::NewId()));
   TorchTrainerOptions options;
   options.device = "cpu";
   options.threads = 1;

@@ -72,7 +72,7 @@ class TorchTrainerTest : public testing::Test {
                ::testing::UnitTest::GetInstance()->current_test_info()->name() + "_" +
                std::to_string(::getpid()))),
         folder_(root_) {
-    EXPECT_TRUE(folder_.CreateOrReadId().ok());
+    EXPECT_TRUE(folder_.WriteId(ArtifactFolder::NewId()).ok());
     TorchTrainerOptions options;
     options.checkpoint_interval = Milliseconds(0);
     trainer_ = Make(options);

@@ -115,6 +115,12 @@ absl::Status JobExport::WriteResult(const v1::Result& result, int64_t replicate)
   const bool is_new = found == written_.end();
   const auto put_weights =
       [&](const std::filesystem::path& weights) -> absl::StatusOr<std::optional<FoldedNetwork>> {
+    if (result.has_weights_removed_at_ms()) {
+      // A link here would hold the disk space that the job's retention is to free.
+      std::error_code ignored;
+      std::filesystem::remove(weights, ignored);
+      return std::nullopt;
+    }
     if (!is_new) return std::nullopt;
     RETURN_IF_ERROR(
         folder_.artifacts().Get(artifact).status());  // its hash, before it is handed on

@@ -9,6 +9,8 @@ const KINDS = [
   "job.finished",
   "job.cancelled",
   "job.unsealed",
+  "job.archived",
+  "job.deleted",
   "task.queued",
   "task.leased",
   "task.retried",

@@ -6,7 +6,7 @@ import { dataChoice, dataHashOf, jobMessage, mustChooseData } from "./job_waitin
 import { resultsTable } from "./results_table";
 import { running } from "./running";
 import { criticalityTables } from "./criticality_table";
-import { dataSet, stageTitle, stateBadge, taskStates } from "./states";
+import { dataSet, jobState, stageTitle, taskStates } from "./states";
 import type { View } from "./view";
 import type { Candidate, Job, JobDetail, ResultList, Task } from "./views";
 import { workersTable } from "./workers_table";
@@ -140,9 +140,12 @@ function heading(job: Job): Child[] {
     "Test accuracy",
     job.unsealed_at_ms === null ? "sealed" : `unsealed ${time(job.unsealed_at_ms)}`,
   ]);
+  if (job.archived_at_ms !== null) {
+    facts.push(["Archived", `${time(job.archived_at_ms)}; ${keptText(job.keeps)}`]);
+  }
   return [
     h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Jobs"), ` / ${job.job}`),
-    h("h1", {}, job.name, " ", stateBadge(job.state)),
+    h("h1", {}, job.name, " ", jobState(job)),
     jobMessage(job),
     mustChooseData(job) ? dataChoice(job) : null,
     h(
@@ -151,6 +154,18 @@ function heading(job: Job): Child[] {
       ...facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
     ),
   ];
+}
+
+// Which weights of an archived Job are there.
+function keptText(keeps: string): string {
+  switch (keeps) {
+    case "results":
+      return "keeps the weights of its results";
+    case "front":
+      return "keeps the weights of its front";
+    default:
+      return "keeps no weights";
+  }
 }
 
 function candidatesTable(candidates: Candidate[]): HTMLElement {

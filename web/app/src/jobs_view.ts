@@ -1,7 +1,7 @@
 import { getJobs, type ServerEvent } from "./api";
 import { h, progressBar, replace, table } from "./dom";
 import { count, duration, time } from "./format";
-import { dataSet, stateBadge, taskTotal } from "./states";
+import { dataSet, jobState, taskTotal } from "./states";
 import type { View } from "./view";
 import type { Job } from "./views";
 
@@ -50,7 +50,7 @@ function jobsTable(jobs: Job[]): HTMLElement {
             job.name,
           ),
       },
-      { title: "State", cell: (job) => stateBadge(job.state) },
+      { title: "State", cell: (job) => jobState(job) },
       { title: "Progress", narrow: "line", cell: progress },
       { title: "Data set", cell: (job) => dataSet(job.data_set) },
       { title: "Candidates", number: true, cell: (job) => count(job.candidates) },

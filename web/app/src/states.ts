@@ -10,6 +10,13 @@ export function stateBadge(state: string): HTMLElement {
   return h("span", { class: `badge state-${state.toLowerCase()}` }, state.toLowerCase());
 }
 
+// With whether it is archived, which every page says where it says the state.
+export function jobState(job: Job): HTMLElement {
+  return job.archived_at_ms === null
+    ? stateBadge(job.state)
+    : h("span", {}, stateBadge(job.state), " ", h("span", { class: "badge archived" }, "archived"));
+}
+
 // A name that says where the images come from; drawn images are never shown without the word.
 export function dataSet(name: string): HTMLElement {
   return name === "synthetic"

@@ -57,6 +57,8 @@ export interface Job {
   obstacles: string[];
   data_hash: string | null;
   data_copies: DataCopy[];
+  archived_at_ms: number | null;
+  keeps: string;
 }
 
 export interface DataCopy {
@@ -74,6 +76,8 @@ export interface JobDetail {
   spec_json: string;
   candidates: Candidate[];
   criticality: Criticality[];
+  artifact_files: number;
+  artifact_bytes: number;
 }
 
 export interface Criticality {
@@ -139,6 +143,7 @@ export interface Result {
   attempt: number;
   created_at_ms: number;
   origin: string;
+  weights_removed_at_ms: number | null;
 }
 
 export interface ResultList {

@@ -20,6 +20,8 @@ export function job(changes: Partial<Job>): Job {
     obstacles: [],
     data_hash: null,
     data_copies: [],
+    archived_at_ms: null,
+    keeps: "all",
     ...changes,
   };
 }
@@ -104,6 +106,7 @@ export function result({ report, ...changes }: Changes): Result {
       "cheetah.online_s@wan": { value: 2.5, lower_bound: true },
     },
     off_front: "",
+    weights_removed_at_ms: null,
     ...changes,
   };
 }

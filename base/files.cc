@@ -49,13 +49,9 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t 
     return absl::NotFoundError(absl::StrCat(path.string(), " is a folder, not a file"));
   }
   std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) {
-    return absl::NotFoundError(absl::StrCat("cannot open ", path.string()));
-  }
+  if (!file) return absl::NotFoundError(absl::StrCat("cannot open ", path.string()));
   const auto size = static_cast<int64_t>(file.tellg());
-  if (size < 0) {
-    return absl::InternalError(absl::StrCat("cannot read ", path.string()));
-  }
+  if (size < 0) return absl::InternalError(absl::StrCat("cannot read ", path.string()));
   if (size > limit_bytes) {
     return absl::ResourceExhaustedError(absl::StrCat(
         path.string(), " has ", size, " bytes, at most ", limit_bytes, " are allowed"));

@@ -36,9 +36,7 @@ class Random {
   // Fisher-Yates.
   template <typename T>
   void Shuffle(std::vector<T>& values) {
-    for (size_t i = values.size(); i > 1; --i) {
-      std::swap(values[i - 1], values[Below(i)]);
-    }
+    for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[Below(i)]);
   }
 
   // A uniformly drawn permutation of 0 .. size-1.
@@ -57,9 +55,7 @@ class Random {
 // At most 2^53 - 1, so that it survives JSON readers that keep numbers as doubles.
 inline uint64_t DeriveSeed(uint64_t seed, std::string_view purpose, uint64_t index = 0) {
   uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a, 64 bits
-  for (const char c : purpose) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  }
+  for (const char c : purpose) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   Random mixer(seed ^ hash);
   Random second(mixer.Next() + index);
   second.Next();

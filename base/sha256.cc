@@ -43,18 +43,14 @@ std::string Sha256Hex(std::string_view text) {
 
 absl::StatusOr<std::string> Sha256OfFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return absl::NotFoundError(absl::StrCat("cannot open ", path.string()));
-  }
+  if (!file) return absl::NotFoundError(absl::StrCat("cannot open ", path.string()));
   Sha256 hash;
   std::vector<char> buffer(size_t{1} << 20);
   while (file) {
     file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
     hash.Update(buffer.data(), static_cast<size_t>(file.gcount()));
   }
-  if (file.bad()) {
-    return absl::InternalError(absl::StrCat("cannot read ", path.string()));
-  }
+  if (file.bad()) return absl::InternalError(absl::StrCat("cannot read ", path.string()));
   return hash.HexDigest();
 }
 

@@ -19,9 +19,7 @@ namespace {
 class CalibrateTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (const absl::Status status = CheckAesInstructions(); !status.ok()) {
-      GTEST_SKIP() << status;
-    }
+    if (const absl::Status status = CheckAesInstructions(); !status.ok()) GTEST_SKIP() << status;
   }
 };
 

@@ -37,9 +37,7 @@ class Descriptor {
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
   pointers.reserve(texts.size() + 1);
-  for (std::string& text : texts) {
-    pointers.push_back(text.data());
-  }
+  for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
 }
@@ -53,13 +51,9 @@ std::vector<std::string> Environment(
     for (const auto& [name, value] : added) {
       replaced = replaced || text.substr(0, name.size() + 1) == absl::StrCat(name, "=").c_str();
     }
-    if (!replaced) {
-      result.emplace_back(text);
-    }
+    if (!replaced) result.emplace_back(text);
   }
-  for (const auto& [name, value] : added) {
-    result.push_back(absl::StrCat(name, "=", value));
-  }
+  for (const auto& [name, value] : added) result.push_back(absl::StrCat(name, "=", value));
   return result;
 }
 
@@ -79,9 +73,7 @@ std::vector<std::string> Environment(
     execve(argv[0], argv, envp);
   }
   const int error = errno;
-  if (write(failure, &error, sizeof(error)) < 0) {
-    _exit(126);
-  }
+  if (write(failure, &error, sizeof(error)) < 0) _exit(126);
   _exit(127);
 }
 

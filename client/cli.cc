@@ -329,9 +329,7 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
   const auto code_of = [](const absl::Status& status) -> absl::StatusOr<int> {
     return status.ok() ? absl::StatusOr<int>(0) : status;
   };
-  if (chosen("up")) {
-    return RunUp(arguments.up, out, err);
-  }
+  if (chosen("up")) return RunUp(arguments.up, out, err);
   if (chosen("example-job")) {
     const absl::StatusOr<std::string> job =
         ExampleJob(arguments.example_data, arguments.example_classes, arguments.example_side);
@@ -346,34 +344,22 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
     arguments.equalize.json = arguments.json;
     return code_of(Equalize(arguments.equalize, out));
   }
-  if (chosen("estimate")) {
-    return code_of(EstimatePrivateInference(arguments.estimate, out));
-  }
+  if (chosen("estimate")) return code_of(EstimatePrivateInference(arguments.estimate, out));
   if (chosen("calibrate")) return code_of(Calibrate(arguments.calibrate, out));
   const bool watch = arguments.watch || chosen("watch");
-  if (watch) {
-    HoldSignals();
-  }
+  if (watch) HoldSignals();
   Connection connection(arguments.server);
   if (chosen("submit")) {
     arguments.submit.json = arguments.json;
     arguments.submit.announce_watch = !watch;
     const absl::StatusOr<int64_t> job = Submit(connection, arguments.submit, out);
-    if (!job.ok() || !watch) {
-      return code_of(job.status());
-    }
+    if (!job.ok() || !watch) return code_of(job.status());
     out << '\n';
     return Watch(connection, *job, out, err);
   }
-  if (watch) {
-    return Watch(connection, arguments.job, out, err);
-  }
-  if (chosen("list")) {
-    return code_of(List(connection, arguments.json, out));
-  }
-  if (chosen("show")) {
-    return code_of(Show(connection, arguments.job, arguments.json, out));
-  }
+  if (watch) return Watch(connection, arguments.job, out, err);
+  if (chosen("list")) return code_of(List(connection, arguments.json, out));
+  if (chosen("show")) return code_of(Show(connection, arguments.job, arguments.json, out));
   if (chosen("results")) {
     return code_of(ShowResults(connection, arguments.job,
                                arguments.csv    ? ResultsFormat::kCsv
@@ -395,9 +381,7 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
             ? ShowData(connection, arguments.job, arguments.json, out)
             : ChooseData(connection, arguments.job, arguments.data_hash, arguments.json, out));
   }
-  if (chosen("cancel")) {
-    return code_of(Cancel(connection, arguments.job, arguments.json, out));
-  }
+  if (chosen("cancel")) return code_of(Cancel(connection, arguments.job, arguments.json, out));
   if (chosen("archive")) {
     return code_of(Archive(connection, arguments.job, arguments.keep, arguments.json, out));
   }
@@ -414,12 +398,8 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
     }
     return code_of(Delete(connection, options, out));
   }
-  if (chosen("unseal")) {
-    return code_of(Unseal(connection, arguments.job, arguments.json, out));
-  }
-  if (chosen("workers")) {
-    return code_of(Workers(connection, arguments.json, out));
-  }
+  if (chosen("unseal")) return code_of(Unseal(connection, arguments.job, arguments.json, out));
+  if (chosen("workers")) return code_of(Workers(connection, arguments.json, out));
   const absl::Status saved =
       ExportResult(connection, arguments.job, arguments.result, arguments.out_folder,
                    {.overwrite = arguments.force, .folded = arguments.folded});
@@ -451,9 +431,7 @@ int RunClient(int argc, char** argv, std::ostream& out, std::ostream& err) {
   AddLocalCommands(app, arguments);
   AddEstimate(app, arguments.estimate);
   AddCalibrate(app, arguments.calibrate);
-  if (const int status = ParseFlags(app, argc, argv); status >= 0) {
-    return status;
-  }
+  if (const int status = ParseFlags(app, argc, argv); status >= 0) return status;
   const absl::StatusOr<int> code = Run(app, arguments, out, err);
   out.flush();
   if (!code.ok()) {

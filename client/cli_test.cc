@@ -349,7 +349,7 @@ TEST_F(CliTest, ExportLeavesNoFileOfDamagedWeights) {
 
 TEST_F(CliTest, ExportSaysWhenWeightsWereRemoved) {
   AddResult("weights");
-  coordinator_.service.fronts[3].mutable_results(0)->set_weights_removed_at_ms(1'700'000'000'000);
+  coordinator_.service.results[3].mutable_results(0)->set_weights_removed_at_ms(1'700'000'000'000);
   const std::filesystem::path out = folder_ / "out";
   const ClientRun run = Client({"export", "3", "9", "--out", out.string()});
   EXPECT_EQ(run.status, 6);
@@ -382,9 +382,7 @@ class WatchTest : public CliTest {
 TEST_F(WatchTest, EndsWithTheJob) {
   int waits = 0;
   const auto code = Watch([&](Milliseconds) {
-    if (++waits == 3) {
-      SetState("FINISHED");
-    }
+    if (++waits == 3) SetState("FINISHED");
     return true;
   });
   ASSERT_TRUE(code.ok()) << code.status();
@@ -438,9 +436,7 @@ TEST_F(WatchTest, OnATerminalTheBlockReplacesItself) {
   int waits = 0;
   const auto code = Watch(
       [&](Milliseconds) {
-        if (++waits == 2) {
-          SetState("FINISHED");
-        }
+        if (++waits == 2) SetState("FINISHED");
         return true;
       },
       /*terminal=*/true);

@@ -178,9 +178,7 @@ inline ClientRun RunWith(std::vector<std::string> words) {
   words.insert(words.begin(), "reluscape");
   std::vector<char*> argv;
   argv.reserve(words.size());
-  for (std::string& word : words) {
-    argv.push_back(word.data());
-  }
+  for (std::string& word : words) argv.push_back(word.data());
   std::ostringstream out;
   std::ostringstream err;
   ClientRun run;

@@ -24,9 +24,7 @@ namespace {
 constexpr int64_t kMaxJobFileBytes = 4 << 20;
 
 absl::StatusOr<std::string> ReadJobFile(const std::string& file) {
-  if (file != "-") {
-    return ReadFile(file, kMaxJobFileBytes);
-  }
+  if (file != "-") return ReadFile(file, kMaxJobFileBytes);
   std::string text;
   std::array<char, 65536> piece{};
   while (std::cin.read(piece.data(), piece.size()) || std::cin.gcount() > 0) {
@@ -42,9 +40,7 @@ absl::StatusOr<std::string> ReadJobFile(const std::string& file) {
 std::string NewRequestId() {
   std::random_device source;
   std::string id;
-  for (int i = 0; i < 4; ++i) {
-    absl::StrAppend(&id, absl::StrFormat("%08x", source()));
-  }
+  for (int i = 0; i < 4; ++i) absl::StrAppend(&id, absl::StrFormat("%08x", source()));
   return id;
 }
 
@@ -121,27 +117,21 @@ absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& opti
 
 absl::Status List(Connection& connection, bool json, std::ostream& out) {
   ASSIGN_OR_RETURN(const v1::JobList list, connection.ListJobs());
-  if (json) {
-    return Print(list, out);
-  }
+  if (json) return Print(list, out);
   out << JobsText(list);
   return absl::OkStatus();
 }
 
 absl::Status Show(Connection& connection, int64_t job, bool json, std::ostream& out) {
   ASSIGN_OR_RETURN(const v1::JobDetail detail, connection.GetJob(job));
-  if (json) {
-    return Print(detail, out);
-  }
+  if (json) return Print(detail, out);
   out << JobText(detail);
   return absl::OkStatus();
 }
 
 absl::Status Workers(Connection& connection, bool json, std::ostream& out) {
   ASSIGN_OR_RETURN(const v1::WorkerList list, connection.ListWorkers());
-  if (json) {
-    return Print(list, out);
-  }
+  if (json) return Print(list, out);
   out << WorkersText(list);
   return absl::OkStatus();
 }
@@ -153,9 +143,7 @@ absl::Status AddBudgets(Connection& connection, int64_t job, const std::vector<i
   request.mutable_relus()->Add(relus.begin(), relus.end());
   request.mutable_fractions()->Add(fractions.begin(), fractions.end());
   ASSIGN_OR_RETURN(const v1::AddBudgetsResponse answer, connection.AddBudgets(request));
-  if (json) {
-    return Print(answer, out);
-  }
+  if (json) return Print(answer, out);
   if (answer.added() == 0) {
     out << "nothing was added to job " << job << "\n";
   } else {
@@ -178,9 +166,7 @@ absl::Status Retry(Connection& connection, const RetryOptions& options, std::ost
   }
   if (options.max_epochs > 0) request.set_max_epochs(options.max_epochs);
   ASSIGN_OR_RETURN(const v1::RetryTasksResponse answer, connection.RetryTasks(request));
-  if (options.json) {
-    return Print(answer, out);
-  }
+  if (options.json) return Print(answer, out);
   out << WithSeparators(answer.tasks()) << (answer.tasks() == 1 ? " task" : " tasks") << " of job "
       << answer.job().job() << (answer.tasks() == 1 ? " goes on" : " go on")
       << "; `reluscape watch " << answer.job().job() << "` follows it\n";
@@ -189,9 +175,7 @@ absl::Status Retry(Connection& connection, const RetryOptions& options, std::ost
 
 absl::Status ShowData(Connection& connection, int64_t job, bool json, std::ostream& out) {
   ASSIGN_OR_RETURN(const v1::JobDetail detail, connection.GetJob(job));
-  if (json) {
-    return Print(detail.job(), out);
-  }
+  if (json) return Print(detail.job(), out);
   ASSIGN_OR_RETURN(const v1::WorkerList workers, connection.ListWorkers());
   out << DataCopiesText(detail, workers);
   return absl::OkStatus();
@@ -200,9 +184,7 @@ absl::Status ShowData(Connection& connection, int64_t job, bool json, std::ostre
 absl::Status ChooseData(Connection& connection, int64_t job, const std::string& data_hash,
                         bool json, std::ostream& out) {
   ASSIGN_OR_RETURN(const v1::ChooseDataResponse answer, connection.ChooseData(job, data_hash));
-  if (json) {
-    return Print(answer, out);
-  }
+  if (json) return Print(answer, out);
   out << "job " << job << " goes by the copy " << answer.job().data_hash() << "; ";
   if (answer.candidates() == 0) {
     out << "no candidate has to run again\n";
@@ -217,9 +199,7 @@ absl::Status ChooseData(Connection& connection, int64_t job, const std::string& 
 
 absl::Status Cancel(Connection& connection, int64_t job, bool json, std::ostream& out) {
   ASSIGN_OR_RETURN(const v1::Job answer, connection.CancelJob(job));
-  if (json) {
-    return Print(answer, out);
-  }
+  if (json) return Print(answer, out);
   out << "job " << job << " is " << answer.state() << "; " << answer.results()
       << (answer.results() == 1 ? " result stays\n" : " results stay\n");
   return absl::OkStatus();
@@ -230,9 +210,7 @@ absl::Status Archive(Connection& connection, int64_t job, const std::string& kee
   v1::JobSpec::Retention kept{};
   v1::JobSpec::Retention_Parse(absl::AsciiStrToUpper(keep), &kept);
   ASSIGN_OR_RETURN(const v1::ArchiveJobResponse answer, connection.ArchiveJob(job, kept));
-  if (json) {
-    return Print(answer, out);
-  }
+  if (json) return Print(answer, out);
   out << "job " << job << " is archived and keeps " << KeptText(answer.job()) << "; "
       << FreedText(answer.files(), answer.bytes()) << '\n';
   return absl::OkStatus();
@@ -257,9 +235,7 @@ absl::Status Delete(Connection& connection, const DeleteOptions& options, std::o
     }
   }
   ASSIGN_OR_RETURN(const v1::DeleteJobResponse answer, connection.DeleteJob(options.job));
-  if (options.json) {
-    return Print(answer, out);
-  }
+  if (options.json) return Print(answer, out);
   out << "job " << answer.job() << " \"" << Printable(answer.name()) << "\" is deleted with "
       << WithSeparators(answer.results()) << (answer.results() == 1 ? " result" : " results")
       << "; " << FreedText(answer.files(), answer.bytes()) << '\n';
@@ -268,9 +244,7 @@ absl::Status Delete(Connection& connection, const DeleteOptions& options, std::o
 
 absl::Status Unseal(Connection& connection, int64_t job, bool json, std::ostream& out) {
   ASSIGN_OR_RETURN(const v1::Job answer, connection.UnsealJob(job));
-  if (json) {
-    return Print(answer, out);
-  }
+  if (json) return Print(answer, out);
   out << "test accuracies of job " << job << " are shown since "
       << LocalTime(answer.unsealed_at_ms()) << "; `reluscape results " << job << "` has them\n";
   return absl::OkStatus();
@@ -279,9 +253,7 @@ absl::Status Unseal(Connection& connection, int64_t job, bool json, std::ostream
 absl::Status ShowResults(Connection& connection, int64_t job, ResultsFormat format,
                          std::ostream& out) {
   ASSIGN_OR_RETURN(const v1::ResultList list, connection.ListResults(job));
-  if (format == ResultsFormat::kJson) {
-    return Print(list, out);
-  }
+  if (format == ResultsFormat::kJson) return Print(list, out);
   if (format == ResultsFormat::kCsv) {
     out << ResultsCsv(list);
     return absl::OkStatus();

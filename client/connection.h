@@ -53,9 +53,7 @@ class Connection {
     context.set_deadline(std::chrono::system_clock::now() + timeout);
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-    if (!status.ok()) {
-      return Explained(FromGrpc(status));
-    }
+    if (!status.ok()) return Explained(FromGrpc(status));
     return response;
   }
 

@@ -24,8 +24,9 @@ constexpr int64_t kUniformMultipliers[] = {2, 3, 4, 5, 6, 7, 8};
 
 absl::StatusOr<std::vector<NamedArchitecture>> FamilyOf(const EqualizeOptions& options,
                                                         const Backbone& backbone) {
-  if (options.family == "base")
+  if (options.family == "base") {
     return BaseChannelFamily(backbone, {std::begin(kBaseChannels), std::end(kBaseChannels)});
+  }
   if (options.family == "uniform") {
     return UniformFamily(backbone, {std::begin(kUniformMultipliers), std::end(kUniformMultipliers)},
                          options.base_channels);

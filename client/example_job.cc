@@ -9,9 +9,7 @@
 namespace reluscape {
 
 absl::StatusOr<std::string> ExampleJob(const std::string& data_set, int64_t classes, int64_t side) {
-  if (data_set.empty() && classes == 0 && side == 0) {
-    return std::string(ExampleJobText());
-  }
+  if (data_set.empty() && classes == 0 && side == 0) return std::string(ExampleJobText());
   v1::JobSpec spec;
   FieldErrors errors;
   JsonToMessage(ExampleJobText(), spec, errors);
@@ -20,12 +18,8 @@ absl::StatusOr<std::string> ExampleJob(const std::string& data_set, int64_t clas
     spec.mutable_data()->set_set(data_set);
     spec.set_name(absl::StrCat("example on ", data_set));
   }
-  if (classes != 0) {
-    spec.mutable_data()->set_classes(classes);
-  }
-  if (side != 0) {
-    spec.mutable_data()->set_side(side);
-  }
+  if (classes != 0) spec.mutable_data()->set_classes(classes);
+  if (side != 0) spec.mutable_data()->set_side(side);
   return absl::StrCat(MessageToShortJson(spec), "\n");
 }
 

@@ -79,9 +79,7 @@ absl::Status Download(Connection& connection, const v1::Result& result,
           absl::StrCat("cannot rename ", part.string(), ": ", error.message()));
     }
   }
-  if (!status.ok()) {
-    std::filesystem::remove(part, error);
-  }
+  if (!status.ok()) std::filesystem::remove(part, error);
   return status;
 }
 

@@ -34,14 +34,10 @@ v1::JobSpec ExpectValid(const std::string& text) {
     const absl::StatusOr<Architecture> architecture =
         ParseArchitecture(name, spec.data().side(), spec.data().classes());
     EXPECT_TRUE(architecture.ok()) << architecture.status();
-    if (!architecture.ok()) {
-      continue;
-    }
+    if (!architecture.ok()) continue;
     const absl::StatusOr<Network> network = BuildNetwork(*architecture);
     EXPECT_TRUE(network.ok()) << network.status();
-    if (!network.ok()) {
-      continue;
-    }
+    if (!network.ok()) continue;
     const absl::StatusOr<NetworkCounts> counts = CountNetwork(*network);
     EXPECT_TRUE(counts.ok()) << counts.status();
     for (const int64_t budget : spec.budgets().relus()) {
@@ -117,9 +113,7 @@ TEST(JsonReferenceTest, NamesEveryKey) {
   ASSERT_TRUE(text.ok()) << text.status();
   const google::protobuf::FileDescriptor* file = v1::ResultList::descriptor()->file();
   std::vector<const google::protobuf::Descriptor*> messages = {v1::Preview::Network::descriptor()};
-  for (int i = 0; i < file->message_type_count(); ++i) {
-    messages.push_back(file->message_type(i));
-  }
+  for (int i = 0; i < file->message_type_count(); ++i) messages.push_back(file->message_type(i));
   for (const google::protobuf::Descriptor* message : messages) {
     for (int i = 0; i < message->field_count(); ++i) {
       const std::string& name = message->field(i)->name();

@@ -24,9 +24,7 @@ int64_t TasksIn(const v1::Job& job, const std::string& state) {
 
 std::string BudgetList(const google::protobuf::RepeatedField<int64_t>& budgets) {
   std::vector<std::string> texts;
-  for (const int64_t budget : budgets) {
-    texts.push_back(WithSeparators(budget));
-  }
+  for (const int64_t budget : budgets) texts.push_back(WithSeparators(budget));
   return absl::StrJoin(texts, " ");
 }
 
@@ -111,9 +109,7 @@ std::string KeptText(const v1::Job& job) {
 
 std::string TaskSummary(const v1::Job& job) {
   int64_t all = 0;
-  for (const auto& [state, number] : job.tasks()) {
-    all += number;
-  }
+  for (const auto& [state, number] : job.tasks()) all += number;
   std::string text = absl::StrCat(TasksIn(job, "SUCCEEDED"), " of ", all, " tasks done");
   if (const int64_t running = TasksIn(job, "LEASED"); running > 0) {
     absl::StrAppend(&text, ", ", running, " running");
@@ -147,9 +143,7 @@ std::string JobsText(const v1::JobList& list) {
                    {"took", true}});
   for (const v1::Job& job : list.jobs()) {
     int64_t all = 0;
-    for (const auto& [state, number] : job.tasks()) {
-      all += number;
-    }
+    for (const auto& [state, number] : job.tasks()) all += number;
     table.AddRow(
         {absl::StrCat(job.job()), job.name(),
          absl::StrCat(job.state(), job.has_archived_at_ms() ? ", archived" : ""), job.data_set(),
@@ -169,9 +163,7 @@ std::string JobText(const v1::JobDetail& detail) {
                                   "\": ", job.state(), ", ", TaskSummary(job), "\n");
   absl::StrAppend(&text, "data set ", Printable(job.data_set()), ", recipe ", job.recipe(),
                   ", created ", LocalTime(job.created_at_ms()));
-  if (job.has_finished_at_ms()) {
-    absl::StrAppend(&text, ", ended ", LocalTime(job.finished_at_ms()));
-  }
+  if (job.has_finished_at_ms()) absl::StrAppend(&text, ", ended ", LocalTime(job.finished_at_ms()));
   absl::StrAppend(&text, "\ntest accuracies: ",
                   job.has_unsealed_at_ms()
                       ? absl::StrCat("unsealed ", LocalTime(job.unsealed_at_ms()))
@@ -234,9 +226,7 @@ std::string JobText(const v1::JobDetail& detail) {
 }
 
 std::string WorkersText(const v1::WorkerList& list) {
-  if (list.workers().empty()) {
-    return "no worker has called yet\n";
-  }
+  if (list.workers().empty()) return "no worker has called yet\n";
   TextTable table({{"worker"},
                    {"state"},
                    {"host"},

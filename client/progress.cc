@@ -50,9 +50,7 @@ std::string Bar(double fraction, int64_t width) {
 }  // namespace
 
 double TaskFraction(const v1::Candidate& candidate, const v1::Task& task) {
-  if (task.state() == "SUCCEEDED") {
-    return 1;
-  }
+  if (task.state() == "SUCCEEDED") return 1;
   double fraction = 0;
   if (task.stage() == "linearize") {
     if (task.has_last_epoch() && !candidate.budgets().empty()) {
@@ -70,9 +68,7 @@ double TaskFraction(const v1::Candidate& candidate, const v1::Task& task) {
 
 double TaskSecondsLeft(const v1::Candidate& candidate, const v1::Task& task) {
   const double fraction = TaskFraction(candidate, task);
-  if (fraction >= 1) {
-    return 0;
-  }
+  if (fraction >= 1) return 0;
   double left = -1;
   if (fraction > 0 && task.device_seconds() > 0) {
     // device_seconds is stored with each epoch, so it belongs to the fraction.
@@ -108,9 +104,7 @@ TimeLeft JobTimeLeft(const v1::JobDetail& detail) {
   TimeLeft left;
   for (const v1::Candidate& candidate : detail.candidates()) {
     for (const v1::Task& task : candidate.tasks()) {
-      if (Ended(task.state())) {
-        continue;
-      }
+      if (Ended(task.state())) continue;
       const double own = TaskSecondsLeft(candidate, task);
       const auto stage = by_stage.find(task.stage());
       if (own >= 0) {
@@ -204,9 +198,7 @@ std::vector<std::string> ProgressBlock(const v1::JobDetail& detail, int64_t widt
   std::vector<double> fractions;
   for (const v1::Candidate& candidate : detail.candidates()) {
     for (const v1::Task& task : candidate.tasks()) {
-      if (task.state() != "LEASED") {
-        continue;
-      }
+      if (task.state() != "LEASED") continue;
       running.emplace_back(
           Who(candidate, task),
           absl::StrCat(EpochText(task), LeftText(TaskSecondsLeft(candidate, task))));

@@ -46,9 +46,7 @@ std::vector<Group> Groups(const v1::ResultList& list) {
     const auto [place, added] = places.try_emplace(
         {result.recipe(), result.provenance().data_hash(), result.provenance().split_hash()},
         groups.size());
-    if (added) {
-      groups.emplace_back();
-    }
+    if (added) groups.emplace_back();
     groups[place->second].push_back(&result);
   }
   for (Group& group : groups) {
@@ -135,9 +133,7 @@ std::string GroupTable(const Group& group, const std::vector<std::string>& costs
     return result->report().has_accuracy_worst_class();
   });
   if (worst) columns.push_back({"worst class %", true});
-  if (unsealed) {
-    columns.push_back({"test %", true});
-  }
+  if (unsealed) columns.push_back({"test %", true});
   columns.push_back({"soft %", true});
   columns.push_back({"trimmed %", true});
   columns.push_back({"MACs", true});
@@ -182,26 +178,20 @@ std::string ResultsText(const v1::Job& job, const v1::ResultList& list,
     parts.push_back(absl::StrCat(Heading(job, list, group, costs, unseal), "\n",
                                  GroupTable(group, costs), OffFrontText(group)));
   }
-  if (parts.empty()) {
-    return absl::StrCat(JobTitle(job), " (", job.state(), ") has no result yet\n");
-  }
+  if (parts.empty()) return absl::StrCat(JobTitle(job), " (", job.state(), ") has no result yet\n");
   return absl::StrJoin(parts, "\n");
 }
 
 std::string ResultsCsv(const v1::ResultList& list) {
   Group all;
-  for (const Group& group : Groups(list)) {
-    all.insert(all.end(), group.begin(), group.end());
-  }
+  for (const Group& group : Groups(list)) all.insert(all.end(), group.begin(), group.end());
   const bool unsealed = Unsealed(all);
   std::vector<std::string> header = {"rank",          "result",          "candidate",
                                      "name",          "network",         "budget",
                                      "relus",         "relus_with_stem", "polynomials",
                                      "macs",          "parameters",      "accuracy_validation",
                                      "accuracy_soft", "accuracy_trimmed"};
-  if (unsealed) {
-    header.emplace_back("accuracy_test");
-  }
+  if (unsealed) header.emplace_back("accuracy_test");
   const std::vector<std::string> costs = ShownCosts(list);
   header.insert(header.end(), costs.begin(), costs.end());
   for (const char* name :

@@ -56,9 +56,7 @@ std::vector<std::string> Lines(const std::string& text) {
 std::vector<std::string> RowOf(const std::string& text, const std::string& rank) {
   for (const std::string& line : Lines(text)) {
     const std::vector<std::string> cells = absl::StrSplit(line, ' ', absl::SkipEmpty());
-    if (!cells.empty() && cells[0] == rank) {
-      return cells;
-    }
+    if (!cells.empty() && cells[0] == rank) return cells;
   }
   return {};
 }
@@ -142,9 +140,7 @@ TEST(ResultsTableTest, RecipesAndDataAreNeverMixed) {
   AddResult(list, 3, 7, 0.6).mutable_provenance()->set_data_hash("other data");
   const std::string text = ResultsText(FinishedJob(), list);
   int headings = 0;
-  for (const std::string& line : Lines(text)) {
-    headings += line.rfind("job 3 ", 0) == 0 ? 1 : 0;
-  }
+  for (const std::string& line : Lines(text)) headings += line.rfind("job 3 ", 0) == 0 ? 1 : 0;
   EXPECT_EQ(headings, 3);
   EXPECT_THAT(text, HasSubstr("recipe: another"));
 }

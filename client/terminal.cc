@@ -50,16 +50,10 @@ bool WaitOrSignal(Milliseconds duration) {
     const auto left =
         std::chrono::duration_cast<std::chrono::nanoseconds>(end - std::chrono::steady_clock::now())
             .count();
-    if (left <= 0) {
-      return true;
-    }
+    if (left <= 0) return true;
     const timespec time{.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
-    if (sigtimedwait(&signals, nullptr, &time) > 0) {
-      return false;
-    }
-    if (errno == EAGAIN) {
-      return true;
-    }
+    if (sigtimedwait(&signals, nullptr, &time) > 0) return false;
+    if (errno == EAGAIN) return true;
   }
 }
 

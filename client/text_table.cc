@@ -25,9 +25,7 @@ std::string TextTable::ToString() const {
   std::vector<int64_t> widths;
   for (size_t i = 0; i < columns_.size(); ++i) {
     int64_t width = DisplayWidth(columns_[i].title);
-    for (const std::vector<std::string>& row : rows_) {
-      width = std::max(width, DisplayWidth(row[i]));
-    }
+    for (const std::vector<std::string>& row : rows_) width = std::max(width, DisplayWidth(row[i]));
     widths.push_back(width);
   }
   std::string text;
@@ -49,9 +47,7 @@ std::string TextTable::ToString() const {
   }
   add_line(titles);
   add_line(rules);
-  for (const std::vector<std::string>& row : rows_) {
-    add_line(row);
-  }
+  for (const std::vector<std::string>& row : rows_) add_line(row);
   return text;
 }
 

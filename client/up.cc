@@ -151,9 +151,7 @@ class Installation {
   Installation(const UpOptions& options, std::ostream& out, std::ostream& err)
       : options_(options), out_(out), err_(err) {
     sigemptyset(&signals_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) {
-      sigaddset(&signals_, signal);
-    }
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&signals_, signal);
   }
   ~Installation() { KillAll(); }
   Installation(const Installation&) = delete;
@@ -272,13 +270,9 @@ class Installation {
   bool ReadPorts() {
     const absl::StatusOr<std::string> text =
         ReadFile(folder_ / "server.json", /*limit_bytes=*/65536);
-    if (!text.ok()) {
-      return false;
-    }
+    if (!text.ok()) return false;
     const auto document = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
-    if (!document.is_object() || document.value("pid", int64_t{0}) != server_) {
-      return false;
-    }
+    if (!document.is_object() || document.value("pid", int64_t{0}) != server_) return false;
     listens_ = true;
     grpc_port_ = document.value("grpc_port", int64_t{0});
     http_port_ = document.value("http_port", int64_t{0});
@@ -311,9 +305,7 @@ class Installation {
       }
       workers_.push_back(std::move(worker));
     }
-    for (Worker& worker : workers_) {
-      RETURN_IF_ERROR(Start(worker));
-    }
+    for (Worker& worker : workers_) RETURN_IF_ERROR(Start(worker));
     out_ << "Reluscape is up with " << workers_wanted_
          << (workers_wanted_ == 1 ? " worker" : " workers");
     if (workers_wanted_ > 0) {
@@ -382,15 +374,11 @@ class Installation {
     const int signal = sigtimedwait(&signals_, nullptr, &time);
     if (signal > 0 && signal != SIGCHLD) {
       ++leave_signals_;
-      if (!end_.has_value()) {
-        end_ = 0;
-      }
+      if (!end_.has_value()) end_ = 0;
     }
     // Several ends may come as one SIGCHLD, and one may have come before the wait.
     int status = 0;
-    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-      Ended(pid, status);
-    }
+    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) Ended(pid, status);
   }
 
   void Ended(pid_t pid, int status) {
@@ -408,13 +396,9 @@ class Installation {
       return;
     }
     for (Worker& worker : workers_) {
-      if (worker.pid != pid) {
-        continue;
-      }
+      if (worker.pid != pid) continue;
       worker.pid = 0;
-      if (end_.has_value()) {
-        return;
-      }
+      if (end_.has_value()) return;
       switch (static_cast<ExitCode>(ShellStatus(status))) {
         case ExitCode::kUsage:  // all have the same options
           err_ << worker.name << " refuses its options; everything stops. "
@@ -473,9 +457,7 @@ class Installation {
            << std::flush;
     }
     for (const Worker& worker : workers_) {
-      if (worker.pid != 0) {
-        kill(worker.pid, SIGTERM);
-      }
+      if (worker.pid != 0) kill(worker.pid, SIGTERM);
     }
     auto deadline = SteadyClock::now() + kStopTimeout;
     while (WorkersRun() && leave_signals_ == signals_before && SteadyClock::now() < deadline) {
@@ -496,9 +478,7 @@ class Installation {
   void KillAll() {
     std::vector<pid_t> left;
     left.reserve(workers_.size() + 1);
-    for (Worker& worker : workers_) {
-      left.push_back(std::exchange(worker.pid, 0));
-    }
+    for (Worker& worker : workers_) left.push_back(std::exchange(worker.pid, 0));
     left.push_back(std::exchange(server_, 0));
     for (const pid_t pid : left) {
       if (pid != 0) {
@@ -536,9 +516,7 @@ int64_t ThreadsPerWorker(int64_t threads, int64_t workers) {
 
 int64_t RestartDelaySeconds(int64_t n) {
   int64_t delay = 1;
-  for (int64_t i = 1; i < n && delay < 30; ++i) {
-    delay *= 2;
-  }
+  for (int64_t i = 1; i < n && delay < 30; ++i) delay *= 2;
   return std::min<int64_t>(delay, 30);
 }
 

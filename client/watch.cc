@@ -27,9 +27,7 @@ class Block {
     }
   }
   void Draw(const std::vector<std::string>& lines) {
-    for (const std::string& line : lines) {
-      out_ << line << '\n';
-    }
+    for (const std::string& line : lines) out_ << line << '\n';
     lines_ = lines.size();
   }
 
@@ -49,15 +47,11 @@ absl::StatusOr<ExitCode> WatchJob(Connection& connection, const WatchOptions& op
   while (true) {
     const absl::StatusOr<v1::JobDetail> detail = connection.GetJob(options.job);
     if (detail.ok()) {
-      if (lost) {
-        err << "the coordinator answers again\n";
-      }
+      if (lost) err << "the coordinator answers again\n";
       answered = true;
       lost = false;
       block.Erase();
-      for (const std::string& line : changes.Update(*detail)) {
-        out << line << '\n';
-      }
+      for (const std::string& line : changes.Update(*detail)) out << line << '\n';
       const std::string& state = detail->job().state();
       if (state != "RUNNING") {
         out.flush();

@@ -106,9 +106,7 @@ absl::StatusOr<AddedBudgets> AddBudgets(const JobPlan& plan, JobRow job, Transac
   }
   RETURN_IF_ERROR(CheckGoesOn(job));
   std::map<std::pair<std::string, int64_t>, const CandidateRow*> planned;
-  for (const CandidateRow& one : plan.candidates) {
-    planned[{one.network_hash, one.replicate}] = &one;
-  }
+  for (const CandidateRow& one : plan.candidates) planned[{one.network_hash, one.replicate}] = &one;
   AddedBudgets outcome;
   std::vector<Addition> additions;
   FieldErrors errors;

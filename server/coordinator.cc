@@ -154,9 +154,7 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
     return absl::OkStatus();
   });
   RETURN_IF_ERROR(prepared);
-  if (absl::IsNotFound(artifacts.ReadId().status())) {
-    RETURN_IF_ERROR(artifacts.WriteId(folder_id));
-  }
+  if (absl::IsNotFound(artifacts.ReadId().status())) RETURN_IF_ERROR(artifacts.WriteId(folder_id));
   if (repriced > 0) LogInfo("computed the costs of ", repriced, " results again");
   return std::unique_ptr<Coordinator>(
       new Coordinator(options, store, artifacts, clock, std::move(lock), std::move(folder_id)));
@@ -457,9 +455,7 @@ absl::Status Coordinator::HandOut(Transaction& transaction, TaskBook& book,
     for (const v1::Artifact& input : InputsOf(needs)) {
       if (obstacle.empty()) obstacle = lost_.WhyNot(input, steady_now);
     }
-    if (obstacle.empty()) {
-      return book.Lease(*task, worker.id(), steady_now + options_.lease_time);
-    }
+    if (obstacle.empty()) return book.Lease(*task, worker.id(), steady_now + options_.lease_time);
     // It makes way for others meanwhile.
     task->not_before = steady_now + std::min(kLongestFileWait, options_.lease_time / 4);
     task->message = absl::StrCat("needs a file that is not usable at present: ", obstacle);

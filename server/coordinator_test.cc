@@ -595,9 +595,7 @@ TEST_F(CoordinatorTest, RestartPricesResultsAgain) {
   const auto costs = [&] {
     std::map<std::string, double> values;
     const v1::ResultList list = reader_->ListResults(job).value();
-    for (const auto& [metric, cost] : list.results(0).costs()) {
-      values[metric] = cost.value();
-    }
+    for (const auto& [metric, cost] : list.results(0).costs()) values[metric] = cost.value();
     return values;
   };
   const std::map<std::string, double> priced = costs();

@@ -42,8 +42,9 @@ absl::StatusOr<bool> ReportIntake::Holds(const std::string& worker, TaskRow& tas
                                          const v1::TaskReport& report) {
   if (task.attempt != report.attempt() || task.worker != worker) return false;
   if (task.state == TaskState::kLeased) return true;
-  if (task.state != TaskState::kQueued || report.state() == v1::TaskReport::HANDED_BACK)
+  if (task.state != TaskState::kQueued || report.state() == v1::TaskReport::HANDED_BACK) {
     return false;
+  }
   ASSIGN_OR_RETURN(const std::vector<LostAttempt> lost, transaction_.ListLostAttempts(task.id));
   const bool expired = std::any_of(lost.begin(), lost.end(), [&](const LostAttempt& one) {
     return one.attempt == task.attempt && one.expired;
@@ -156,8 +157,9 @@ absl::StatusOr<bool> ReportIntake::TakeSnapshots(TaskRow& task, const v1::TaskRe
 
 absl::Status ReportIntake::TakeCheckpoint(TaskRow& task, const v1::TaskReport& report,
                                           int64_t epochs_stored) {
-  if (!IsSet(report.checkpoint()) || report.checkpoint() == task.checkpoint)
+  if (!IsSet(report.checkpoint()) || report.checkpoint() == task.checkpoint) {
     return absl::OkStatus();
+  }
   if (const absl::Status look = looks_.Look(report.checkpoint()); !look.ok()) {
     // The Worker sends it again, or a newer one.
     if (absl::IsDataLoss(look)) {
@@ -241,9 +243,7 @@ absl::Status ReportIntake::TakeDescent(TaskRow& task, const v1::TaskReport& repo
 
 absl::Status ReportIntake::TakeResult(TaskRow& task, const v1::TaskReport& report,
                                       const v1::Provenance& m) {
-  if (!report.has_result()) {
-    return LoseAttempt(task, "reported a success without a result", -1);
-  }
+  if (!report.has_result()) return LoseAttempt(task, "reported a success without a result", -1);
   const v1::ResultReport& result = report.result();
   ASSIGN_OR_RETURN(const CandidateRow candidate, transaction_.GetCandidate(task.candidate));
   ASSIGN_OR_RETURN(const JobRow job, transaction_.GetJob(task.job));

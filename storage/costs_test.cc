@@ -24,9 +24,7 @@ using ::testing::SizeIs;
 constexpr char kMetric[] = "toy.online_s@wan";
 
 void SetLimits(JobRow& job, const std::vector<CostLimit>& limits) {
-  for (const CostLimit& limit : limits) {
-    job.spec.mutable_limits()->add_costs(CostLimitText(limit));
-  }
+  for (const CostLimit& limit : limits) job.spec.mutable_limits()->add_costs(CostLimitText(limit));
 }
 
 class CostsTest : public ::testing::Test {
@@ -186,9 +184,7 @@ TEST_F(CostsTest, FrontViewEqualsTheReader) {
       SetList(job.spec.mutable_objectives(), objective);
       SetLimits(job, limit);
       std::vector<double> accuracies;
-      for (int i = 0; i < 25; ++i) {
-        accuracies.push_back(static_cast<double>(random.Below(6)) / 8);
-      }
+      for (int i = 0; i < 25; ++i) accuracies.push_back(static_cast<double>(random.Below(6)) / 8);
       std::vector<ResultId> results;
       const JobId id = InsertJob(job, accuracies, results);
       Do([&](Transaction& t) {

@@ -15,22 +15,29 @@
 
 namespace reluscape {
 
+class SqliteDb;
+
 class ResultReader {
  public:
   // Opens the database of a coordinator read-only. UNAVAILABLE or INTERNAL with the path.
   static absl::StatusOr<std::unique_ptr<ResultReader>> Open(const std::filesystem::path& database);
-  virtual ~ResultReader() = default;
+  ~ResultReader();
 
   // All return NOT_FOUND for an unknown id, naming it.
-  virtual absl::StatusOr<v1::JobList> ListJobs() = 0;  // newest first
-  virtual absl::StatusOr<v1::JobDetail> GetJob(JobId job) = 0;
-  virtual absl::StatusOr<v1::ResultList> ListResults(JobId job) = 0;
+  absl::StatusOr<v1::JobList> ListJobs();  // newest first
+  absl::StatusOr<v1::JobDetail> GetJob(JobId job);
+  absl::StatusOr<v1::ResultList> ListResults(JobId job);
   // The learning curves of a Job, by Task, then epoch.
-  virtual absl::StatusOr<std::vector<v1::CurvePoint>> ListCurves(JobId job) = 0;
-  virtual absl::StatusOr<v1::CandidateDetail> GetCandidate(CandidateId candidate) = 0;
-  virtual absl::StatusOr<v1::WorkerList> ListWorkers() = 0;
+  absl::StatusOr<std::vector<v1::CurvePoint>> ListCurves(JobId job);
+  absl::StatusOr<v1::CandidateDetail> GetCandidate(CandidateId candidate);
+  absl::StatusOr<v1::WorkerList> ListWorkers();
   // Events with an id above `after`, oldest first, of one Job or (job 0) of all.
-  virtual absl::StatusOr<v1::EventList> ListEvents(JobId job, int64_t after, int64_t limit) = 0;
+  absl::StatusOr<v1::EventList> ListEvents(JobId job, int64_t after, int64_t limit);
+
+ private:
+  explicit ResultReader(std::unique_ptr<SqliteDb> db);
+
+  const std::unique_ptr<SqliteDb> db_;
 };
 
 }  // namespace reluscape

@@ -118,12 +118,8 @@ absl::Status SqliteDb::Migrate() {
   SQLite::Transaction unit(db_, SQLite::TransactionBehavior::IMMEDIATE);
   if (empty) db_.exec(absl::StrCat("PRAGMA application_id = ", kApplicationId));
   // Views first: a migration may change what they read.
-  for (const std::string& view : ViewNames()) {
-    db_.exec(absl::StrCat("DROP VIEW IF EXISTS ", view));
-  }
-  for (; version < newest; ++version) {
-    db_.exec(Migrations()[static_cast<size_t>(version)].sql);
-  }
+  for (const std::string& view : ViewNames()) db_.exec(absl::StrCat("DROP VIEW IF EXISTS ", view));
+  for (; version < newest; ++version) db_.exec(Migrations()[static_cast<size_t>(version)].sql);
   db_.exec(Views());
   db_.exec(absl::StrCat("PRAGMA user_version = ", newest));
   unit.commit();

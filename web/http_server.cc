@@ -262,9 +262,7 @@ class HttpServer::Impl {
               std::chrono::steady_clock::now() - *last_write > kKeepAliveInterval) {
             *frames = ": keep-alive\n\n";
           }
-          if (frames->empty()) {
-            return sink.is_writable();
-          }
+          if (frames->empty()) return sink.is_writable();
           *last_write = std::chrono::steady_clock::now();
           return Write(sink, *frames);
         });

@@ -61,9 +61,7 @@ class HttpServerTest : public ::testing::Test {
     job.recipe = std::string(64, 'a');
     job.created_at = clock_.Now();
     const auto job_id = transaction.InsertJob(job);
-    if (!job_id.ok()) {
-      return job_id.status();
-    }
+    if (!job_id.ok()) return job_id.status();
     job_ = *job_id;
     CandidateRow candidate;
     candidate.job = job_;
@@ -74,9 +72,7 @@ class HttpServerTest : public ::testing::Test {
     candidate.relus_with_stem = 1100;
     candidate.budgets = {500};
     const auto candidate_id = transaction.InsertCandidate(candidate);
-    if (!candidate_id.ok()) {
-      return candidate_id.status();
-    }
+    if (!candidate_id.ok()) return candidate_id.status();
     candidate_ = *candidate_id;
     for (int i = 0; i < 3; ++i) {
       if (const auto status = transaction.AppendEvent(Event("old", job_)); !status.ok()) {
@@ -97,9 +93,7 @@ class HttpServerTest : public ::testing::Test {
   void AppendEvents(const std::vector<EventRow>& events) {
     const absl::Status status = store_->Transact([&](Transaction& transaction) {
       for (const EventRow& event : events) {
-        if (absl::Status appended = transaction.AppendEvent(event); !appended.ok()) {
-          return appended;
-        }
+        if (absl::Status appended = transaction.AppendEvent(event); !appended.ok()) return appended;
       }
       return absl::OkStatus();
     });
@@ -163,9 +157,7 @@ class Stream {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     const MutexLock lock(mutex_);
     while (text_.find(text) == std::string::npos) {
-      if (std::chrono::steady_clock::now() > deadline) {
-        return false;
-      }
+      if (std::chrono::steady_clock::now() > deadline) return false;
       changed_.WaitFor(mutex_, milliseconds(50));
     }
     return true;

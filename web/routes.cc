@@ -19,22 +19,16 @@ namespace {
 constexpr size_t kQuotedBytes = 80;
 
 bool IsDigits(const std::string& text) {
-  if (text.empty()) {
-    return false;
-  }
+  if (text.empty()) return false;
   for (const char c : text) {
-    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) {
-      return false;
-    }
+    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) return false;
   }
   return true;
 }
 
 bool IsLoopbackIpv4(const std::string& host) {
   const std::vector<std::string> parts = absl::StrSplit(host, '.');
-  if (parts.size() != 4 || parts[0] != "127") {
-    return false;
-  }
+  if (parts.size() != 4 || parts[0] != "127") return false;
   for (const std::string& part : parts) {
     int value = 0;
     if (!IsDigits(part) || part.size() > 3 || !absl::SimpleAtoi(part, &value) || value > 255) {
@@ -63,21 +57,13 @@ absl::StatusOr<int64_t> ParseId(const std::string& what, const std::string& text
 }
 
 absl::StatusOr<Route> ParseRoute(const std::string& path) {
-  if (path == "/healthz") {
-    return Route{RouteKind::kHealth};
-  }
+  if (path == "/healthz") return Route{RouteKind::kHealth};
   const std::vector<std::string> parts = absl::StrSplit(path, '/');  // "/api/jobs": "", api, jobs
   if (parts.size() >= 3 && parts[0].empty() && parts[1] == "api") {
     const std::string& noun = parts[2];
-    if (parts.size() == 3 && noun == "jobs") {
-      return Route{RouteKind::kJobs};
-    }
-    if (parts.size() == 3 && noun == "workers") {
-      return Route{RouteKind::kWorkers};
-    }
-    if (parts.size() == 3 && noun == "events") {
-      return Route{RouteKind::kEvents};
-    }
+    if (parts.size() == 3 && noun == "jobs") return Route{RouteKind::kJobs};
+    if (parts.size() == 3 && noun == "workers") return Route{RouteKind::kWorkers};
+    if (parts.size() == 3 && noun == "events") return Route{RouteKind::kEvents};
     if (parts.size() == 4 && noun == "jobs") {
       ASSIGN_OR_RETURN(const int64_t id, ParseId("job", parts[3]));
       return Route{RouteKind::kJob, id};
@@ -159,15 +145,11 @@ bool IsLoopbackHost(const std::string& host) {
   if (!name.empty() && name[0] == '[') {
     const size_t end = name.find(']');
     const std::string rest = end == std::string::npos ? "?" : name.substr(end + 1);
-    if (!rest.empty() && !(rest[0] == ':' && IsDigits(rest.substr(1)))) {
-      return false;
-    }
+    if (!rest.empty() && !(rest[0] == ':' && IsDigits(rest.substr(1)))) return false;
     return name.substr(0, end + 1) == "[::1]";
   }
   if (const size_t colon = name.find(':'); colon != std::string::npos) {
-    if (!IsDigits(name.substr(colon + 1))) {
-      return false;
-    }
+    if (!IsDigits(name.substr(colon + 1))) return false;
     name.resize(colon);
   }
   return absl::AsciiStrToLower(name) == "localhost" || IsLoopbackIpv4(name);

@@ -29,17 +29,13 @@ absl::StatusOr<int64_t> NewestEvent(ResultReader& reader) {
   int64_t high = 1;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, HasEventsAbove(reader, high));
-    if (!more) {
-      break;
-    }
+    if (!more) break;
     low = high;
     high = high > std::numeric_limits<int64_t>::max() / 2 ? std::numeric_limits<int64_t>::max()
                                                           : high * 2;
   }
   ASSIGN_OR_RETURN(const bool any, HasEventsAbove(reader, low));
-  if (!any) {
-    return low;
-  }
+  if (!any) return low;
   while (high - low > 1) {
     const int64_t middle = low + (high - low) / 2;
     ASSIGN_OR_RETURN(const bool more, HasEventsAbove(reader, middle));
@@ -89,24 +85,16 @@ void SseHub::Poll(const std::stop_token& stop) {
     if (reader == nullptr) {
       absl::StatusOr<std::unique_ptr<ResultReader>> opened = open_reader_();
       status = opened.status();
-      if (opened.ok()) {
-        reader = *std::move(opened);
-      }
+      if (opened.ok()) reader = *std::move(opened);
     }
-    if (reader != nullptr) {
-      status = ReadNewEvents(*reader);
-    }
+    if (reader != nullptr) status = ReadNewEvents(*reader);
     if (!status.ok()) {
       reader.reset();  // a fresh connection may do better
-      if (!failing) {
-        LogWarning("events cannot be read, trying again: ", status.ToString());
-      }
+      if (!failing) LogWarning("events cannot be read, trying again: ", status.ToString());
     }
     failing = !status.ok();
     const MutexLock lock(mutex_);
-    if (!stopped_) {
-      changed_.WaitFor(mutex_, failing ? kRetryInterval : options_.poll_interval);
-    }
+    if (!stopped_) changed_.WaitFor(mutex_, failing ? kRetryInterval : options_.poll_interval);
   }
 }
 
@@ -119,27 +107,21 @@ absl::Status SseHub::ReadNewEvents(ResultReader& reader) {
   while (true) {
     ASSIGN_OR_RETURN(const v1::EventList list, reader.ListEvents(JobId{}, after, options_.window));
     const auto& events = list.events();
-    if (events.empty()) {
-      return absl::OkStatus();
-    }
+    if (events.empty()) return absl::OkStatus();
     std::vector<WindowEvent> fresh;
     for (const v1::Event& event : events) {
       fresh.push_back({event.event(), JobId{event.job()}, EventFrame(event)});
       after = event.event();
     }
     const MutexLock lock(mutex_);
-    for (WindowEvent& event : fresh) {
-      window_.push_back(std::move(event));
-    }
+    for (WindowEvent& event : fresh) window_.push_back(std::move(event));
     while (static_cast<int64_t>(window_.size()) > options_.window) {
       oldest_ = window_.front().id;
       window_.pop_front();
     }
     newest_ = after;
     changed_.NotifyAll();
-    if (stopped_ || events.size() < options_.window) {
-      return absl::OkStatus();
-    }
+    if (stopped_ || events.size() < options_.window) return absl::OkStatus();
   }
 }
 
@@ -177,18 +159,12 @@ absl::StatusOr<std::string> SseHub::Listener::Next(Milliseconds wait) {
       cursor_ = event.event();
     }
     // A page that is not full shows that nothing of this job is left up to where the window began.
-    if (list.events_size() < hub_.options_.window) {
-      cursor_ = std::max(cursor_, oldest);
-    }
-    if (!frames.empty()) {
-      return frames;
-    }
+    if (list.events_size() < hub_.options_.window) cursor_ = std::max(cursor_, oldest);
+    if (!frames.empty()) return frames;
   }
   const MutexLock lock(hub_.mutex_);
   while (true) {
-    if (hub_.stopped_) {
-      return absl::CancelledError("the server stops");
-    }
+    if (hub_.stopped_) return absl::CancelledError("the server stops");
     if (cursor_ < hub_.oldest_) {
       return frames;  // the window moved on meanwhile: the next call reads the database
     }
@@ -196,15 +172,11 @@ absl::StatusOr<std::string> SseHub::Listener::Next(Milliseconds wait) {
         std::upper_bound(hub_.window_.begin(), hub_.window_.end(), cursor_,
                          [](int64_t id, const WindowEvent& event) { return id < event.id; });
     for (auto event = first; event != hub_.window_.end(); ++event) {
-      if (!job_ || event->job == job_) {
-        frames += event->frame;
-      }
+      if (!job_ || event->job == job_) frames += event->frame;
     }
     cursor_ = std::max(cursor_, hub_.newest_);
     const auto left = std::chrono::ceil<Milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (!frames.empty() || left.count() <= 0) {
-      return frames;
-    }
+    if (!frames.empty() || left.count() <= 0) return frames;
     hub_.changed_.WaitFor(hub_.mutex_, left);
   }
 }

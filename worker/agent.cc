@@ -583,8 +583,9 @@ void Agent::NoteOtherCopies(const std::vector<v1::DataState>& told) {
     const v1::DataState& state = opened.state;
     const bool asked = std::find(open_.begin(), open_.end(), state.request()) != open_.end();
     // The answer may be older than what was found since.
-    if (!state.problem().empty() || std::find(told.begin(), told.end(), state) == told.end())
+    if (!state.problem().empty() || std::find(told.begin(), told.end(), state) == told.end()) {
       continue;
+    }
     if (asked && !opened.is_other_copy) {
       LogWarning("data set ", state.request().data().set(), " with the data hash ",
                  state.data_hash(),
@@ -607,9 +608,7 @@ std::shared_ptr<Agent::Look> Agent::DueLook(GrowingPause::TimePoint now) const {
   }
   for (const v1::DataRequest& request : open_) {
     const Opened& known = opened_[IndexOf(request)];
-    if (known.IsLookedAtAgain() && known.pause.due() <= now) {
-      return std::make_shared<Look>(request);
-    }
+    if (known.IsLookedAtAgain() && known.pause.due() <= now) return std::make_shared<Look>(request);
   }
   return nullptr;
 }

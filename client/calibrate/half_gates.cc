@@ -64,9 +64,7 @@ template <size_t kCount>
 inline void Encrypt(const RoundKeys& keys, Lanes<kCount>& blocks) {
   for (__m128i& block : blocks.block) block = _mm_xor_si128(block, keys.key[0]);
   for (int round = 1; round < kRounds; ++round) {
-    for (__m128i& block : blocks.block) {
-      block = _mm_aesenc_si128(block, keys.key[round]);
-    }
+    for (__m128i& block : blocks.block) block = _mm_aesenc_si128(block, keys.key[round]);
   }
   for (__m128i& block : blocks.block) block = _mm_aesenclast_si128(block, keys.key[kRounds]);
 }
@@ -86,8 +84,9 @@ inline void Hash(const RoundKeys& keys, const std::array<uint64_t, kCount>& twea
   }
   labels = inputs;
   Encrypt(keys, labels);
-  for (size_t i = 0; i < kCount; ++i)
+  for (size_t i = 0; i < kCount; ++i) {
     labels.block[i] = _mm_xor_si128(labels.block[i], inputs.block[i]);
+  }
 }
 
 __m128i Load(const Block& block) {

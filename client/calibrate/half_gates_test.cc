@@ -81,9 +81,7 @@ TEST(ReluCircuitTest, ComputesTheMaskedReluOfTheShares) {
 class HalfGatesTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (const absl::Status status = CheckAesInstructions(); !status.ok()) {
-      GTEST_SKIP() << status;
-    }
+    if (const absl::Status status = CheckAesInstructions(); !status.ok()) GTEST_SKIP() << status;
   }
 };
 

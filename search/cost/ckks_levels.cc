@@ -73,9 +73,7 @@ class LevelSearch {
       return absl::InvalidArgumentError("prices: allowed: one per level, and none or one per node");
     }
     uses_.assign(program_.nodes.size(), 0);
-    for (size_t i = 0; i < program_.nodes.size(); ++i) {
-      RETURN_IF_ERROR(CheckNode(i));
-    }
+    for (size_t i = 0; i < program_.nodes.size(); ++i) RETURN_IF_ERROR(CheckNode(i));
     for (size_t i = 0; i + 1 < program_.nodes.size(); ++i) {
       if (uses_[i] == 0) return Wrong(program_.nodes[i], "nothing uses its value");
     }

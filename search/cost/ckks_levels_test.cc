@@ -167,9 +167,7 @@ TEST(CkksLevelsTest, AgreesWithExhaustionOnSecondsWithAnyTarget) {
     }
     prices.operation.resize(program.nodes.size());
     for (size_t node = 1; node < program.nodes.size(); ++node) {
-      for (int64_t level = 0; level <= levels; ++level) {
-        prices.operation[node].push_back(price());
-      }
+      for (int64_t level = 0; level <= levels; ++level) prices.operation[node].push_back(price());
     }
     const double expected = CheapestByExhaustion(program, prices);
     const auto schedule = CheapestSchedule(program, prices);
@@ -184,9 +182,7 @@ TEST(CkksLevelsTest, AgreesWithExhaustionOnSecondsWithAnyTarget) {
 
 TEST(CkksLevelsTest, ChainIsRefreshedOnlyWhereItsLevelsEnd) {
   LevelProgram chain = {.nodes = {{.name = "in"}}, .levels = 5};
-  for (int i = 0; i < 10; ++i) {
-    chain.nodes.push_back({.name = "op", .inputs = {i}, .depth = 2});
-  }
+  for (int i = 0; i < 10; ++i) chain.nodes.push_back({.name = "op", .inputs = {i}, .depth = 2});
   // Two operations per refresh: the fresh ciphertext serves two, four refreshes the other eight.
   EXPECT_EQ(CheapestSchedule(chain, CountBootstraps(5))->cost, 4);
 }

@@ -164,9 +164,7 @@ class Packer {
                      packing_.Downsample(in, op.output.channels, op.stride));
     layer.ops = down.ops;
     layer.projected = down.projected;
-    if (down.projected) {
-      projections_.insert(op.name);
-    }
+    if (down.projected) projections_.insert(op.name);
     return absl::OkStatus();
   }
 
@@ -202,9 +200,7 @@ class Packer {
   void NoteExtrapolation(size_t index, const CkksLayer& layer) {
     const Op& op = network_.ops[index];
     if (op.kind != OpKind::kConv) return;
-    if (!IsPowerOfTwo(op.output.channels)) {
-      notes_.insert("widths that are no powers of two");
-    }
+    if (!IsPowerOfTwo(op.output.channels)) notes_.insert("widths that are no powers of two");
     if (!IsPowerOfTwo(op.output.height) || !IsPowerOfTwo(op.output.width)) {
       notes_.insert("sides that are no powers of two");
     }

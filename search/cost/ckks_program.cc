@@ -39,9 +39,7 @@ class ProgramBuilder {
         value_(network.ops.size(), -1),
         users_(network.ops.size()) {
     for (size_t i = 0; i < network.ops.size(); ++i) {
-      for (const int input : network.ops[i].inputs) {
-        users_[static_cast<size_t>(input)].push_back(i);
-      }
+      for (const int input : network.ops[i].inputs) users_[static_cast<size_t>(input)].push_back(i);
     }
   }
 

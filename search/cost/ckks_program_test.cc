@@ -138,9 +138,7 @@ TEST(CkksProgramTest, ACompositionMayBeRefreshedBetweenItsPolynomials) {
   EXPECT_EQ(PartsOf(program)[CkksPart::kActivation], 18 * 4);
   EXPECT_EQ(program.depth, 19 * 2 + 18 * 15 + 2);
   int64_t multiplications = 0;
-  for (const CkksNode& node : program.nodes) {
-    multiplications += node.ops.ciphertext_multiplications;
-  }
+  for (const CkksNode& node : program.nodes) multiplications += node.ops.ciphertext_multiplications;
   EXPECT_EQ(multiplications, 18 * 27);
 }
 

@@ -46,8 +46,9 @@ inline Network WithSkips(const std::string& name, const SkipMode& mode, int64_t 
   EXPECT_TRUE(architecture.ok()) << architecture.status();
   architecture->skip = mode.skip;
   architecture->joins = mode.joins;
-  if (mode.skip != Skip::kResidual)
+  if (mode.skip != Skip::kResidual) {
     architecture->shortcut = DefaultsOf(architecture->family).shortcut;
+  }
   const auto network = BuildNetwork(*architecture);
   EXPECT_TRUE(network.ok()) << name << " " << mode.name << ": " << network.status();
   return *network;

@@ -95,9 +95,7 @@ TimeTerm EncodeTerm(const std::optional<double>& measured, const std::optional<d
 }
 
 TimeTerm SharesTerm(const Job& job) {
-  if (job.setting.measured.shares_s) {
-    return Sourced(term::kShares, *job.setting.measured.shares_s);
-  }
+  if (job.setting.measured.shares_s) return Sourced(term::kShares, *job.setting.measured.shares_s);
   return Assumed(term::kShares, DelphiShareSeconds(job.layers.macs),
                  "linear in MACs through the artifact's two measured networks");
 }

@@ -17,9 +17,7 @@ void AddTraffic(const std::string& phase, const Traffic& traffic,
 
 void AddPhase(const std::string& name, const Phase& phase,
               std::vector<std::pair<std::string, double>>& outputs) {
-  if (phase.flights) {
-    outputs.emplace_back(name + "_flights", static_cast<double>(*phase.flights));
-  }
+  if (phase.flights) outputs.emplace_back(name + "_flights", static_cast<double>(*phase.flights));
   for (const TimeTerm& term : phase.terms) {
     if (term.seconds) outputs.emplace_back(name + "." + term.name + "_s", *term.seconds);
   }
@@ -78,9 +76,7 @@ std::vector<std::pair<std::string, double>> Outputs(const Estimate& estimate) {
   outputs.emplace_back("server_storage_bytes", static_cast<double>(estimate.server_storage_bytes));
   if (estimate.set_up_s) outputs.emplace_back("set_up_s", *estimate.set_up_s);
   AddTraffic("set_up", estimate.set_up_bytes, outputs);
-  if (estimate.service) {
-    outputs.emplace_back("mean_latency_s", estimate.service->mean_latency_s);
-  }
+  if (estimate.service) outputs.emplace_back("mean_latency_s", estimate.service->mean_latency_s);
   AddPhase("offline", estimate.offline, outputs);
   AddPhase("online", estimate.online, outputs);
   for (const Extra& extra : estimate.extras) {

@@ -136,9 +136,7 @@ Json EstimateJson(const Estimate& estimate) {
   document["not_modelled"] = estimate.not_modelled;
   AddExtras(estimate.extras, document);
   document["layers"] = Json::array();
-  for (const LayerEstimate& layer : estimate.layers) {
-    document["layers"].push_back(LayerJson(layer));
-  }
+  for (const LayerEstimate& layer : estimate.layers) document["layers"].push_back(LayerJson(layer));
   return document;
 }
 

@@ -137,8 +137,9 @@ TEST(MetricPricerTest, IsQuick) {
   const std::clock_t start = std::clock();  // of the processor: others may use the machine too
   for (int64_t i = 0; i < kResults; ++i) {
     PricedNetwork network = KeepAllRelus(pricer->layers());
-    for (int64_t& kept : network.kept)
+    for (int64_t& kept : network.kept) {
       kept = static_cast<int64_t>(random.Below(static_cast<uint64_t>(kept) + 1));
+    }
     for (const MetricPrice& price : pricer->Price(network)) sum += price.value.value_or(0);
   }
   const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;

@@ -143,8 +143,9 @@ CheetahCounts SlowCheetah(const LinearLayer& layer) {
     }
   }
   CheetahCounts counts;
-  for (int64_t done = 0; done < layer.in_channels; done += group)
+  for (int64_t done = 0; done < layer.in_channels; done += group) {
     counts.upload_ciphertexts += tiles;
+  }
   for (int64_t out = 0; out < layer.out_channels; ++out) {
     counts.multiplications += counts.upload_ciphertexts;
     counts.download_ciphertexts += tiles;

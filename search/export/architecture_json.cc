@@ -25,28 +25,20 @@ nlohmann::ordered_json Operations(const Network& network, const std::vector<bool
         {"output", {op.output.channels, op.output.height, op.output.width}},
         {"section", op.section},
         {"shortcut", op.shortcut}};
-    if (op.block > 0) {
-      entry["block"] = op.block;
-    }
+    if (op.block > 0) entry["block"] = op.block;
     if (op.kind == OpKind::kConv || op.kind == OpKind::kAveragePool ||
         op.kind == OpKind::kMaxPool) {
       entry["kernel"] = op.kernel;
       entry["stride"] = op.stride;
       entry["padding"] = op.padding;
     }
-    if (op.kind == OpKind::kDownsample) {
-      entry["stride"] = op.stride;
-    }
+    if (op.kind == OpKind::kDownsample) entry["stride"] = op.stride;
     if (op.kind == OpKind::kConv) {
       entry["dirac"] = op.dirac;
       entry["bias"] = i < biased.size() && biased[i];
     }
-    if (op.kind == OpKind::kRelu) {
-      entry["relu_channels"] = op.relu_channels;
-    }
-    if (op.kind == OpKind::kAdd) {
-      entry["join"] = op.join == Join::kShared ? "shared" : "residual";
-    }
+    if (op.kind == OpKind::kRelu) entry["relu_channels"] = op.relu_channels;
+    if (op.kind == OpKind::kAdd) entry["join"] = op.join == Join::kShared ? "shared" : "residual";
     operations.push_back(std::move(entry));
   }
   return operations;
@@ -70,9 +62,7 @@ absl::StatusOr<std::string> ArchitectureJson(const std::string& name,
                                      {"multipliers", architecture.multipliers},
                                      {"stem_relu", architecture.stem_relu}};
   auto widths = nlohmann::ordered_json::array();
-  for (const SectionCounts& section : counts.sections) {
-    widths.push_back(section.width);
-  }
+  for (const SectionCounts& section : counts.sections) widths.push_back(section.width);
   document["widths"] = std::move(widths);
   document["relus"] = counts.relus;
   document["relus_with_stem"] = counts.relus_with_stem;

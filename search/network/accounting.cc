@@ -118,9 +118,7 @@ absl::StatusOr<NetworkCounts> CountNetwork(const Network& network) {
         .name = op.name, .section = op.section, .block = op.block, .output = op.output};
     const Shape in =
         op.inputs.empty() ? Shape{} : network.ops[static_cast<size_t>(op.inputs[0])].output;
-    if (op.kind == OpKind::kRelu) {
-      RETURN_IF_ERROR(AddTo(layer.relus, ReluUnits(op), "ReLUs"));
-    }
+    if (op.kind == OpKind::kRelu) RETURN_IF_ERROR(AddTo(layer.relus, ReluUnits(op), "ReLUs"));
     if (op.kind == OpKind::kAdd) counts.skip_edges.push_back(EdgeOf(network, i));
     const OpCost cost = CostOf(op, in);
     RETURN_IF_ERROR(AddTo(layer.parameters, cost.parameters, "parameters"));

@@ -185,9 +185,7 @@ std::optional<Architecture> Parse(const std::string& text, int64_t side, int64_t
     }
   }
   if (own.empty()) SectionShapes(*architecture, own);
-  for (const FieldError& error : own.errors()) {
-    errors.Add(error.field, error.found, error.allowed);
-  }
+  for (const FieldError& error : own.errors()) errors.Add(error.field, error.found, error.allowed);
   if (!own.empty()) return std::nullopt;
   return architecture;
 }
@@ -198,9 +196,7 @@ std::optional<Architecture> ParseArchitecture(const std::string& text, int64_t s
                                               int64_t classes, FieldErrors& errors) {
   const bool valid_side = side >= kMinSide && side <= kMaxSide;
   const bool valid_classes = classes >= kMinClasses && classes <= kMaxClasses;
-  if (!valid_side) {
-    errors.Add("side", absl::StrCat(side), absl::StrCat(kMinSide, " to ", kMaxSide));
-  }
+  if (!valid_side) errors.Add("side", absl::StrCat(side), absl::StrCat(kMinSide, " to ", kMaxSide));
   if (!valid_classes) {
     errors.Add("classes", absl::StrCat(classes), absl::StrCat(kMinClasses, " to ", kMaxClasses));
   }

@@ -12,8 +12,9 @@ using testing::ElementsAre;
 
 std::vector<int64_t> SectionRelus(const Architecture& architecture) {
   std::vector<int64_t> relus;
-  for (const SectionCounts& section : Counted(architecture).sections)
+  for (const SectionCounts& section : Counted(architecture).sections) {
     relus.push_back(section.relus);
+  }
   return relus;
 }
 

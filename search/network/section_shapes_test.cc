@@ -38,8 +38,9 @@ TEST(SectionShapesTest, OddSidesAreHalvedUpwards) {
   architecture.multipliers = {1, 1, 1, 1};
   FieldErrors errors;
   std::vector<int64_t> sides;
-  for (const SectionShape& section : SectionShapes(architecture, errors))
+  for (const SectionShape& section : SectionShapes(architecture, errors)) {
     sides.push_back(section.side);
+  }
   EXPECT_THAT(sides, ElementsAre(9, 5, 3, 2, 1));
 }
 

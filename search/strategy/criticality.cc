@@ -62,8 +62,9 @@ absl::StatusOr<std::vector<v1::SectionCriticality>> ScoreSections(
     section.set_accuracy_highest(measured.accuracies.back());
     scored.push_back(section);
   }
-  if (scored.empty())
+  if (scored.empty()) {
     return absl::InvalidArgumentError("sections: found none; allowed: at least 1");
+  }
 
   double base = 0;
   if (settings.baseline() == v1::CriticalitySpec::MINIMUM) {

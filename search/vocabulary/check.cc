@@ -334,8 +334,9 @@ void Overlay(const Message& source, Message& target) {
   const std::unique_ptr<Message> flat(source.New());
   flat->CopyFrom(source);
   for (const FieldDescriptor* field : set) {
-    if (IsMessage(*field) && !field->is_repeated())
+    if (IsMessage(*field) && !field->is_repeated()) {
       flat->GetReflection()->ClearField(flat.get(), field);
+    }
   }
   target.MergeFrom(*flat);
 }

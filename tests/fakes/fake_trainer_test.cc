@@ -127,8 +127,9 @@ TEST_F(FakeTrainerTest, APretrainWithABudgetOfAllReLUsEndsInAResult) {
   EXPECT_FALSE(IsSet(outcome.weights));
   ASSERT_TRUE(outcome.result.has_value());
   EXPECT_EQ(outcome.result->relus(), kRelus);
-  for (const v1::LayerRelus& layer : outcome.result->layers())
+  for (const v1::LayerRelus& layer : outcome.result->layers()) {
     EXPECT_EQ(layer.kept(), layer.units());
+  }
 
   artifacts_.Remove(task_.teacher());
   const TaskOutcome without = trainer.Run(task_, recorder, {});

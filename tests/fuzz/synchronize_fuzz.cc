@@ -149,6 +149,9 @@ class Site {
 
   void Restart() {
     coordinator_.reset();
+    // A folder belongs to one database for ever.
+    std::filesystem::remove_all(artifacts_.root());
+    std::filesystem::create_directories(artifacts_.root());
     store_.reset();
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(":memory:");
     RequireOk(store.status(), "no store", "");

@@ -62,9 +62,7 @@ absl::Status Write(const std::filesystem::path& folder, std::string name) {
   ASSIGN_OR_RETURN(const std::string json, ArchitectureJson(name, text));
   ASSIGN_OR_RETURN(const FoldedFile folded, FoldFile(text, bytes));
   ASSIGN_OR_RETURN(const std::string folded_json, ArchitectureJson(name, text, &folded.network));
-  for (const char* part : {"plain", "folded"}) {
-    std::filesystem::create_directories(folder / part);
-  }
+  for (const char* part : {"plain", "folded"}) std::filesystem::create_directories(folder / part);
   RETURN_IF_ERROR(WriteFileAtomically(folder / "plain" / "weights.safetensors", bytes));
   RETURN_IF_ERROR(WriteFileAtomically(folder / "plain" / "architecture.json", json));
   RETURN_IF_ERROR(WriteFileAtomically(folder / "folded" / "weights.safetensors", folded.bytes));

@@ -91,9 +91,7 @@ class CifarPart final : public SourcePart {
 absl::StatusOr<std::vector<std::string>> ClassNames(const std::string& path, const char* fallback) {
   const std::vector<std::string> official = absl::StrSplit(fallback, ' ');
   absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxNamesFileBytes);
-  if (absl::IsNotFound(text.status())) {
-    return official;
-  }
+  if (absl::IsNotFound(text.status())) return official;
   RETURN_IF_ERROR(text.status());
   std::vector<std::string> names =
       absl::StrSplit(*text, absl::ByAnyChar("\r\n"), absl::SkipEmpty());

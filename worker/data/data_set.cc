@@ -75,9 +75,7 @@ absl::Status ReadImages(const SourcePart& part, const std::vector<int64_t>& indi
     constexpr size_t kBlock = 64;
     for (size_t begin = next.fetch_add(kBlock); begin < indices.size();
          begin = next.fetch_add(kBlock)) {
-      if (failed.load(std::memory_order_relaxed) || stop.stop_requested()) {
-        return;
-      }
+      if (failed.load(std::memory_order_relaxed) || stop.stop_requested()) return;
       const size_t end = std::min(begin + kBlock, indices.size());
       for (size_t i = begin; i < end; ++i) {
         const std::span<uint8_t> pixels(set.pixels.data() + i * image_bytes, image_bytes);
@@ -110,9 +108,7 @@ absl::Status ReadImages(const SourcePart& part, const std::vector<int64_t>& indi
     }
     work(errors[0]);
   }
-  if (stop.stop_requested()) {
-    return absl::CancelledError("loading the data set was stopped");
-  }
+  if (stop.stop_requested()) return absl::CancelledError("loading the data set was stopped");
   // Blocks are handed out in order, so every block before the first failing one was completed.
   return std::min_element(
              errors.begin(), errors.end(),
@@ -127,9 +123,7 @@ std::string DataHash(const DataSet& data, const Split& split) {
   for (const std::string& name : data.class_names) {
     hash.Update(absl::StrCat(name.size(), ":", name, "\n"));
   }
-  if (data.synthetic) {
-    hash.Update(absl::StrCat("generator ", std::string(kSyntheticVersion), "\n"));
-  }
+  if (data.synthetic) hash.Update(absl::StrCat("generator ", std::string(kSyntheticVersion), "\n"));
   const auto image_bytes = static_cast<size_t>(data.side * data.side * 3);
   const auto add = [&](const ImageSet& set, size_t i) {
     const auto label = static_cast<uint32_t>(set.labels[i]);
@@ -152,9 +146,7 @@ std::string DataHash(const DataSet& data, const Split& split) {
     }
   }
   hash.Update(absl::StrCat("test ", split.test.size(), "\n"));
-  for (size_t i = 0; i < split.test.size(); ++i) {
-    add(data.test, i);
-  }
+  for (size_t i = 0; i < split.test.size(); ++i) add(data.test, i);
   return hash.HexDigest();
 }
 

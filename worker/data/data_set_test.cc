@@ -47,12 +47,8 @@ class DataSetTest : public ::testing::Test {
         files.emplace_back("test/" + Name(c) + "/" + std::to_string(i) + ".png", 40 * c + 20 + i);
       }
     }
-    if (backwards) {
-      std::reverse(files.begin(), files.end());
-    }
-    for (const auto& [name, seed] : files) {
-      WriteBytes(path + "/" + name, Png(seed));
-    }
+    if (backwards) std::reverse(files.begin(), files.end());
+    for (const auto& [name, seed] : files) WriteBytes(path + "/" + name, Png(seed));
   }
   static std::string Name(int c) { return std::string("class_") + static_cast<char>('a' + c); }
   static std::vector<uint8_t> Pixels(int seed) {

@@ -42,9 +42,7 @@ absl::Status DecodeJpeg(const std::string& name, std::string_view bytes, int64_t
   if (width <= 0 || height <= 0) {  // accepted by the decoder where the file ends before its frame
     return Broken(name, "broken JPEG: the file ends within its header");
   }
-  if (width != side || height != side) {
-    return WrongSize(name, width, height, side);
-  }
+  if (width != side || height != side) return WrongSize(name, width, height, side);
   if (colorspace == TJCS_CMYK || colorspace == TJCS_YCCK) {
     return Broken(name, "a CMYK JPEG; allowed: grey or RGB");
   }
@@ -64,9 +62,7 @@ absl::Status DecodePng(const std::string& name, std::string_view bytes, int64_t 
     ~Image() { png_image_free(this); }
   } image;
   const auto failed = [&] { return Broken(name, absl::StrCat("broken PNG: ", image.message)); };
-  if (png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()) == 0) {
-    return failed();
-  }
+  if (png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()) == 0) return failed();
   if (image.width != static_cast<uint64_t>(side) || image.height != static_cast<uint64_t>(side)) {
     return WrongSize(name, image.width, image.height, side);
   }
@@ -76,9 +72,7 @@ absl::Status DecodePng(const std::string& name, std::string_view bytes, int64_t 
                             /*colormap=*/nullptr) == 0) {
     return failed();
   }
-  if (PNG_IMAGE_FAILED(image)) {
-    return failed();
-  }
+  if (PNG_IMAGE_FAILED(image)) return failed();
   return absl::OkStatus();
 }
 
@@ -89,15 +83,9 @@ absl::Status DecodeImage(const std::string& name, std::string_view bytes, int64_
   if (side <= 0 || pixels.size() != static_cast<size_t>(side * side * 3)) {
     return absl::InternalError(absl::StrCat(name, ": no room for ", side, " x ", side, " pixels"));
   }
-  if (bytes.empty()) {
-    return Broken(name, "the file is empty; allowed: a JPEG or PNG image");
-  }
-  if (bytes.starts_with("\xff\xd8\xff")) {
-    return DecodeJpeg(name, bytes, side, pixels);
-  }
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) {
-    return DecodePng(name, bytes, side, pixels);
-  }
+  if (bytes.empty()) return Broken(name, "the file is empty; allowed: a JPEG or PNG image");
+  if (bytes.starts_with("\xff\xd8\xff")) return DecodeJpeg(name, bytes, side, pixels);
+  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return DecodePng(name, bytes, side, pixels);
   return Broken(name, "neither JPEG nor PNG by its first bytes; allowed: a JPEG or PNG image");
 }
 

@@ -49,9 +49,7 @@ TEST(DecodeTest, JpegComesBackNearlyEqual) {
 
 TEST(DecodeTest, JpegKeepsTheOrderOfChannels) {
   std::vector<uint8_t> red;
-  for (int i = 0; i < 16 * 16; ++i) {
-    red.insert(red.end(), {250, 10, 10});
-  }
+  for (int i = 0; i < 16 * 16; ++i) red.insert(red.end(), {250, 10, 10});
   const Decoded decoded = Decode(EncodeJpeg(red, 16, 16));
   ASSERT_TRUE(decoded.status.ok());
   EXPECT_GT(decoded.pixels[0], 230);
@@ -74,9 +72,7 @@ TEST(DecodeTest, GreyBecomesRgb) {
 
 TEST(DecodeTest, AlphaIsComposedOntoBlack) {
   std::vector<uint8_t> picture = Picture(16, 16, 4, 4);
-  for (size_t i = 3; i < picture.size(); i += 4) {
-    picture[i] = i < 512 ? 255 : 0;
-  }
+  for (size_t i = 3; i < picture.size(); i += 4) picture[i] = i < 512 ? 255 : 0;
   const Decoded decoded = Decode(EncodePng(picture, 16, 16, PNG_FORMAT_RGBA));
   ASSERT_TRUE(decoded.status.ok()) << decoded.status;
   EXPECT_EQ(decoded.pixels[0], picture[0]);
@@ -92,9 +88,7 @@ TEST(DecodeTest, WrongSizeIsNamedWithFoundAndWanted) {
 TEST(DecodeTest, SizesAreComparedBeforeAnythingIsAllocated) {
   // A header that promises 2,000,000,000 x 2,000,000,000 pixels.
   std::string png = EncodePng(Picture(16, 16, 3, 1), 16, 16);
-  for (const size_t at : {16, 20}) {
-    png.replace(at, 4, std::string("\x77\x35\x94\x00", 4));
-  }
+  for (const size_t at : {16, 20}) png.replace(at, 4, std::string("\x77\x35\x94\x00", 4));
   const absl::Status status = Decode(png).status;
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
 

@@ -50,23 +50,17 @@ absl::StatusOr<std::vector<FolderEntry>> ListFolder(const std::string& path, int
     void operator()(DIR* folder) const { ::closedir(folder); }
   };
   const std::unique_ptr<DIR, Close> folder(::opendir(path.c_str()));
-  if (folder == nullptr) {
-    return FileError(errno, "list", path);
-  }
+  if (folder == nullptr) return FileError(errno, "list", path);
   std::vector<FolderEntry> entries;
   for (;;) {
     errno = 0;
     const dirent* found = ::readdir(folder.get());
     if (found == nullptr) {
-      if (errno != 0) {
-        return FileError(errno, "list", path);
-      }
+      if (errno != 0) return FileError(errno, "list", path);
       break;
     }
     FolderEntry entry{found->d_name};
-    if (entry.name.starts_with('.')) {
-      continue;
-    }
+    if (entry.name.starts_with('.')) continue;
     if (static_cast<int64_t>(entries.size()) == limit) {
       return absl::ResourceExhaustedError(
           absl::StrCat(path, " holds more than ", limit, " files and folders; allowed: ", limit));
@@ -75,9 +69,7 @@ absl::StatusOr<std::vector<FolderEntry>> ListFolder(const std::string& path, int
     if (type != DT_REG && type != DT_DIR) {  // a link, or a file system that does not tell
       const std::string full = path + "/" + entry.name;
       struct stat status = {};
-      if (::stat(full.c_str(), &status) != 0) {
-        return FileError(errno, "look at", full);
-      }
+      if (::stat(full.c_str(), &status) != 0) return FileError(errno, "look at", full);
       if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
         return absl::DataLossError(absl::StrCat(full, " is neither a file nor a folder"));
       }
@@ -100,13 +92,9 @@ absl::StatusOr<std::string> ReadRegularFile(const std::string& path, int64_t lim
   };
   // O_NONBLOCK: opening a named pipe would otherwise wait for a writer.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0) {
-    return FileError(errno, "open", path);
-  }
+  if (file.fd < 0) return FileError(errno, "open", path);
   struct stat status = {};
-  if (::fstat(file.fd, &status) != 0) {
-    return FileError(errno, "look at", path);
-  }
+  if (::fstat(file.fd, &status) != 0) return FileError(errno, "look at", path);
   if (!S_ISREG(status.st_mode)) {
     return absl::DataLossError(absl::StrCat(path, " is not a regular file"));
   }
@@ -118,12 +106,8 @@ absl::StatusOr<std::string> ReadRegularFile(const std::string& path, int64_t lim
   size_t done = 0;
   while (done < content.size()) {
     const ssize_t got = ::read(file.fd, content.data() + done, content.size() - done);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0) {
-      return FileError(errno, "read", path);
-    }
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError(errno, "read", path);
     if (got == 0) {
       return absl::DataLossError(absl::StrCat(path, " became shorter while it was read: ", done,
                                               " of ", content.size(), " bytes"));

@@ -25,12 +25,8 @@ void ExpectError(const absl::Status& status, absl::StatusCode code, const std::s
 
 std::string CifarRecord(const std::vector<int>& labels, int seed) {
   std::string record;
-  for (const int label : labels) {
-    record.push_back(static_cast<char>(label));
-  }
-  for (int i = 0; i < 3072; ++i) {
-    record.push_back(static_cast<char>(i / 1024 * 60 + i % 50 + seed));
-  }
+  for (const int label : labels) record.push_back(static_cast<char>(label));
+  for (int i = 0; i < 3072; ++i) record.push_back(static_cast<char>(i / 1024 * 60 + i % 50 + seed));
   return record;
 }
 

@@ -43,9 +43,7 @@ absl::Status ImageFiles::AppendClass(const std::string& folder, int32_t label) {
                        " is a folder within a class; allowed: images only, or all of them in ",
                        folder, "/images"));
     }
-    if (!IsImageName(entry.name)) {
-      continue;
-    }
+    if (!IsImageName(entry.name)) continue;
     labels_.push_back(label);
     files_.push_back({holder_index, std::move(entry.name)});
   }

@@ -64,9 +64,7 @@ absl::StatusOr<Source> OpenImageFolder(const std::string& path, int64_t side,
   ASSIGN_OR_RETURN(const std::vector<std::string> test_names, ClassFolders(test_path));
   const auto missing = [](const std::vector<std::string>& in, const std::vector<std::string>& of) {
     for (const std::string& name : of) {
-      if (!std::binary_search(in.begin(), in.end(), name)) {
-        return name;
-      }
+      if (!std::binary_search(in.begin(), in.end(), name)) return name;
     }
     return std::string();
   };

@@ -64,22 +64,16 @@ absl::StatusOr<std::optional<DataFormat>> FormatOf(const std::string& path,
 absl::StatusOr<DataLayout> DetectLayout(const std::string& path) {
   ASSIGN_OR_RETURN(const std::vector<FolderEntry> entries, ListFolder(path, kMaxEntries));
   ASSIGN_OR_RETURN(const std::optional<DataFormat> format, FormatOf(path, entries));
-  if (format.has_value()) {
-    return DataLayout{*format, path};
-  }
+  if (format.has_value()) return DataLayout{*format, path};
   std::vector<std::string> folders;
   for (const FolderEntry& entry : entries) {
-    if (entry.is_folder) {
-      folders.push_back(entry.name);
-    }
+    if (entry.is_folder) folders.push_back(entry.name);
   }
   if (folders.size() == 1) {
     const std::string inner = path + "/" + folders[0];
     ASSIGN_OR_RETURN(const std::vector<FolderEntry> inner_entries, ListFolder(inner, kMaxEntries));
     ASSIGN_OR_RETURN(const std::optional<DataFormat> inner_format, FormatOf(inner, inner_entries));
-    if (inner_format.has_value()) {
-      return DataLayout{*inner_format, inner};
-    }
+    if (inner_format.has_value()) return DataLayout{*inner_format, inner};
   }
   if (entries.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": the folder is empty; ", kAllowed));

@@ -6,12 +6,8 @@
 namespace reluscape {
 
 std::optional<Normalization> PublishedNormalization(const std::string& name) {
-  if (name == "cifar10") {
-    return Normalization{{0.4914, 0.4822, 0.4465}, {0.2023, 0.1994, 0.2010}};
-  }
-  if (name == "cifar100") {
-    return Normalization{{0.5071, 0.4867, 0.4408}, {0.2675, 0.2565, 0.2761}};
-  }
+  if (name == "cifar10") return Normalization{{0.4914, 0.4822, 0.4465}, {0.2023, 0.1994, 0.2010}};
+  if (name == "cifar100") return Normalization{{0.5071, 0.4867, 0.4408}, {0.2675, 0.2565, 0.2761}};
   if (name == "tinyimagenet" || name == "tiny-imagenet" || name == "tiny-imagenet-200") {
     return Normalization{{0.480, 0.448, 0.398}, {0.277, 0.269, 0.282}};
   }

@@ -29,9 +29,7 @@ std::vector<Indices> ByClass(const std::vector<int32_t>& labels, int64_t classes
 // Moves `total` indices from the ends of `pools` into the result. At most as many as there are.
 Indices Take(int64_t total, std::vector<Indices>& pools) {
   int64_t available = 0;
-  for (const Indices& pool : pools) {
-    available += static_cast<int64_t>(pool.size());
-  }
+  for (const Indices& pool : pools) available += static_cast<int64_t>(pool.size());
   std::vector<int64_t> counts(pools.size());
   std::vector<__int128> remainders(pools.size());
   int64_t left = total;
@@ -45,9 +43,7 @@ Indices Take(int64_t total, std::vector<Indices>& pools) {
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return remainders[a] > remainders[b]; });
-  for (size_t i = 0; i < static_cast<size_t>(left); ++i) {
-    ++counts[order[i]];
-  }
+  for (size_t i = 0; i < static_cast<size_t>(left); ++i) ++counts[order[i]];
   Indices taken;
   taken.reserve(static_cast<size_t>(total));
   for (size_t i = 0; i < pools.size(); ++i) {
@@ -70,9 +66,7 @@ absl::StatusOr<Split> DrawSplit(const v1::DataSpec& spec, const std::vector<int3
   const auto found = [](int64_t value) { return absl::StrCat(value); };
 
   int64_t validation = spec.validation_images();
-  if (validation == 0) {
-    validation = std::max<int64_t>(1, available / 10);
-  }
+  if (validation == 0) validation = std::max<int64_t>(1, available / 10);
   const bool validation_fits = validation >= 1 && validation <= available - 1;
   if (!validation_fits) {
     errors.Add("data.validation_images", found(spec.validation_images()),
@@ -95,9 +89,7 @@ absl::StatusOr<Split> DrawSplit(const v1::DataSpec& spec, const std::vector<int3
         "data.test_images", found(spec.test_images()),
         absl::StrCat("0 (all) or 1 to ", tests, " (", spec.set(), " has ", tests, " test images)"));
   }
-  if (!errors.empty()) {
-    return errors.ToStatus();
-  }
+  if (!errors.empty()) return errors.ToStatus();
 
   Split split;
   std::vector<Indices> train_pools = ByClass(train_labels, classes, seed, "split.train");

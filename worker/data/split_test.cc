@@ -40,9 +40,7 @@ v1::DataSpec Spec(int64_t train, int64_t validation, int64_t test) {
 std::map<int32_t, int> Count(const std::vector<int64_t>& indices,
                              const std::vector<int32_t>& labels) {
   std::map<int32_t, int> counts;
-  for (const int64_t index : indices) {
-    ++counts[labels.at(static_cast<size_t>(index))];
-  }
+  for (const int64_t index : indices) ++counts[labels.at(static_cast<size_t>(index))];
   return counts;
 }
 

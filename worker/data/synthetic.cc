@@ -63,9 +63,7 @@ class Texture {
     direction_ = Direction(random);
     period_ = random.Uniform(shortest, longest);
     phase_ = random.Uniform();
-    for (double& node : nodes_) {
-      node = random.Uniform(-1, 1);
-    }
+    for (double& node : nodes_) node = random.Uniform(-1, 1);
   }
 
   double At(double x, double y) const {
@@ -138,9 +136,7 @@ Scene ByColor(Random& random) {
   scene.figure = {scene.ground.color, swing(), Texture(random, 4, 11, 4)};
   const double size = random.Uniform(kMinContrast, kMaxContrast);
   const double contrast = random.Below(2) == 0 ? size : -size;
-  for (double& channel : scene.figure.color) {
-    channel += contrast * random.Uniform(0.4, 1.0);
-  }
+  for (double& channel : scene.figure.color) channel += contrast * random.Uniform(0.4, 1.0);
   return scene;
 }
 
@@ -150,9 +146,7 @@ Scene ByTexture(Random& random) {
   const Color color = RandomColor(random, 90, 165);
   const double strength = random.Uniform(kMinStrong, kMaxStrong);
   Color swing;
-  for (double& channel : swing) {
-    channel = strength * random.Uniform(0.4, 1.0);
-  }
+  for (double& channel : swing) channel = strength * random.Uniform(0.4, 1.0);
   Paint strong{color, swing, Texture(random, 3.0, 5.0, 2)};
   Paint weak{color, RandomColor(random, -kWeak, kWeak), Texture(random, 4, 11, 4)};
   return random.Below(2) == 0 ? Scene{strong, weak} : Scene{weak, strong};
@@ -248,9 +242,7 @@ void DrawSynthetic(SyntheticPart part, int64_t index, std::span<uint8_t, kSynthe
   // A third of the figures differ from the ground by their texture alone.
   const Scene scene = random.Below(3) != 0 ? ByColor(random) : ByTexture(random);
   std::array<Mark, kMarks> marks;
-  for (Mark& mark : marks) {
-    mark = RandomMark(random);
-  }
+  for (Mark& mark : marks) mark = RandomMark(random);
   const size_t before = random.Below(marks.size() + 1);  // the others lie over the shape
   const double noise = random.Uniform(kMinNoise, kMaxNoise);
 
@@ -266,9 +258,7 @@ void DrawSynthetic(SyntheticPart part, int64_t index, std::span<uint8_t, kSynthe
         const Paint& paint = inside ? scene.figure : scene.ground;
         const Mark* mark = nullptr;
         for (size_t i = inside ? before : 0; i < marks.size(); ++i) {
-          if (marks[i].Covers(x, y)) {
-            mark = &marks[i];
-          }
+          if (marks[i].Covers(x, y)) mark = &marks[i];
         }
         const double value = mark == nullptr ? paint.texture.At(x, y) : 0;
         for (size_t channel = 0; channel < 3; ++channel) {

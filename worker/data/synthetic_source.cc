@@ -8,9 +8,7 @@ class SyntheticSourcePart final : public SourcePart {
  public:
   SyntheticSourcePart(SyntheticPart part, int64_t count) : part_(part) {
     labels_.reserve(static_cast<size_t>(count));
-    for (int64_t i = 0; i < count; ++i) {
-      labels_.push_back(SyntheticLabel(i));
-    }
+    for (int64_t i = 0; i < count; ++i) labels_.push_back(SyntheticLabel(i));
   }
 
   const std::vector<int32_t>& labels() const override { return labels_; }

@@ -42,9 +42,7 @@ absl::StatusOr<std::string> WaitForMarker(const RunWorkerOptions& options,
 absl::Status RunWorker(const RunWorkerOptions& options, const ArtifactFolder& artifacts,
                        Trainer& trainer, const std::stop_token& stop) {
   const absl::StatusOr<std::string> folder_id = WaitForMarker(options, artifacts, stop);
-  if (!folder_id.ok()) {
-    return stop.stop_requested() ? absl::OkStatus() : folder_id.status();
-  }
+  if (!folder_id.ok()) return stop.stop_requested() ? absl::OkStatus() : folder_id.status();
   AgentOptions agent_options = AgentOptionsFor(trainer, artifacts, *folder_id);
   v1::WorkerInfo& info = agent_options.worker;
   ASSIGN_OR_RETURN(const WorkerId id,

@@ -89,8 +89,9 @@ TEST_F(PolynomialTasksTest, WithoutThemNothingIsStored) {
   }
   const nlohmann::json header = Read(outcome.result->artifact()).header;
   EXPECT_FALSE(header.at("__metadata__").contains("polynomials"));
-  for (const auto& [name, tensor] : header.items())
+  for (const auto& [name, tensor] : header.items()) {
     EXPECT_THAT(name, Not(HasSubstr(".polynomial")));
+  }
 }
 
 TEST_F(PolynomialTasksTest, EveryMethodEndsInThem) {

@@ -69,8 +69,9 @@ class TorchTrainer final : public Trainer {
     } catch (const std::exception& error) {
       problem = absl::StrCat("data set ", request.data().set(), ": ", error.what());
     }
-    if (problem.empty())
+    if (problem.empty()) {
       problem = absl::StrCat("data set ", request.data().set(), " cannot be opened");
+    }
     state.set_problem(problem);
     return state;
   }
@@ -80,8 +81,9 @@ class TorchTrainer final : public Trainer {
     const Stopwatch stopwatch;
     TaskOutcome outcome;
     thread_.Do([&] { outcome = RunGuarded(task, listener, stop); });
-    if (outcome.failure && outcome.device_seconds == 0)
+    if (outcome.failure && outcome.device_seconds == 0) {
       outcome.device_seconds = stopwatch.Seconds();
+    }
     return outcome;
   }
 

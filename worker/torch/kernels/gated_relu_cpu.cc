@@ -58,9 +58,7 @@ RELUSCAPE_INLINE void Forward(const GatedReluShape& shape, const T* x, const flo
     if (shape.run == 1) {
       const int64_t count = std::min(end - begin, shape.values - value);
       const float* const a = mask + value;
-      for (int64_t i = 0; i < count; ++i) {
-        Store(Gate(Load(x[begin + i]), a[i]), y[begin + i]);
-      }
+      for (int64_t i = 0; i < count; ++i) Store(Gate(Load(x[begin + i]), a[i]), y[begin + i]);
       begin += count;
     } else {
       const int64_t stop = std::min(end, (place + 1) * shape.run);
@@ -206,9 +204,7 @@ void SumGatedReluSlices(const GatedReluShape& shape, const float* partial, int64
   const int64_t slices = GatedReluParts(shape).slices;
   for (int64_t value = begin; value < end; ++value) {
     double sum = 0;
-    for (int64_t slice = 0; slice < slices; ++slice) {
-      sum += partial[slice * shape.values + value];
-    }
+    for (int64_t slice = 0; slice < slices; ++slice) sum += partial[slice * shape.values + value];
     mask_gradient[value] = static_cast<float>(sum);
   }
 }

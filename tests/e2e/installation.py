@@ -6,6 +6,7 @@ Used by tests/e2e and tests/fault. Standard library only.
 import json
 import os
 import pathlib
+import re
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +19,10 @@ def require_fault_points(program):
     """Skips a test that kills `program` at a named place where its build has no such places."""
     if b"RELUSCAPE_KILL_AT" not in pathlib.Path(program).read_bytes():
         raise unittest.SkipTest(f"{program} is built without RELUSCAPE_FAULT_POINTS")
+
+
+# What a program that is built with a sanitizer writes before it ends.
+SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error: ")
 
 
 class Installation:
@@ -43,10 +48,16 @@ class Installation:
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
-        if exception[0] is not None:
-            for log in sorted(self.data.glob("*.log")):
-                print(f"--- {log.name}\n{log.read_text(errors='replace')[-4000:]}")
+        logs = {log.name: log.read_text(errors="replace") for log in sorted(self.data.glob("*.log"))}
+        # One that ends by a report looks like one of those that these tests kill: others would do
+        # its work and the test would pass.
+        reported = [name for name, text in logs.items() if SANITIZER_REPORT.search(text)]
+        if exception[0] is not None or reported:
+            for name, text in logs.items():
+                print(f"--- {name}\n{text[-20000 if name in reported else -4000:]}")
         self.folder.cleanup()
+        if reported:
+            raise RuntimeError(f"a sanitizer reports in {', '.join(reported)}")
 
     # ---- processes
 
@@ -101,6 +112,8 @@ class Installation:
             [str(self.bin / "reluscape"), "--server", f"127.0.0.1:{self.grpc_port}",
              *[str(word) for word in words]],
             capture_output=True, text=True, timeout=120, input=text)
+        if SANITIZER_REPORT.search(run.stderr):
+            raise RuntimeError(f"a sanitizer reports of reluscape {words}: {run.stderr}")
         if check and run.returncode != 0:
             raise AssertionError(f"reluscape {words} ended with {run.returncode}: {run.stderr}")
         return run

@@ -1,23 +1,23 @@
-PRAGMA application_id = 1380273237;
+PRAGMA application_id = 1382370389;
 PRAGMA user_version = 1;
 BEGIN TRANSACTION;
 CREATE TABLE artifacts (
   sha256 TEXT PRIMARY KEY,
   bytes INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "artifacts" VALUES('4fd7e25d324f91424669719c339b098792226ec8c32dd5da9a1a49a2274ea3fc',14740);
-INSERT INTO "artifacts" VALUES('500ffb579c305038954daaa1f55a24399aeb6a38101fd42f4da9b6945516dbc5',59732);
-INSERT INTO "artifacts" VALUES('59c2a56d5119ced38e71f16f6ba75840873e79ab0536ee8feaf75d1531d3d587',27156);
-INSERT INTO "artifacts" VALUES('e5762ac05c9e9b696542409c327d1142c67b8b5ac04fdd0cb5399e0fddb9f814',239444);
+INSERT INTO "artifacts" VALUES('016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',14940);
+INSERT INTO "artifacts" VALUES('13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',59964);
+INSERT INTO "artifacts" VALUES('1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db',27380);
+INSERT INTO "artifacts" VALUES('bd018ebea7710008b2794a76059840812a6f75a074d98f69a2707054cb9fc82f',240372);
 CREATE TABLE candidate_budgets (
-  candidate_id INTEGER NOT NULL REFERENCES candidates,
+  candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
   budget INTEGER NOT NULL,
   PRIMARY KEY (candidate_id, budget)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO "candidate_budgets" VALUES(1,6451);
 CREATE TABLE candidates (
   candidate_id INTEGER PRIMARY KEY AUTOINCREMENT,
-  job_id INTEGER NOT NULL REFERENCES jobs,
+  job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
   name TEXT NOT NULL,          -- as users know the network
   network TEXT NOT NULL,       -- canonical text
   network_hash TEXT NOT NULL,  -- of its list of operations
@@ -28,19 +28,20 @@ CREATE TABLE candidates (
   parameters INTEGER NOT NULL,
   data_hash TEXT,   -- found by the pretrain; NULL before it succeeded
   split_hash TEXT,
-  -- search: pretrain, linearize and a fine-tune per budget. teacher: pretrain alone. stage: pretrain
-  -- alone, ReLUs in measured_stage only, learning from teacher_id. whole: pretrain alone, learning
-  -- from teacher_id, and its network with all its ReLUs is its one result.
-  role TEXT NOT NULL DEFAULT 'search' CHECK (role IN ('search', 'teacher', 'stage', 'whole')),
-  measured_stage INTEGER NOT NULL DEFAULT 0,  -- of a stage, from 1
-  teacher_id INTEGER REFERENCES candidates,
+  -- search: pretrain, linearize and a fine-tune per budget. teacher: pretrain alone. section:
+  -- pretrain alone, ReLUs in measured_section only, learning from teacher_id. whole: pretrain alone,
+  -- learning from teacher_id, and its network with all its ReLUs is its one result.
+  role TEXT NOT NULL DEFAULT 'search' CHECK (role IN ('search', 'teacher', 'section', 'whole')),
+  measured_section INTEGER NOT NULL DEFAULT 0,  -- of a section, from 1
+  teacher_id INTEGER REFERENCES candidates ON DELETE CASCADE,
   origin TEXT NOT NULL DEFAULT '',  -- 'named', or the generator with its order and that one's source
   -- The file with the weights, as the job file names it, and its content; NULL: they are trained.
+  -- The content itself goes when the job is archived.
   pretrained_file TEXT,
-  pretrained_sha256 TEXT REFERENCES artifacts,
+  pretrained_sha256 TEXT,
   UNIQUE (job_id, network_hash, replicate)
 ) STRICT;
-INSERT INTO "candidates" VALUES(1,1,'resnet20@1','basic:side=32:classes=10:m=1:blocks=3x3x3:multipliers=2x2','19b487c00049da8d7644b0bbc7320fd139e00a90b217c45f639c68702f1036be',0,10752,11776,185384,1229,'5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8','search',0,NULL,'named',NULL,NULL);
+INSERT INTO "candidates" VALUES(1,1,'resnet20@1','basic:side=32:classes=10:m=1:blocks=3x3x3:multipliers=2x2','9c3c4fe7b01fbedf5186b8866c6cacd6058fb269555be5f9695c0d8718070c5f',0,10752,11776,185384,1229,'5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8','search',0,NULL,'named',NULL,NULL);
 CREATE TABLE cost_metrics (
   metric_id INTEGER PRIMARY KEY,
   metric TEXT NOT NULL UNIQUE
@@ -136,6 +137,7 @@ INSERT INTO "cost_metrics" VALUES(88,'spu_cheetah.online_bytes@lan');
 INSERT INTO "cost_metrics" VALUES(89,'spu_cheetah.client_storage_bytes@lan');
 INSERT INTO "cost_metrics" VALUES(90,'spu_cheetah.server_storage_bytes@lan');
 INSERT INTO "cost_metrics" VALUES(91,'ckks.seconds@mpcnn_cpu');
+INSERT INTO "cost_metrics" VALUES(92,'papers.online_s');
 CREATE TABLE cost_sources (
   source_id INTEGER PRIMARY KEY,
   model_version TEXT NOT NULL,  -- of the protocol's model
@@ -163,62 +165,64 @@ INSERT INTO "cost_sources" VALUES(17,'1','client epyc_7502, server epyc_7502, li
 INSERT INTO "cost_sources" VALUES(18,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','missing online.linear: no source gives the seconds of SPU''s linear layers; assumed online.ot: 2.2 us per ReLU on two cores, noisy; not modelled: traffic of the trusted first party that hands out Beaver triples');
 INSERT INTO "cost_sources" VALUES(19,'1','client epyc_7502, server epyc_7502, link lan, sha256 cd849008f890','missing online.linear: no source gives the seconds of SPU''s linear layers; assumed online.ot: 19 us per ReLU (17 to 21) on two cores, noisy');
 INSERT INTO "cost_sources" VALUES(20,'1','client epyc_7502, server epyc_7502, link wan, sha256 ee5ff332bec5','missing online.linear: no source gives the seconds of SPU''s linear layers; assumed online.ot: 19 us per ReLU (17 to 21) on two cores, noisy');
-INSERT INTO "cost_sources" VALUES(21,'1-f0fa8160','preset mpcnn_cpu, sha256 950066438367','not modelled: encryption and decryption of image and result; not modelled: their transfer; not modelled: keys: their generation, transfer and memory; not modelled: additions and plaintext additions (below 1 % of the seconds)');
+INSERT INTO "cost_sources" VALUES(21,'1-f0fa81604d5a','preset mpcnn_cpu, sha256 950066438367','not modelled: encryption and decryption of image and result; not modelled: their transfer; not modelled: keys: their generation, transfer and memory; not modelled: additions and plaintext additions (below 1 % of the seconds)');
+INSERT INTO "cost_sources" VALUES(22,'1','no setting','not modelled: the offline phase, linear layers, max pools and the link');
 CREATE TABLE criticality (
-  candidate_id INTEGER NOT NULL REFERENCES candidates,  -- the full network, replicate 0
-  stage INTEGER NOT NULL,      -- from 1
-  relus INTEGER NOT NULL,      -- of the stage
-  accuracy REAL NOT NULL,      -- validation, ReLUs in this stage alone; mean over the replicates
+  candidate_id INTEGER NOT NULL
+    REFERENCES candidates ON DELETE CASCADE,  -- the full network, replicate 0
+  section INTEGER NOT NULL,    -- from 1
+  relus INTEGER NOT NULL,      -- of the section
+  accuracy REAL NOT NULL,      -- validation, ReLUs in this section alone; mean over the replicates
   accuracy_lowest REAL NOT NULL,
   accuracy_highest REAL NOT NULL,
   replicates INTEGER NOT NULL,
   score REAL NOT NULL,
   rank INTEGER NOT NULL,       -- 1 = most critical
-  PRIMARY KEY (candidate_id, stage),
+  PRIMARY KEY (candidate_id, section),
   UNIQUE (candidate_id, rank)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE events (
   event_id INTEGER PRIMARY KEY AUTOINCREMENT,
   at_ms INTEGER NOT NULL,
   kind TEXT NOT NULL,
-  job_id INTEGER REFERENCES jobs,
-  candidate_id INTEGER REFERENCES candidates,
-  task_id INTEGER REFERENCES tasks,
-  result_id INTEGER REFERENCES results,
+  job_id INTEGER,
+  candidate_id INTEGER,
+  task_id INTEGER,
+  result_id INTEGER,
   worker TEXT NOT NULL,
   detail TEXT NOT NULL
 ) STRICT;
-INSERT INTO "events" VALUES(1,1796072593060,'job.submitted',1,NULL,NULL,NULL,'','first version');
-INSERT INTO "events" VALUES(2,1796072593060,'task.queued',1,1,1,NULL,'','pretrain');
-INSERT INTO "events" VALUES(3,1796072593087,'worker.connected',NULL,NULL,NULL,NULL,'reluscape-train','cpu on vm');
-INSERT INTO "events" VALUES(4,1796072593239,'task.leased',1,1,1,NULL,'reluscape-train','pretrain, attempt 1');
-INSERT INTO "events" VALUES(5,1796072593735,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 0: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(6,1796072594107,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 1: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(7,1796072594132,'task.succeeded',1,1,1,NULL,'reluscape-train','pretrain');
-INSERT INTO "events" VALUES(8,1796072594132,'task.queued',1,1,2,NULL,'','linearize');
-INSERT INTO "events" VALUES(9,1796072594132,'task.leased',1,1,2,NULL,'reluscape-train','linearize, attempt 1');
-INSERT INTO "events" VALUES(10,1796072594617,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 0: validation accuracy 0.125, 10752 ReLUs');
-INSERT INTO "events" VALUES(11,1796072594950,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 1: validation accuracy 0.175, 10752 ReLUs');
-INSERT INTO "events" VALUES(12,1796072595534,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 2: validation accuracy 0.2, 10752 ReLUs');
-INSERT INTO "events" VALUES(13,1796072595734,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 3: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(14,1796072595832,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 4: validation accuracy 0.125, 10752 ReLUs');
-INSERT INTO "events" VALUES(15,1796072596140,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 5: validation accuracy 0.05, 10752 ReLUs');
-INSERT INTO "events" VALUES(16,1796072596588,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 6: validation accuracy 0.05, 10752 ReLUs');
-INSERT INTO "events" VALUES(17,1796072597318,'snapshot',1,1,2,NULL,'reluscape-train','budget 6451: 10752 ReLUs in epoch 7');
-INSERT INTO "events" VALUES(18,1796072597318,'task.queued',1,1,3,NULL,'','fine-tune of 6451 ReLUs');
-INSERT INTO "events" VALUES(19,1796072597326,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 7: validation accuracy 0.075, 1865 ReLUs');
-INSERT INTO "events" VALUES(20,1796072597356,'task.succeeded',1,1,2,NULL,'reluscape-train','linearize');
-INSERT INTO "events" VALUES(21,1796072597356,'task.leased',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, attempt 1');
-INSERT INTO "events" VALUES(22,1796072597548,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 0: validation accuracy 0.125, 6451 ReLUs');
-INSERT INTO "events" VALUES(23,1796072597966,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 1: validation accuracy 0.2, 6451 ReLUs');
-INSERT INTO "events" VALUES(24,1796072598151,'result',1,1,3,1,'reluscape-train','budget 6451: validation accuracy 0.2');
-INSERT INTO "events" VALUES(25,1796072598151,'task.succeeded',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs');
-INSERT INTO "events" VALUES(26,1796072598151,'job.finished',1,NULL,NULL,NULL,'','all 3 tasks succeeded');
+INSERT INTO "events" VALUES(1,1796083213420,'job.submitted',1,NULL,NULL,NULL,'','first version');
+INSERT INTO "events" VALUES(2,1796083213420,'task.queued',1,1,1,NULL,'','pretrain');
+INSERT INTO "events" VALUES(3,1796083213428,'worker.connected',NULL,NULL,NULL,NULL,'reluscape-train','cpu on vm');
+INSERT INTO "events" VALUES(4,1796083213451,'task.leased',1,1,1,NULL,'reluscape-train','pretrain, attempt 1');
+INSERT INTO "events" VALUES(5,1796083213613,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 0: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(6,1796083213670,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 1: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(7,1796083213675,'task.succeeded',1,1,1,NULL,'reluscape-train','pretrain');
+INSERT INTO "events" VALUES(8,1796083213675,'task.queued',1,1,2,NULL,'','linearize');
+INSERT INTO "events" VALUES(9,1796083213675,'task.leased',1,1,2,NULL,'reluscape-train','linearize, attempt 1');
+INSERT INTO "events" VALUES(10,1796083213777,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 0: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(11,1796083213864,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 1: validation accuracy 0.075, 10752 ReLUs');
+INSERT INTO "events" VALUES(12,1796083213953,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 2: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(13,1796083214038,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 3: validation accuracy 0.05, 10752 ReLUs');
+INSERT INTO "events" VALUES(14,1796083214128,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 4: validation accuracy 0.05, 10752 ReLUs');
+INSERT INTO "events" VALUES(15,1796083214212,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 5: validation accuracy 0.025, 10752 ReLUs');
+INSERT INTO "events" VALUES(16,1796083214297,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 6: validation accuracy 0.125, 10752 ReLUs');
+INSERT INTO "events" VALUES(17,1796083214389,'snapshot',1,1,2,NULL,'reluscape-train','budget 6451: 10752 ReLUs in epoch 7');
+INSERT INTO "events" VALUES(18,1796083214389,'task.queued',1,1,3,NULL,'','fine-tune of 6451 ReLUs');
+INSERT INTO "events" VALUES(19,1796083214396,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 7: validation accuracy 0.075, 629 ReLUs');
+INSERT INTO "events" VALUES(20,1796083214412,'task.succeeded',1,1,2,NULL,'reluscape-train','linearize');
+INSERT INTO "events" VALUES(21,1796083214412,'task.leased',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, attempt 1');
+INSERT INTO "events" VALUES(22,1796083214506,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 0: validation accuracy 0.1, 6451 ReLUs');
+INSERT INTO "events" VALUES(23,1796083214568,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 1: validation accuracy 0.1, 6451 ReLUs');
+INSERT INTO "events" VALUES(24,1796083214596,'result',1,1,3,1,'reluscape-train','budget 6451: validation accuracy 0.1');
+INSERT INTO "events" VALUES(25,1796083214596,'task.succeeded',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs');
+INSERT INTO "events" VALUES(26,1796083214596,'job.finished',1,NULL,NULL,NULL,'','all 3 tasks succeeded');
 CREATE TABLE facts (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
-INSERT INTO "facts" VALUES('artifact_folder_id','f32e268878080f1d0a97a9c3c54a87c2');
+INSERT INTO "facts" VALUES('artifact_folder_id','2d926695e6fe2607acfbd5ede6848c54');
 CREATE TABLE jobs (
   job_id INTEGER PRIMARY KEY AUTOINCREMENT,
   request_id TEXT UNIQUE,  -- chosen by the submitter, NULL if not
@@ -230,6 +234,8 @@ CREATE TABLE jobs (
   finished_at_ms INTEGER,
   unsealed_at_ms INTEGER,       -- since when test accuracies are shown
   data_hash_chosen TEXT,        -- by which copy of its data set it goes, as `reluscape data` chose
+  archived_at_ms INTEGER,       -- since when only the weights of keeps are there
+  keeps TEXT NOT NULL DEFAULT 'all' CHECK (keeps IN ('all', 'results', 'front', 'nothing')),
 
   -- What is joined or asked for of spec.
   name TEXT NOT NULL GENERATED ALWAYS AS (spec ->> '$.name') STORED,
@@ -242,6 +248,7 @@ CREATE TABLE jobs (
   validation_images INTEGER NOT NULL
     GENERATED ALWAYS AS (spec ->> '$.data.validation_images') STORED,
   test_images INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.test_images') STORED,
+  recipe_short TEXT NOT NULL GENERATED ALWAYS AS (substr(recipe, 1, 12)) STORED,
   data_hash_stated TEXT GENERATED ALWAYS AS (spec ->> '$.data.hash') STORED
 ) STRICT;
 INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','3381d621a6b19359471d9cad7bca701592c997435d578a1cf26d94637ca7bd42',8695721360418747,'{
@@ -355,15 +362,16 @@ INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','3381d621a6b19359471d9cad7bca701592c
     "max_macs": 0,
     "max_parameters": 0,
     "costs": [
-      "latency.delphi_online <= 10"
+      "papers.online_s <= 10"
     ]
   },
   "seed": 7,
   "kind": "search",
-  "criticality": null
-}',1796072593060,1796072598151,NULL,NULL);
+  "criticality": null,
+  "retention": "all"
+}',1796083213420,1796083214596,NULL,NULL,NULL,'all');
 CREATE TABLE lost_attempts (
-  task_id INTEGER NOT NULL REFERENCES tasks,
+  task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
   worker TEXT NOT NULL,
   expired INTEGER NOT NULL CHECK (expired IN (0, 1)),  -- the worker was not heard of in time
@@ -372,16 +380,8 @@ CREATE TABLE lost_attempts (
   reason TEXT NOT NULL,
   PRIMARY KEY (task_id, attempt)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE measurements (
-  task_id INTEGER PRIMARY KEY REFERENCES tasks,
-  attempt INTEGER NOT NULL,
-  measurement TEXT NOT NULL  -- Measurement of report.proto, as JSON
-) STRICT;
-INSERT INTO "measurements" VALUES(1,1,'{"build_commit":"3ef029b4b19a-dirty","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
-INSERT INTO "measurements" VALUES(2,1,'{"build_commit":"3ef029b4b19a-dirty","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
-INSERT INTO "measurements" VALUES(3,1,'{"build_commit":"3ef029b4b19a-dirty","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
 CREATE TABLE result_costs (
-  result_id INTEGER NOT NULL REFERENCES results,
+  result_id INTEGER NOT NULL REFERENCES results ON DELETE CASCADE,
   metric_id INTEGER NOT NULL REFERENCES cost_metrics,
   source_id INTEGER NOT NULL REFERENCES cost_sources,
   value REAL,                       -- NULL: there is none, the note says why
@@ -467,36 +467,29 @@ INSERT INTO "result_costs" VALUES(1,76,7,2988880.0,0);
 INSERT INTO "result_costs" VALUES(1,77,7,0.0,0);
 INSERT INTO "result_costs" VALUES(1,78,7,0.0,0);
 INSERT INTO "result_costs" VALUES(1,79,7,0.0,0);
-INSERT INTO "result_costs" VALUES(1,80,19,3.20684641909814327487e-01,1);
-INSERT INTO "result_costs" VALUES(1,81,19,3.20684641909814327487e-01,1);
+INSERT INTO "result_costs" VALUES(1,80,19,3.2068463925729445707e-01,1);
+INSERT INTO "result_costs" VALUES(1,81,19,3.2068463925729445707e-01,1);
 INSERT INTO "result_costs" VALUES(1,82,9,0.0,0);
-INSERT INTO "result_costs" VALUES(1,83,20,1.66267289250000018796e+01,1);
-INSERT INTO "result_costs" VALUES(1,84,20,1.66267289250000018796e+01,1);
+INSERT INTO "result_costs" VALUES(1,83,20,16.6267289,1);
+INSERT INTO "result_costs" VALUES(1,84,20,16.6267289,1);
 INSERT INTO "result_costs" VALUES(1,85,7,0.0,0);
 INSERT INTO "result_costs" VALUES(1,86,7,0.0,0);
 INSERT INTO "result_costs" VALUES(1,87,7,0.0,0);
-INSERT INTO "result_costs" VALUES(1,88,7,13766397.0,0);
+INSERT INTO "result_costs" VALUES(1,88,7,13766396.0,0);
 INSERT INTO "result_costs" VALUES(1,89,7,0.0,0);
 INSERT INTO "result_costs" VALUES(1,90,7,0.0,0);
 INSERT INTO "result_costs" VALUES(1,91,21,9.8125050000000032923e+02,1);
-CREATE TABLE result_latencies (
-  result_id INTEGER NOT NULL REFERENCES results,
-  model TEXT NOT NULL,
-  model_version TEXT NOT NULL,
-  seconds REAL NOT NULL,
-  PRIMARY KEY (result_id, model)
-) STRICT, WITHOUT ROWID;
-INSERT INTO "result_latencies" VALUES(1,'delphi_online','1',0.1386965);
+INSERT INTO "result_costs" VALUES(1,92,22,0.1386965,1);
 CREATE TABLE result_price_sets (
-  result_id INTEGER PRIMARY KEY REFERENCES results,
+  result_id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE,
   price_set TEXT NOT NULL
 ) STRICT;
-INSERT INTO "result_price_sets" VALUES(1,'536153db8be2c3e44e16269d164d92807dedd7c790db3f747ec1c1965e40c175');
+INSERT INTO "result_price_sets" VALUES(1,'0fc7462321da6ab9ce7598f5d2d40b16ddae7e3515fccb359f4cb90ec7b483dc');
 CREATE TABLE results (
   result_id INTEGER PRIMARY KEY AUTOINCREMENT,
-  job_id INTEGER NOT NULL REFERENCES jobs,
-  candidate_id INTEGER NOT NULL REFERENCES candidates,
-  task_id INTEGER NOT NULL UNIQUE REFERENCES tasks,
+  job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+  candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
+  task_id INTEGER NOT NULL UNIQUE REFERENCES tasks ON DELETE CASCADE,
   report TEXT NOT NULL,  -- what was reported: ResultReport of report.proto, as JSON
   data_hash TEXT NOT NULL,
   split_hash TEXT NOT NULL,
@@ -506,37 +499,39 @@ CREATE TABLE results (
   worker TEXT NOT NULL,
   attempt INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL,
+  weights_removed_at_ms INTEGER,  -- when the job was archived without them
 
   -- What is joined, sorted or asked for of report.
   budget INTEGER NOT NULL GENERATED ALWAYS AS (report ->> '$.budget') STORED,
   relus INTEGER NOT NULL GENERATED ALWAYS AS (report ->> '$.relus') STORED,
   accuracy_validation REAL NOT NULL  -- final, the one that ranks
     GENERATED ALWAYS AS (report ->> '$.accuracy_validation') STORED,
-  artifact_sha256 TEXT NOT NULL REFERENCES artifacts  -- final weights and masks
-    GENERATED ALWAYS AS (report ->> '$.artifact.sha256') STORED,
+  artifact_sha256 TEXT REFERENCES artifacts  -- final weights and masks, while they are there
+    GENERATED ALWAYS AS (CASE WHEN weights_removed_at_ms IS NULL
+                         THEN report ->> '$.artifact.sha256' END) STORED,
   UNIQUE (candidate_id, budget)
 ) STRICT;
-INSERT INTO "results" VALUES(1,1,1,3,'{"budget":6451,"relus":6451,"layers":[{"layer":"stage1.block1.relu1","units":1024,"kept":953,"polynomials":0},{"layer":"stage1.block1.relu2","units":1024,"kept":982,"polynomials":0},{"layer":"stage1.block2.relu1","units":1024,"kept":971,"polynomials":0},{"layer":"stage1.block2.relu2","units":1024,"kept":396,"polynomials":0},{"layer":"stage1.block3.relu1","units":1024,"kept":707,"polynomials":0},{"layer":"stage1.block3.relu2","units":1024,"kept":374,"polynomials":0},{"layer":"stage2.block1.relu1","units":512,"kept":327,"polynomials":0},{"layer":"stage2.block1.relu2","units":512,"kept":355,"polynomials":0},{"layer":"stage2.block2.relu1","units":512,"kept":268,"polynomials":0},{"layer":"stage2.block2.relu2","units":512,"kept":106,"polynomials":0},{"layer":"stage2.block3.relu1","units":512,"kept":119,"polynomials":0},{"layer":"stage2.block3.relu2","units":512,"kept":68,"polynomials":0},{"layer":"stage3.block1.relu1","units":256,"kept":124,"polynomials":0},{"layer":"stage3.block1.relu2","units":256,"kept":184,"polynomials":0},{"layer":"stage3.block2.relu1","units":256,"kept":101,"polynomials":0},{"layer":"stage3.block2.relu2","units":256,"kept":138,"polynomials":0},{"layer":"stage3.block3.relu1","units":256,"kept":91,"polynomials":0},{"layer":"stage3.block3.relu2","units":256,"kept":187,"polynomials":0}],"accuracy_soft":0.05,"accuracy_trimmed":0.075,"accuracy_validation":0.2,"artifact":{"sha256":"59c2a56d5119ced38e71f16f6ba75840873e79ab0536ee8feaf75d1531d3d587","bytes":27156},"classes":[{"name":"disc","images":4,"correct":0},{"name":"square","images":4,"correct":0},{"name":"triangle","images":4,"correct":0},{"name":"cross","images":4,"correct":3},{"name":"ring","images":4,"correct":2},{"name":"star","images":4,"correct":0},{"name":"crescent","images":4,"correct":0},{"name":"frame","images":4,"correct":1},{"name":"bars","images":4,"correct":0},{"name":"hourglass","images":4,"correct":2}],"accuracy_worst_class":0}','5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8',0.854684687,3.173581806,0.749020195,'reluscape-train',1,1796072598151);
+INSERT INTO "results" VALUES(1,1,1,3,'{"budget":6451,"relus":6451,"layers":[{"layer":"section1.block1.relu1","units":1024,"kept":815,"polynomials":0},{"layer":"section1.block1.relu2","units":1024,"kept":721,"polynomials":0},{"layer":"section1.block2.relu1","units":1024,"kept":935,"polynomials":0},{"layer":"section1.block2.relu2","units":1024,"kept":228,"polynomials":0},{"layer":"section1.block3.relu1","units":1024,"kept":734,"polynomials":0},{"layer":"section1.block3.relu2","units":1024,"kept":356,"polynomials":0},{"layer":"section2.block1.relu1","units":512,"kept":391,"polynomials":0},{"layer":"section2.block1.relu2","units":512,"kept":358,"polynomials":0},{"layer":"section2.block2.relu1","units":512,"kept":324,"polynomials":0},{"layer":"section2.block2.relu2","units":512,"kept":210,"polynomials":0},{"layer":"section2.block3.relu1","units":512,"kept":318,"polynomials":0},{"layer":"section2.block3.relu2","units":512,"kept":147,"polynomials":0},{"layer":"section3.block1.relu1","units":256,"kept":171,"polynomials":0},{"layer":"section3.block1.relu2","units":256,"kept":208,"polynomials":0},{"layer":"section3.block2.relu1","units":256,"kept":102,"polynomials":0},{"layer":"section3.block2.relu2","units":256,"kept":183,"polynomials":0},{"layer":"section3.block3.relu1","units":256,"kept":43,"polynomials":0},{"layer":"section3.block3.relu2","units":256,"kept":207,"polynomials":0}],"accuracy_soft":0.125,"accuracy_trimmed":0.1,"accuracy_validation":0.1,"artifact":{"sha256":"1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db","bytes":27380},"classes":[{"name":"disc","images":4,"correct":0},{"name":"square","images":4,"correct":0},{"name":"triangle","images":4,"correct":0},{"name":"cross","images":4,"correct":4},{"name":"ring","images":4,"correct":0},{"name":"star","images":4,"correct":0},{"name":"crescent","images":4,"correct":0},{"name":"frame","images":4,"correct":0},{"name":"bars","images":4,"correct":0},{"name":"hourglass","images":4,"correct":0}],"accuracy_worst_class":0}','5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8',0.204860757,0.705357282,0.172323453,'reluscape-train',1,1796083214596,NULL);
 CREATE TABLE sealed_test_accuracy (
-  result_id INTEGER PRIMARY KEY REFERENCES results,
+  result_id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE,
   accuracy_test REAL NOT NULL
 ) STRICT;
-INSERT INTO "sealed_test_accuracy" VALUES(1,0.05);
+INSERT INTO "sealed_test_accuracy" VALUES(1,0.1);
 CREATE TABLE snapshots (
-  candidate_id INTEGER NOT NULL REFERENCES candidates,
+  candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
   budget INTEGER NOT NULL,
-  task_id INTEGER NOT NULL REFERENCES tasks,
+  task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
-  artifact_sha256 TEXT NOT NULL REFERENCES artifacts,
+  artifact_sha256 TEXT REFERENCES artifacts,  -- NULL: removed when the job was archived
   relus INTEGER NOT NULL,  -- >= budget, before the trim
   epoch INTEGER NOT NULL,
   device_seconds REAL NOT NULL,  -- of the descent up to here
   created_at_ms INTEGER NOT NULL,
   PRIMARY KEY (candidate_id, budget)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "snapshots" VALUES(1,6451,2,1,'500ffb579c305038954daaa1f55a24399aeb6a38101fd42f4da9b6945516dbc5',10752,7,3.173581806,1796072597318);
+INSERT INTO "snapshots" VALUES(1,6451,2,1,'13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',10752,7,0.705357282,1796083214389);
 CREATE TABLE stage_progress (
-  task_id INTEGER NOT NULL REFERENCES tasks,
+  task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   epoch INTEGER NOT NULL,  -- 0-based
   attempt INTEGER NOT NULL,
   at_ms INTEGER NOT NULL,
@@ -549,22 +544,30 @@ CREATE TABLE stage_progress (
   seconds REAL NOT NULL,
   PRIMARY KEY (task_id, epoch)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "stage_progress" VALUES(1,0,1,1796072593735,3.29170242945353175301e+00,0.1,0.1,4.16666666666666712925e-02,NULL,10752,0.425247547);
-INSERT INTO "stage_progress" VALUES(1,1,1,1796072594107,2.79190460840861,1.33333333333333331482e-01,0.1,1.04166666666666678231e-02,NULL,10752,0.386602658);
-INSERT INTO "stage_progress" VALUES(2,0,1,1796072594617,2.08235293070475250935e+02,1.16666666666666668517e-01,0.125,0.001,0.02,10752,0.469857332);
-INSERT INTO "stage_progress" VALUES(2,1,1,1796072594950,2.21645983378092438433e+02,1.16666666666666668517e-01,0.175,0.001,0.024,10752,0.328549557);
-INSERT INTO "stage_progress" VALUES(2,2,1,1796072595534,2.30747932434082031255e+02,8.33333333333333287074e-02,0.2,0.001,0.0288,10752,0.553369805);
-INSERT INTO "stage_progress" VALUES(2,3,1,1796072595734,2.32225568135579436552e+02,0.15,0.1,0.001,0.03456,10752,0.207351973);
-INSERT INTO "stage_progress" VALUES(2,4,1,1796072595832,2.21911783854166657194e+02,0.15,0.125,0.001,0.041472,10752,0.098650526);
-INSERT INTO "stage_progress" VALUES(2,5,1,1796072596140,1.93948717753092438444e+02,1.16666666666666668517e-01,0.05,0.001,0.0497664,10752,0.292513801);
-INSERT INTO "stage_progress" VALUES(2,6,1,1796072596588,1.54075959523518889681e+02,1.16666666666666668517e-01,0.05,0.001,0.065691648,10752,0.45405671);
-INSERT INTO "stage_progress" VALUES(2,7,1,1796072597326,8.07041702270507812534e+01,0.1,0.075,0.001,8.67129753600000136026e-02,1865,0.732700895);
-INSERT INTO "stage_progress" VALUES(3,0,1,1796072597548,2.56227127710978175301e+00,1.16666666666666668517e-01,0.125,0.001,NULL,6451,0.124836062);
-INSERT INTO "stage_progress" VALUES(3,1,1,1796072597966,2.49365997314453125e+00,1.16666666666666668517e-01,0.2,0.0005,NULL,6451,0.4159133);
+INSERT INTO "stage_progress" VALUES(1,0,1,1796083213613,3.48367945353190089363e+00,0.1,0.1,4.16666666666666712925e-02,NULL,10752,0.129297896);
+INSERT INTO "stage_progress" VALUES(1,1,1,1796083213670,2.84917561213175440926e+00,6.66666666666666657414e-02,0.1,1.04166666666666678231e-02,NULL,10752,0.053924908);
+INSERT INTO "stage_progress" VALUES(2,0,1,1796083213777,2.07739364624023437489e+02,1.16666666666666668517e-01,0.1,0.001,0.02,10752,0.089087483);
+INSERT INTO "stage_progress" VALUES(2,1,1,1796083213864,2.19186083475748688447e+02,0.1,0.075,0.001,0.024,10752,0.087467928);
+INSERT INTO "stage_progress" VALUES(2,2,1,1796083213953,2.25650957743326813437e+02,0.1,0.1,0.001,0.0288,10752,0.088557462);
+INSERT INTO "stage_progress" VALUES(2,3,1,1796083214038,2.24008687337239592802e+02,8.33333333333333287074e-02,0.05,0.001,0.03456,10752,0.084990673);
+INSERT INTO "stage_progress" VALUES(2,4,1,1796083214128,2.09883750915527343759e+02,1.33333333333333331482e-01,0.05,0.001,0.041472,10752,0.090053083);
+INSERT INTO "stage_progress" VALUES(2,5,1,1796083214212,1.77402297973632812498e+02,0.1,0.025,0.001,0.0497664,10752,0.083743353);
+INSERT INTO "stage_progress" VALUES(2,6,1,1796083214298,1.29952476501464843751e+02,8.33333333333333287074e-02,0.125,0.001,0.065691648,10752,0.085876604);
+INSERT INTO "stage_progress" VALUES(2,7,1,1796083214396,5.01507577896118164053e+01,8.33333333333333287074e-02,0.075,0.001,8.67129753600000136026e-02,629,0.097007195);
+INSERT INTO "stage_progress" VALUES(3,0,1,1796083214506,2.6613826751708984375e+00,0.1,0.1,0.001,NULL,6451,0.070092757);
+INSERT INTO "stage_progress" VALUES(3,1,1,1796083214568,2.71109477678934718269e+00,0.1,0.1,0.0005,NULL,6451,0.065955041);
+CREATE TABLE task_provenance (
+  task_id INTEGER PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
+  attempt INTEGER NOT NULL,
+  provenance TEXT NOT NULL  -- Provenance of report.proto, as JSON
+) STRICT;
+INSERT INTO "task_provenance" VALUES(1,1,'{"build_commit":"187fb0e22c6a","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(2,1,'{"build_commit":"187fb0e22c6a","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(3,1,'{"build_commit":"187fb0e22c6a","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
 CREATE TABLE tasks (
   task_id INTEGER PRIMARY KEY AUTOINCREMENT,
-  job_id INTEGER NOT NULL REFERENCES jobs,
-  candidate_id INTEGER NOT NULL REFERENCES candidates,
+  job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+  candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
   stage TEXT NOT NULL CHECK (stage IN ('pretrain', 'linearize', 'fine-tune')),
   budget INTEGER NOT NULL,  -- of a fine-tune, else 0
   seed INTEGER NOT NULL,
@@ -585,9 +588,9 @@ CREATE TABLE tasks (
   UNIQUE (candidate_id, stage, budget),
   CHECK ((state = 'LEASED') = (lease_until_steady_ms IS NOT NULL))
 ) STRICT;
-INSERT INTO "tasks" VALUES(1,1,1,'pretrain',0,8497624446498964,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.854684687,NULL,0,'4fd7e25d324f91424669719c339b098792226ec8c32dd5da9a1a49a2274ea3fc',1796072593239,1796072594132,'');
-INSERT INTO "tasks" VALUES(2,1,1,'linearize',0,1420217991853452,'SUCCEEDED',1,'reluscape-train',NULL,NULL,100,3.21798317,'e5762ac05c9e9b696542409c327d1142c67b8b5ac04fdd0cb5399e0fddb9f814',8,NULL,1796072594132,1796072597356,'');
-INSERT INTO "tasks" VALUES(3,1,1,'fine-tune',6451,8262868500769301,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.749020195,NULL,0,NULL,1796072597356,1796072598151,'');
+INSERT INTO "tasks" VALUES(1,1,1,'pretrain',0,2405315635664417,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.204860757,NULL,0,'016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',1796083213451,1796083213675,'');
+INSERT INTO "tasks" VALUES(2,1,1,'linearize',0,1036766600471148,'SUCCEEDED',1,'reluscape-train',NULL,NULL,100,0.723691968,'bd018ebea7710008b2794a76059840812a6f75a074d98f69a2707054cb9fc82f',8,NULL,1796083213675,1796083214412,'');
+INSERT INTO "tasks" VALUES(3,1,1,'fine-tune',6451,2216825996837436,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.172323453,NULL,0,NULL,1796083214412,1796083214596,'');
 CREATE TABLE uploads (
   sha256 TEXT PRIMARY KEY REFERENCES artifacts ON DELETE CASCADE,
   uploaded_at_ms INTEGER NOT NULL  -- the last time
@@ -619,7 +622,7 @@ CREATE TABLE worker_incarnations (
   incarnation TEXT NOT NULL,
   PRIMARY KEY (worker, incarnation)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "worker_incarnations" VALUES('reluscape-train','76586e0c1cb9bc0c-23211');
+INSERT INTO "worker_incarnations" VALUES('reluscape-train','88e166952d617419-28754');
 CREATE TABLE workers (
   worker TEXT PRIMARY KEY,
   incarnation TEXT NOT NULL,  -- the newest
@@ -628,7 +631,6 @@ CREATE TABLE workers (
   device TEXT NOT NULL,
   torch_version TEXT NOT NULL,
   build_commit TEXT NOT NULL,
-  slots INTEGER NOT NULL,
   first_seen_ms INTEGER NOT NULL,
   last_seen_ms INTEGER NOT NULL,
   protocol INTEGER NOT NULL,
@@ -640,7 +642,7 @@ CREATE TABLE workers (
   connected INTEGER NOT NULL DEFAULT 0,
   heard_steady_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-INSERT INTO "workers" VALUES('reluscape-train','76586e0c1cb9bc0c-23211','vm',23211,'cpu','2.13.0','3ef029b4b19a-dirty',1,1796072593087,1796072598310,2,1,'','',0,0,0);
+INSERT INTO "workers" VALUES('reluscape-train','88e166952d617419-28754','vm',28754,'cpu','2.13.0','187fb0e22c6a',1796083213428,1796083214673,2,1,'','',0,0,0);
 CREATE INDEX candidates_by_teacher ON candidates (teacher_id) WHERE teacher_id IS NOT NULL;
 CREATE INDEX candidates_by_pretrained ON candidates (pretrained_sha256)
   WHERE pretrained_sha256 IS NOT NULL;
@@ -649,6 +651,7 @@ CREATE INDEX tasks_by_state ON tasks (state, job_id, stage);
 CREATE INDEX tasks_by_job ON tasks (job_id, state);
 CREATE INDEX tasks_by_checkpoint ON tasks (checkpoint_sha256) WHERE checkpoint_sha256 IS NOT NULL;
 CREATE INDEX tasks_by_weights ON tasks (weights_sha256) WHERE weights_sha256 IS NOT NULL;
+CREATE INDEX snapshots_by_task ON snapshots (task_id);
 CREATE INDEX snapshots_by_artifact ON snapshots (artifact_sha256);
 CREATE INDEX results_by_job ON results (job_id);
 CREATE INDEX results_by_artifact ON results (artifact_sha256);

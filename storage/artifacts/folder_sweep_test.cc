@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -31,7 +32,8 @@ class FolderSweepTest : public ::testing::Test {
 
   static fs::path MakeRoot() {
     const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    const fs::path root = fs::path(::testing::TempDir()) / absl::StrCat("sweep_", info->name());
+    const fs::path root =
+        fs::path(::testing::TempDir()) / absl::StrCat("sweep_", ::getpid(), "_", info->name());
     fs::remove_all(root);
     fs::create_directories(root);
     return root;
@@ -139,7 +141,7 @@ TEST_F(FolderSweepTest, APartThatIsWrittenOnStays) {
 
 // The clock of the machine on which the files lie counts, as far as it is seen in the folder.
 TEST_F(FolderSweepTest, AnAgeOfNoneIsEverythingUntilNow) {
-  const fs::path young = Artifact("young", std::chrono::hours(0));
+  const fs::path young = folder_.PathOf(*folder_.Put("young"));  // as the kernel dates it
   const fs::path later = Artifact("later", std::chrono::hours(-1));
   FolderSweep sweep = FolderSweep::Begin(folder_, Milliseconds(0)).value();
   const std::vector<OldFile> found = sweep.Next(1000);

@@ -55,7 +55,7 @@ absl::StatusOr<NamedArchitecture> Sized(const EqualizeOptions& options, const Ba
   return network;
 }
 
-absl::StatusOr<NetworkCounts> Counted(const Architecture& architecture) {
+absl::StatusOr<NetworkCounts> CountsOf(const Architecture& architecture) {
   ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));
   return CountNetwork(network);
 }
@@ -118,7 +118,7 @@ absl::Status Equalize(const EqualizeOptions& options, std::ostream& out) {
     const std::string& name = sized.ok() ? sized->name : network.name;
     // A solution whose last section is too wide to be built is a solution all the same.
     const absl::StatusOr<NetworkCounts> counts =
-        sized.ok() ? Counted(sized->architecture) : absl::StatusOr<NetworkCounts>(sized.status());
+        sized.ok() ? CountsOf(sized->architecture) : absl::StatusOr<NetworkCounts>(sized.status());
     const std::vector<double>& factors = network.architecture.multipliers;
     const std::vector<int64_t> multipliers(factors.begin(), factors.end());
     nlohmann::ordered_json entry = {

@@ -27,8 +27,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t kMaxFileBytes = 16 << 20;
-
 bool IsFile(const std::string& argument) {
   std::error_code error;
   return std::filesystem::is_regular_file(argument, error);
@@ -41,19 +39,19 @@ bool LooksLikeFile(const std::string& argument) {
 
 absl::StatusOr<Link> LinkArgument(const std::string& argument) {
   if (!IsFile(argument) && !LooksLikeFile(argument)) return ParseLink(argument);
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(argument, kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(argument, kMaxArgumentFileBytes));
   return LinkFromJson(text, argument);
 }
 
 absl::StatusOr<HardwareProfile> HardwareArgument(const std::string& argument) {
   if (!IsFile(argument) && !LooksLikeFile(argument)) return FindHardware(argument);
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(argument, kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(argument, kMaxArgumentFileBytes));
   return HardwareFromJson(text, argument);
 }
 
 // {"he_evaluation_s": 292.41, ...}, any of the fields of MeasuredTerms.
 absl::StatusOr<MeasuredTerms> MeasuredArgument(const std::string& file) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxArgumentFileBytes));
   const auto document = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   FieldErrors errors;
   if (!document.is_object()) {
@@ -133,7 +131,8 @@ absl::StatusOr<PricedNetwork> Keep(const NetworkLayers& layers, const EstimateOp
   if (options.relus) {
     ASSIGN_OR_RETURN(network, KeepRelus(layers, *options.relus));
   } else if (!options.relus_per_layer.empty()) {
-    ASSIGN_OR_RETURN(const std::string text, ReadFile(options.relus_per_layer, kMaxFileBytes));
+    ASSIGN_OR_RETURN(const std::string text,
+                     ReadFile(options.relus_per_layer, kMaxArgumentFileBytes));
     ASSIGN_OR_RETURN(network, KeepRelusPerLayer(layers, text, options.relus_per_layer));
   }
   if (options.polynomials) MakeRestPolynomials(network);

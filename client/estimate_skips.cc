@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/status_macros.h"
 #include "client/format.h"
+#include "client/network_argument.h"
 #include "search/cost/ckks_preset.h"
 #include "search/cost/estimate_json.h"
 #include "search/cost/protocol_model.h"
@@ -23,8 +24,6 @@ namespace reluscape {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int64_t kMaxFileBytes = 16 << 20;
 
 // One variant of one network.
 struct Row {
@@ -100,7 +99,7 @@ std::vector<std::string> Cells(const Row& row, const Row& residual, bool exact) 
   return cells;
 }
 
-std::vector<TextTable::Column> Columns(bool exact) {
+std::vector<TextTable::Column> SkipColumns(bool exact) {
   std::vector<TextTable::Column> columns = {{"network"}, {exact ? "skip" : "skips"}};
   for (const NumberColumn& column : kCounts) {
     columns.push_back({exact ? column.output : column.title, true});
@@ -160,7 +159,7 @@ absl::StatusOr<CkksOptions> CkksOptionsOf(const std::string& preset, const CkksF
   options.preset = preset;
   std::error_code error;
   if (std::filesystem::is_regular_file(preset, error) || absl::EndsWith(preset, ".json")) {
-    ASSIGN_OR_RETURN(const std::string text, ReadFile(preset, kMaxFileBytes));
+    ASSIGN_OR_RETURN(const std::string text, ReadFile(preset, kMaxArgumentFileBytes));
     ASSIGN_OR_RETURN(CkksPreset custom, CkksPresetFromJson(text, preset));
     options.preset = custom.name;
     options.custom_preset = std::make_shared<const CkksPreset>(std::move(custom));
@@ -226,7 +225,7 @@ absl::Status EstimateSkips(
     out << documents.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
     return absl::OkStatus();
   }
-  out << RenderTable(Columns(format == TableFormat::kCsv), table, format);
+  out << RenderTable(SkipColumns(format == TableFormat::kCsv), table, format);
   if (format == TableFormat::kText || format == TableFormat::kMarkdown) {
     out << '\n';
     PrintRemarks(rows, out);

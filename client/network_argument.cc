@@ -13,13 +13,10 @@
 namespace reluscape {
 namespace {
 
-// An architecture.json of the largest network that can be built stays far below it.
-constexpr int64_t kMaxFileBytes = 16 << 20;
-
 absl::StatusOr<std::string> NetworkText(const std::string& argument) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(argument, error)) return argument;
-  ASSIGN_OR_RETURN(const std::string content, ReadFile(argument, kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string content, ReadFile(argument, kMaxArgumentFileBytes));
   std::string text(absl::StripAsciiWhitespace(content));
   if (text.empty() || text.front() != '{') return text;
   const auto document = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);

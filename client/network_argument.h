@@ -11,6 +11,10 @@
 
 namespace reluscape {
 
+// Of a file that an argument names. An architecture.json of the largest network that can be built
+// stays far below it.
+inline constexpr int64_t kMaxArgumentFileBytes = 16 << 20;
+
 struct NetworkArgument {
   std::string text;  // the name or canonical text that was meant
   Architecture architecture;

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "search/cost/whole_numbers.h"
 
 namespace reluscape {
 namespace {
@@ -13,10 +14,6 @@ namespace {
 int64_t NextPowerOfTwo(int64_t value) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(value)));
 }
-
-int64_t Log2(int64_t power_of_two) { return std::countr_zero(static_cast<uint64_t>(power_of_two)); }
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Non-zero digits of the non-adjacent form, which are the set bits of value ^ 3 value.
 constexpr int64_t NafDigits(uint64_t value) { return std::popcount(value ^ (3 * value)); }

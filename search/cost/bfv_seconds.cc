@@ -9,7 +9,7 @@ namespace reluscape {
 namespace {
 
 // n log2 n of N = 8192 over N = 4096.
-constexpr double kTransformRatio = (8192.0 * 13) / (4096.0 * 12);
+constexpr double kTransform8192Over4096 = (8192.0 * 13) / (4096.0 * 12);
 
 TimeTerm ClientTerm(const char* name, double reference_s, const std::optional<double>& measured,
                     const HardwareProfile& client) {
@@ -53,7 +53,7 @@ TimeTerm EvaluationTerm(const BfvWork& work, const Setting& setting) {
 MachineFactor BfvMachineFactor(const HardwareProfile& profile) {
   if (profile.ntt_8192_s) return {.factor = *profile.ntt_8192_s / kBfvTransformS, .reason = {}};
   if (profile.ntt_4096_s) {
-    return {.factor = *profile.ntt_4096_s * kTransformRatio / kBfvTransformS,
+    return {.factor = *profile.ntt_4096_s * kTransform8192Over4096 / kBfvTransformS,
             .assumed = true,
             .reason = absl::StrCat("transform of size 8192 of profile ", profile.name,
                                    " taken from its 4096 by n log2 n")};

@@ -9,6 +9,7 @@
 #include "search/cost/one_phase.h"
 #include "search/cost/ot_comparison.h"
 #include "search/cost/polynomial_units.h"
+#include "search/cost/whole_numbers.h"
 
 namespace reluscape {
 namespace {
@@ -16,9 +17,7 @@ namespace {
 constexpr int64_t kTileSide = 64;  // a square tile of at most N pixels
 
 // n log2 n of N = 4096 over N = 8192.
-constexpr double kTransformRatio = (4096.0 * 12) / (8192.0 * 13);
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr double kTransform4096Over8192 = (4096.0 * 12) / (8192.0 * 13);
 
 // Seconds over those of the public log's machine; empty where nothing is known of the machine.
 struct Machine {
@@ -32,7 +31,7 @@ Machine MachineOf(const HardwareProfile& server) {
   if (server.ntt_4096_s) {
     transform = *server.ntt_4096_s;
   } else if (server.ntt_8192_s) {
-    transform = *server.ntt_8192_s * kTransformRatio;
+    transform = *server.ntt_8192_s * kTransform4096Over8192;
     machine.assumed = absl::StrCat("transform of size 4096 of profile ", server.name,
                                    " taken from its 8192 by n log2 n");
   } else {

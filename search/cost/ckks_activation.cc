@@ -1,7 +1,6 @@
 #include "search/cost/ckks_activation.h"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 #include <map>
 #include <set>
@@ -9,16 +8,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "search/cost/whole_numbers.h"
 
 namespace reluscape {
 namespace {
 
 constexpr int64_t kImpossible = std::numeric_limits<int64_t>::max() / 4;
-
-// Multiplications one after another that x^power needs; value >= 1.
-int64_t CeilLog2(int64_t value) {
-  return static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(value - 1)));
-}
 
 // The multiplications of one choice of baby steps and giant steps.
 class BabyStepGiantStep {

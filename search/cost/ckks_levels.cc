@@ -317,7 +317,7 @@ class LevelSearch {
 
 LevelPrices CountBootstraps(int64_t levels) {
   LevelPrices prices;
-  prices.bootstrap.assign(static_cast<size_t>(std::max<int64_t>(levels, 0)) + 1, kNever);
+  prices.bootstrap.assign(static_cast<size_t>(std::max<int64_t>(levels, 0)) + 1, kNoBootstrap);
   prices.bootstrap.back() = 1;
   return prices;
 }

@@ -16,6 +16,7 @@
 // Thread-safe.
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -41,9 +42,11 @@ struct LevelProgram {
 
 inline constexpr int64_t kMaxCkksLevels = 40;
 
+inline constexpr double kNoBootstrap = std::numeric_limits<double>::infinity();
+
 // What is to be minimized.
 struct LevelPrices {
-  // Of one ciphertext refreshed to that level, 0 to LevelProgram::levels; infinity where a
+  // Of one ciphertext refreshed to that level, 0 to LevelProgram::levels; kNoBootstrap where a
   // bootstrap cannot end there.
   std::vector<double> bootstrap = {};
   // Of each node by the level that it runs at (before it consumes), 0 to levels; empty: free. All

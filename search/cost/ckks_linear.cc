@@ -1,6 +1,5 @@
 #include "search/cost/ckks_linear.h"
 
-#include <bit>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,12 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
+#include "search/cost/whole_numbers.h"
 #include "search/network/checked_math.h"
 
 namespace reluscape {
 namespace {
-
-bool IsPowerOfTwo(int64_t value) { return std::has_single_bit(static_cast<uint64_t>(value)); }
 
 class Packer {
  public:

@@ -20,14 +20,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/cost/ckks_packing.h"
+#include "search/cost/whole_numbers.h"
 #include "search/network/checked_math.h"
 
 namespace reluscape {
 namespace {
 
 using Count = std::optional<int64_t>;  // std::nullopt: does not fit 63 bits
-
-int64_t CeilDivide(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
 
 // Rotations that sum `count` neighbours.
 int64_t SumRotations(int64_t count) {
@@ -64,7 +63,7 @@ class Multiplexed final : public CkksPacking {
     for (const Group& input : from) {
       for (const Group& output : to) {
         const Count pairs = CheckedProduct({input.number, output.number});
-        const int64_t q = CeilDivide(output.channels, std::max<int64_t>(input.repeats, 1));
+        const int64_t q = CeilDiv(output.channels, std::max<int64_t>(input.repeats, 1));
         const int64_t sums =
             2 * SumRotations(in.gap) + SumRotations(std::max<int64_t>(input.maps, 1));
         const Count taps = CheckedProduct({kernel, kernel});
@@ -206,7 +205,7 @@ class Multiplexed final : public CkksPacking {
 
   static Group MakeGroup(int64_t number, int64_t channels, int64_t cell, int64_t maps_that_fit) {
     Group group = {.number = number, .channels = channels};
-    group.maps = CeilDivide(channels, cell);
+    group.maps = CeilDiv(channels, cell);
     if (group.maps > 0) {
       group.repeats =
           static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(maps_that_fit / group.maps)));
@@ -250,8 +249,7 @@ absl::StatusOr<CkksLayout> StridedLayout(const CkksLayout& in, int64_t out_chann
 }
 
 absl::StatusOr<std::unique_ptr<CkksPacking>> MultiplexedPacking(int64_t slots) {
-  if (slots < 2 || slots > (int64_t{1} << 20) ||
-      !std::has_single_bit(static_cast<uint64_t>(slots))) {
+  if (slots < 2 || slots > (int64_t{1} << 20) || !IsPowerOfTwo(slots)) {
     return absl::InvalidArgumentError(
         absl::StrCat("slots: found ", slots, "; allowed: a power of two, 2 to 2^20"));
   }

@@ -1,14 +1,10 @@
 #include "search/cost/ckks_seconds.h"
 
-#include <limits>
-
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
 namespace reluscape {
 namespace {
-
-constexpr double kNever = std::numeric_limits<double>::infinity();
 
 // Whether Orion's rule prices it: per diagonal and level.
 bool IsLinear(CkksPart part) {
@@ -74,9 +70,9 @@ absl::StatusOr<LevelPrices> SecondsByLevel(const CkksProgram& program, const Ckk
   for (int64_t level = 0; level <= levels; ++level) {
     const std::optional<double> seconds = preset.table.bootstrap.At(level);
     const bool allowed = level == levels || (any_target && level > 0);
-    prices.bootstrap.push_back(allowed && seconds ? *seconds : kNever);
+    prices.bootstrap.push_back(allowed && seconds ? *seconds : kNoBootstrap);
   }
-  if (prices.bootstrap.back() == kNever) {
+  if (prices.bootstrap.back() == kNoBootstrap) {
     return absl::InvalidArgumentError(absl::StrCat(
         "levels: found ", levels, "; allowed: those of ", preset.name,
         "'s table of bootstraps, which ends at ", preset.table.bootstrap.last_level()));

@@ -17,16 +17,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/cost/ckks_packing.h"
+#include "search/cost/whole_numbers.h"
 #include "search/network/checked_math.h"
 
 namespace reluscape {
 namespace {
 
 constexpr int64_t kMaxBlocks = 4096;  // 64 ciphertexts to 64: a search for seconds, not for days
-
-int64_t CeilDivide(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
-
-int64_t Log2(int64_t power) { return std::countr_zero(static_cast<uint64_t>(power)); }
 
 // The diagonals of one block, by their number.
 class Diagonals {
@@ -108,7 +105,7 @@ class SingleShot final : public CkksPacking {
   absl::StatusOr<LinearOps> FullyConnected(const CkksLayout& in, int64_t outputs,
                                            bool last) const override {
     RETURN_IF_ERROR(CheckMap(in));
-    const int64_t rows = CeilDivide(outputs, slots_);
+    const int64_t rows = CeilDiv(outputs, slots_);
     RETURN_IF_ERROR(CheckBlocks(Ciphertexts(in), rows));
     const int64_t height = rows == 1 && !last ? BlockHeight(outputs) : slots_;
     LinearOps ops;
@@ -151,8 +148,7 @@ class SingleShot final : public CkksPacking {
 
   int64_t Ciphertexts(const CkksLayout& layout) const {
     const int64_t cell = layout.gap * layout.gap;
-    return CeilDivide(CeilDivide(layout.channels, cell) * cell * layout.height * layout.width,
-                      slots_);
+    return CeilDiv(CeilDiv(layout.channels, cell) * cell * layout.height * layout.width, slots_);
   }
 
   static int64_t BlockHeight(int64_t rows) {
@@ -178,7 +174,7 @@ class SingleShot final : public CkksPacking {
     const int64_t rows = Ciphertexts(out);
     const int64_t cell = out.gap * out.gap;
     const int64_t height =
-        rows == 1 ? BlockHeight(CeilDivide(out.channels, cell) * cell * out.height * out.width)
+        rows == 1 ? BlockHeight(CeilDiv(out.channels, cell) * cell * out.height * out.width)
                   : slots_;
     LinearOps ops;
     if (per_channel) {
@@ -293,8 +289,7 @@ class SingleShot final : public CkksPacking {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CkksPacking>> SingleShotPacking(int64_t slots) {
-  if (slots < 2 || slots > (int64_t{1} << 20) ||
-      !std::has_single_bit(static_cast<uint64_t>(slots))) {
+  if (slots < 2 || slots > (int64_t{1} << 20) || !IsPowerOfTwo(slots)) {
     return absl::InvalidArgumentError(
         absl::StrCat("slots: found ", slots, "; allowed: a power of two, 2 to 2^20"));
   }

@@ -7,16 +7,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "search/cost/json_or_null.h"
 
 namespace reluscape {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-template <typename T>
-Json OrNull(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
 
 const char* StandingName(Standing standing) {
   switch (standing) {

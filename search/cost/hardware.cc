@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "search/cost/built_in_data.h"
 #include "search/cost/json_fields.h"
+#include "search/cost/json_or_null.h"
 
 namespace reluscape {
 namespace {
@@ -25,11 +26,6 @@ std::vector<HardwareProfile> MakeBuiltInHardware() {
     if (profile.ok()) profiles.push_back(*std::move(profile));
   }
   return profiles;
-}
-
-template <typename T>
-nlohmann::ordered_json OrNull(const std::optional<T>& value) {
-  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
 }
 
 }  // namespace

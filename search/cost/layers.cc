@@ -1,11 +1,11 @@
 #include "search/cost/layers.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "search/cost/whole_numbers.h"
 #include "search/network/accounting.h"
 
 namespace reluscape {
@@ -61,11 +61,9 @@ NonlinearLayer MaxPoolLayerOf(const Op& op, int index) {
   const int64_t window = op.kernel * op.kernel;
   NonlinearLayer layer = {.name = op.name, .op = index, .kind = NonlinearKind::kMaxPool};
   layer.units = (window - 1) * op.output.channels * op.output.height * op.output.width;
-  layer.depth = static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(window - 1)));
+  layer.depth = CeilLog2(window);
   return layer;
 }
-
-bool IsPowerOfTwo(int64_t value) { return std::has_single_bit(static_cast<uint64_t>(value)); }
 
 }  // namespace
 

@@ -1,15 +1,11 @@
 #include "search/cost/ot_comparison.h"
 
-#include <bit>
+#include "search/cost/whole_numbers.h"
 
 namespace reluscape {
 namespace {
 
 constexpr int64_t kRadixBits = 4;
-
-int64_t CeilLog2(int64_t value) {
-  return static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(value - 1)));
-}
 
 }  // namespace
 

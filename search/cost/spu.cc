@@ -11,6 +11,7 @@
 #include "search/cost/estimate_parts.h"
 #include "search/cost/one_phase.h"
 #include "search/cost/polynomial_units.h"
+#include "search/cost/whole_numbers.h"
 
 namespace reluscape {
 namespace {
@@ -31,15 +32,13 @@ constexpr int64_t kLinearFlights = 2;
 constexpr double kSemi2kReluS = 2.2e-6;
 constexpr double kCheetahReluS = 19e-6;
 // One-off, mostly the first products under homomorphic encryption.
-constexpr int64_t kCheetahSetUpBytes = 22'000'000;
+constexpr int64_t kSpuCheetahSetUpBytes = 22'000'000;
 // Of polynomials, see PolynomialOf.
 constexpr int64_t kRingElementBytes = 8;
 constexpr int64_t kTruncationBytes = 4;
 constexpr int64_t kTruncationTenthBits = 363;  // 36.25 bits, rounded up
 constexpr int64_t kMulContexts = 4;
 constexpr int64_t kMulModulusBits = 109;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 LayerCost ReluCost(bool semi2k, int64_t n) {
   LayerCost cost = {.seconds = (semi2k ? kSemi2kReluS : kCheetahReluS) * static_cast<double>(n),
@@ -162,7 +161,7 @@ absl::StatusOr<Estimate> Spu::Price(const PricedNetwork& network, const Setting&
     estimate.not_modelled.emplace_back(
         "traffic of the trusted first party that hands out Beaver triples");
   } else {
-    estimate.set_up_bytes = BothWays(kCheetahSetUpBytes);
+    estimate.set_up_bytes = BothWays(kSpuCheetahSetUpBytes);
   }
   estimate.notes.emplace_back(
       "kept ReLUs are packed by public indices: the mask is known to the client, and a mask that "

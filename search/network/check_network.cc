@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "search/network/checked_math.h"
+#include "search/network/describe.h"
 
 namespace reluscape {
 namespace {
@@ -19,10 +20,6 @@ constexpr int kMaxSectionNumber = 100;
 absl::Status Wrong(const Op& op, size_t index, const std::string& what) {
   return absl::InvalidArgumentError(
       absl::StrCat("operation ", index, " (", op.name, ", ", KindName(op.kind), "): ", what));
-}
-
-std::string ShapeText(const Shape& shape) {
-  return absl::StrCat(shape.channels, "x", shape.height, "x", shape.width);
 }
 
 // Output side of a window that moves over `side` pixels; 0 where it does not fit.

@@ -21,10 +21,6 @@ std::string Grouped(int64_t number) {
   return text;
 }
 
-std::string ShapeText(const Shape& shape) {
-  return absl::StrCat(shape.channels, "x", shape.height, "x", shape.width);
-}
-
 std::string StrideText(int64_t stride) {
   return stride == 1 ? "" : absl::StrCat(" stride ", stride);
 }
@@ -100,6 +96,10 @@ std::string ReluText(const Architecture& architecture, const NetworkCounts& coun
 }
 
 }  // namespace
+
+std::string ShapeText(const Shape& shape) {
+  return absl::StrCat(shape.channels, "x", shape.height, "x", shape.width);
+}
 
 std::string DescribeAsText(const Architecture& architecture, const Network& network,
                            const NetworkCounts& counts) {

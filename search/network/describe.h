@@ -9,6 +9,9 @@
 
 namespace reluscape {
 
+// "64x32x32": channels, height, width.
+std::string ShapeText(const Shape& shape);
+
 // Canonical text, hash and totals, then tables of the sections, the skip connections and the
 // layers, with thousands separated. `network` and `counts` are those of `architecture`. Ends with a
 // newline.

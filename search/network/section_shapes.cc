@@ -24,7 +24,7 @@ struct Width {
   }
 };
 
-int64_t Expansion(const Architecture& architecture) {
+int64_t ChannelExpansion(const Architecture& architecture) {
   return architecture.family == Family::kBottleneck ? kBottleneckExpansion : 1;
 }
 
@@ -120,7 +120,7 @@ std::vector<SectionShape> SectionShapes(const Architecture& architecture, FieldE
       if (side == 0) return {};
     }
     const int64_t width = exact.Channels(scale);
-    const int64_t output = width * Expansion(architecture);
+    const int64_t output = width * ChannelExpansion(architecture);
     if (output > kMaxChannels) {
       const std::string wide = absl::StrCat(" (section ", i + 1, " is ", output, " channels wide)");
       const std::string allowed = absl::StrCat("sections of at most ", kMaxChannels, " channels");

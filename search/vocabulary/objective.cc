@@ -14,7 +14,7 @@
 namespace reluscape {
 namespace {
 
-constexpr size_t kLongestShown = 200;
+constexpr size_t kLongestMetric = 200;
 
 std::string MetricForm(const MetricCatalog& metrics) {
   return absl::StrCat("<protocol>.<output>@<setting> with a protocol of ", metrics.ProtocolNames());
@@ -27,7 +27,7 @@ std::optional<std::string> ParseName(const std::string& text,
                                      FieldErrors& errors) {
   if (std::find(others.begin(), others.end(), text) != others.end()) return text;
   if (!others.empty() && text.find('.') == std::string::npos) {
-    errors.Add(field, absl::StrCat("\"", text.substr(0, kLongestShown), "\""),
+    errors.Add(field, absl::StrCat("\"", text.substr(0, kLongestMetric), "\""),
                absl::StrCat(absl::StrJoin(others, ", "), ", ", MetricForm(metrics)));
     return std::nullopt;
   }
@@ -50,8 +50,8 @@ std::optional<std::string> ParseObjective(const std::string& text, const MetricC
 std::optional<CostLimit> ParseCostLimit(const std::string& text, const MetricCatalog& metrics,
                                         const std::string& field, FieldErrors& errors) {
   const size_t sign = text.find("<=");
-  if (sign == std::string::npos || text.size() > 2 * kLongestShown) {
-    errors.Add(field, absl::StrCat("\"", text.substr(0, kLongestShown), "\""),
+  if (sign == std::string::npos || text.size() > 2 * kLongestMetric) {
+    errors.Add(field, absl::StrCat("\"", text.substr(0, kLongestMetric), "\""),
                "\"<metric> <= <value>\", as in \"cheetah.online_s@wan <= 2\"");
     return std::nullopt;
   }
@@ -59,7 +59,7 @@ std::optional<CostLimit> ParseCostLimit(const std::string& text, const MetricCat
   double value = 0;
   const bool usable = absl::SimpleAtod(number, &value) && std::isfinite(value) && value >= 0;
   if (!usable) {
-    errors.Add(field, absl::StrCat("the value \"", number.substr(0, kLongestShown), "\""),
+    errors.Add(field, absl::StrCat("the value \"", number.substr(0, kLongestMetric), "\""),
                "a number from 0");
   }
   const std::optional<std::string> metric =

@@ -14,11 +14,29 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
                          INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wthread-safety>)
 endif()
 
-# reluscape_library(NAME SOURCES a.cc ... [PUBLIC libs] [PRIVATE libs])
+# reluscape_library(NAME SOURCES a.cc ... [PUBLIC libs] [PRIVATE libs] [OPTIMIZE level])
+# OPTIMIZE of a Release instead of -O3: -O1 for what runs once per command.
 function(reluscape_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "" "OPTIMIZE" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC reluscape_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  if(ARG_OPTIMIZE)
+    target_compile_options(
+      ${name} PRIVATE "$<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:${ARG_OPTIMIZE}>")
+  endif()
+  # What is generated lies in another place in every tree, and the commit's file changes with every
+  # commit: in a unit they would have their neighbours compiled again.
+  foreach(source IN LISTS ARG_SOURCES)
+    cmake_path(IS_PREFIX CMAKE_BINARY_DIR ${source} generated)
+    set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ${generated})
+  endforeach()
+  set_target_properties(${name} PROPERTIES
+                        UNITY_BUILD ${RELUSCAPE_UNITY} UNITY_BUILD_BATCH_SIZE 12)
+endfunction()
+
+# reluscape_runs_once(FILE): what reads the command line. CLI11 is so much code that -O1 saves seconds.
+function(reluscape_runs_once file)
+  set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O1>")
 endfunction()
 
 # reluscape_test(FILE_WITHOUT_CC LABEL label [DEPS libs] [TIMEOUT seconds])

@@ -73,9 +73,10 @@ absl::Status ReadImages(const SourcePart& part, const std::vector<int64_t>& indi
   std::atomic<bool> failed = false;
   const auto work = [&](FirstError& error) {
     constexpr size_t kBlock = 64;
-    for (size_t begin = next.fetch_add(kBlock); begin < indices.size();
-         begin = next.fetch_add(kBlock)) {
-      if (failed.load(std::memory_order_relaxed) || stop.stop_requested()) return;
+    // Asked before a block is taken: one that is taken is read, whatever fails behind it meanwhile.
+    while (!failed.load(std::memory_order_relaxed) && !stop.stop_requested()) {
+      const size_t begin = next.fetch_add(kBlock);
+      if (begin >= indices.size()) return;
       const size_t end = std::min(begin + kBlock, indices.size());
       for (size_t i = begin; i < end; ++i) {
         const std::span<uint8_t> pixels(set.pixels.data() + i * image_bytes, image_bytes);
@@ -109,7 +110,7 @@ absl::Status ReadImages(const SourcePart& part, const std::vector<int64_t>& indi
     work(errors[0]);
   }
   if (stop.stop_requested()) return absl::CancelledError("loading the data set was stopped");
-  // Blocks are handed out in order, so every block before the first failing one was completed.
+  // Blocks are taken in order and read when taken, so all before the first failing one were read.
   return std::min_element(
              errors.begin(), errors.end(),
              [](const FirstError& a, const FirstError& b) { return a.position < b.position; })

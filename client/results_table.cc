@@ -85,7 +85,7 @@ std::string Heading(const v1::Job& job, const v1::ResultList& list, const Group&
     if (costs.front() == kPapersMetric) {
       absl::StrAppend(&text, "; ", kPapersMetric, " is ", Papers().Source());
     }
-    text += "\n";
+    text += '\n';
   }
   absl::StrAppend(&text, "test accuracies: ",
                   Unsealed(group) ? absl::StrCat("unsealed ", LocalTime(job.unsealed_at_ms()))

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "search/vocabulary/stage.h"
+#include "reluscape/v1/job.pb.h"
 
 namespace reluscape {
 

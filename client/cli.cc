@@ -31,7 +31,7 @@ namespace {
 
 // Everything that the command line can say.
 struct Arguments {
-  std::string server = kLocalServer;
+  std::string server = LocalServer();
   int64_t job = 0;
   int64_t result = 0;
   bool json = false;

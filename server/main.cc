@@ -40,7 +40,8 @@ struct Options {
   int http_port = kHttpPort;
   int64_t lease_seconds = 30;
   int64_t sync_interval_ms = 1000;
-  int64_t sweep_age_seconds = 24 * 3600;
+  int64_t sweep_age_seconds =
+      std::chrono::floor<std::chrono::seconds>(CoordinatorOptions().sweep_age).count();
   std::string log_level = "info";
 };
 

@@ -21,7 +21,7 @@ namespace reluscape {
 namespace {
 
 struct Options {
-  std::string server = kLocalServer;
+  std::string server = LocalServer();
   std::string artifact_dir;
   std::string id;
   TrainerFlags trainer;

@@ -138,6 +138,10 @@ const MetricCatalog::Protocol* MetricCatalog::Find(const std::string& name) cons
   return nullptr;
 }
 
+std::string MetricCatalog::Form() const {
+  return absl::StrCat("<protocol>.<output>@<setting> with a protocol of ", ProtocolNames());
+}
+
 std::string MetricCatalog::ProtocolNames() const {
   std::vector<std::string> names;
   for (const Protocol& protocol : protocols_) names.push_back(protocol.model->Name());
@@ -169,8 +173,7 @@ std::optional<CostMetric> MetricCatalog::Parse(const std::string& text, const st
   };
   const size_t dot = text.find('.');
   if (text.size() > kLongestShown || dot == std::string::npos) {
-    return unknown(
-        "", absl::StrCat("<protocol>.<output>@<setting> with a protocol of ", ProtocolNames()));
+    return unknown("", Form());
   }
   CostMetric metric;
   metric.protocol = text.substr(0, dot);

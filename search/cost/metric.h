@@ -75,7 +75,9 @@ class MetricCatalog {
   // preset; what papers say. Outputs that a protocol does not have are left out.
   const std::vector<CostMetric>& Defaults() const { return defaults_; }
 
-  // "delphi_server_garbler, cheetah, ..." for messages.
+  // For messages: the form of a metric and the protocols.
+  std::string Form() const;
+  // "delphi_server_garbler, cheetah, ...".
   std::string ProtocolNames() const;
 
  private:

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <algorithm>
+#include <ctime>
+#include <limits>
 #include <map>
 
 #include "base/random.h"
@@ -236,26 +238,25 @@ TEST(EqualizationTest, ABoundThatAdmitsNothingGivesAnEmptyList) {
   EXPECT_THAT(Solve({2, 2, 2, 2}, {3, 2, 4, 1}, 4), IsEmpty());
 }
 
-// The fastest of some runs, so that a busy machine does not fail it. With weights that are read off
-// built networks; what must not happen is a search over every tuple.
+// By the time of the process, so that a busy machine does not fail it. With weights that are read
+// off built networks; what must not happen is a search over every tuple.
 TEST(EqualizationTest, IsFastAtItsBounds) {
-  using std::chrono::steady_clock;
   for (const char* name : {"resnet18", "resnet34", "resnet50"}) {
     const Architecture backbone = Parsed(name);
-    steady_clock::duration fastest = steady_clock::duration::max();
+    std::clock_t fastest = std::numeric_limits<std::clock_t>::max();
     for (int i = 0; i < 20; ++i) {
-      const auto start = steady_clock::now();
+      const std::clock_t start = std::clock();
       const auto solutions = SolveEqualization(
           {.section_weights = *SectionWeights(backbone), .order = {3, 2, 4, 1}, .bound = 16});
-      fastest = std::min(fastest, steady_clock::now() - start);
+      fastest = std::min(fastest, std::clock() - start);
       EXPECT_FALSE(solutions->empty());
     }
-    EXPECT_LT(fastest, std::chrono::milliseconds(10)) << name;
+    EXPECT_LT(fastest, CLOCKS_PER_SEC / 100) << name;
   }
 
-  const auto before = steady_clock::now();
+  const std::clock_t before = std::clock();
   Solve({1, 1, 1, 1, 1}, {5, 4, 3, 2, 1}, 64);
-  EXPECT_LT(steady_clock::now() - before, std::chrono::seconds(2));
+  EXPECT_LT(std::clock() - before, 2 * CLOCKS_PER_SEC);
 }
 
 TEST(EqualizationTest, BadProblemsAreRefusedByField) {

@@ -73,6 +73,16 @@ TEST_F(CostLimitsTest, RemovedReluThatBecomePolynomialsArePriced) {
   EXPECT_THAT(Errors(), HasSubstr("limits.costs[0]: found resnet18@4 at budget 3000"));
 }
 
+TEST_F(CostLimitsTest, WhatPapersSayIsALimitToo) {
+  Name();
+  Limit({"papers.online_s <= 0.05"});  // 3000 ReLUs take 64.5 ms
+  FieldErrors errors;
+  Proposal proposal = ProposeNetworks(spec_, errors);
+  ApplyCostLimits(spec_, BuiltInMetrics(), proposal, errors);
+  EXPECT_THAT(std::string(errors.ToStatus().message()),
+              HasSubstr("limits.costs[0]: found resnet18@4 at budget 3000"));
+}
+
 TEST_F(CostLimitsTest, BudgetsOfGeneratedNetworksAreLeftOutWithANote) {
   Generate();
   Limit({"toy.online_s@loopback <= 2"});

@@ -16,10 +16,6 @@ namespace {
 
 constexpr size_t kLongestMetric = 200;
 
-std::string MetricForm(const MetricCatalog& metrics) {
-  return absl::StrCat("<protocol>.<output>@<setting> with a protocol of ", metrics.ProtocolNames());
-}
-
 // A cost metric; `others` are allowed too and named first in an error.
 std::optional<std::string> ParseName(const std::string& text,
                                      const std::vector<std::string>& others,
@@ -28,7 +24,7 @@ std::optional<std::string> ParseName(const std::string& text,
   if (std::find(others.begin(), others.end(), text) != others.end()) return text;
   if (!others.empty() && text.find('.') == std::string::npos) {
     errors.Add(field, absl::StrCat("\"", text.substr(0, kLongestMetric), "\""),
-               absl::StrCat(absl::StrJoin(others, ", "), ", ", MetricForm(metrics)));
+               absl::StrCat(absl::StrJoin(others, ", "), ", ", metrics.Form()));
     return std::nullopt;
   }
   const std::optional<CostMetric> metric = metrics.Parse(text, field, errors);

@@ -53,7 +53,10 @@ function(reluscape_test name)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${folder}/${name} COMMAND ${target})
-  set_tests_properties(${folder}/${name} PROPERTIES LABELS ${ARG_LABEL})
+  # A folder of this tree, so that tests of another one that run beside them do not meet them there.
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tests/tmp)
+  set_tests_properties(${folder}/${name} PROPERTIES
+                       LABELS ${ARG_LABEL} ENVIRONMENT TEST_TMPDIR=${CMAKE_BINARY_DIR}/tests/tmp)
   if(ARG_TIMEOUT)
     set_tests_properties(${folder}/${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
   endif()

@@ -18,8 +18,8 @@
 namespace reluscape {
 
 struct RunWorkerOptions {
-  std::string server = kLocalServer;  // HOST:PORT of the coordinator
-  std::string id;                     // empty = made of host and device, see worker_id.h
+  std::string server = LocalServer();  // HOST:PORT of the coordinator
+  std::string id;                      // empty = made of host and device, see worker_id.h
   // How long to wait for the artifact folder's marker, which the coordinator writes when it starts.
   Milliseconds marker_patience{15'000};
   // For tests of faults: something wrong between this Worker and the coordinator, or its artifacts.

@@ -15,6 +15,9 @@
 namespace reluscape {
 namespace {
 
+constexpr std::string_view kPart = ".part-";
+constexpr size_t kDrawn = 6;  // characters that mkstemp draws
+
 absl::Status ErrnoStatus(const char* action, const std::filesystem::path& path) {
   const int error = errno;
   return absl::Status(error == ENOSPC || error == EDQUOT ? absl::StatusCode::kResourceExhausted
@@ -65,8 +68,19 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t 
   return content;
 }
 
+std::string UnfinishedTemplate(const std::filesystem::path& path) {
+  return path.string().append(kPart).append(kDrawn, 'X');
+}
+
+std::optional<std::string_view> FinishedName(std::string_view name) {
+  if (name.size() <= kPart.size() + kDrawn) return std::nullopt;
+  const size_t at = name.size() - kPart.size() - kDrawn;
+  if (name.substr(at, kPart.size()) != kPart) return std::nullopt;
+  return name.substr(0, at);
+}
+
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content) {
-  std::string temporary = absl::StrCat(path.string(), ".part-XXXXXX");
+  std::string temporary = UnfinishedTemplate(path);
   FileDescriptor file{::mkstemp(temporary.data())};
   if (file.fd < 0) return ErrnoStatus("create a file beside", path);
   std::string_view rest = content;

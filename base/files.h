@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,12 @@ namespace reluscape {
 // The bytes of `path`. NOT_FOUND where it cannot be opened, RESOURCE_EXHAUSTED where it is larger
 // than `limit_bytes`; every message names the path.
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t limit_bytes);
+
+// What is being written under `path` has this name until it is finished: ".part-" and six
+// characters more, which mkstemp draws for the X's.
+std::string UnfinishedTemplate(const std::filesystem::path& path);
+// The name that the file called `name` would have had when finished; none where it is no such file.
+std::optional<std::string_view> FinishedName(std::string_view name);
 
 // Writes a temporary file beside `path`, flushes it to the disk (fsync) and renames it over
 // `path`, so that a reader or a crash sees the old content or the new one, never a part.

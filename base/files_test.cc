@@ -15,6 +15,14 @@ TEST(FilesTest, WhatIsWrittenIsReadBackAndReplacesTheOldFile) {
   EXPECT_EQ(ReadFile(path, 100).value(), content);
 }
 
+TEST(FilesTest, AnUnfinishedFileIsKnownByItsName) {
+  EXPECT_EQ(FinishedName(UnfinishedTemplate("a.json")), "a.json");
+  EXPECT_EQ(FinishedName("a.part-AbCdEf"), "a");
+  EXPECT_EQ(FinishedName("a.part-long-name"), std::nullopt);
+  EXPECT_EQ(FinishedName(".part-AbCdEf"), std::nullopt);
+  EXPECT_EQ(FinishedName("a.part"), std::nullopt);
+}
+
 TEST(FilesTest, RenamingReplacesAndNamesWhatItCannotDo) {
   const std::filesystem::path folder = testing::TempDir();
   ASSERT_TRUE(WriteFileAtomically(folder / "files_test.from", "new").ok());

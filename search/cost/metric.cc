@@ -172,9 +172,7 @@ std::optional<CostMetric> MetricCatalog::Parse(const std::string& text, const st
     return std::nullopt;
   };
   const size_t dot = text.find('.');
-  if (text.size() > kLongestShown || dot == std::string::npos) {
-    return unknown("", Form());
-  }
+  if (text.size() > kLongestShown || dot == std::string::npos) return unknown("", Form());
   CostMetric metric;
   metric.protocol = text.substr(0, dot);
   const size_t at = text.find('@', dot);

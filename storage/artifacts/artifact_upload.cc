@@ -36,7 +36,7 @@ absl::StatusOr<ArtifactUpload> ArtifactUpload::Begin(const ArtifactFolder& folde
     return absl::InternalError(
         absl::StrCat("cannot create ", path.parent_path().string(), ": ", error.message()));
   }
-  std::string temporary = absl::StrCat(path.string(), ".part-XXXXXX");
+  std::string temporary = UnfinishedTemplate(path);
   const int file = ::mkstemp(temporary.data());
   ArtifactUpload upload(announced, path, file >= 0 ? temporary : std::string(), file);
   if (file < 0) return upload.Failure("create a file beside");

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/files.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
 
@@ -22,18 +23,6 @@ constexpr char kAside[] = ".part-swept_";  // a part like others; mkstemp draws 
 // "ab": the first digits of the artifacts in it.
 bool IsSubfolder(const std::string& name) {
   return name.size() == 2 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
-// Cuts ".part-XXXXXX" off, with which mkstemp names a file that is being written. Whether it was
-// there.
-bool CutPart(std::string_view& name) {
-  constexpr std::string_view kPart = ".part-";
-  constexpr size_t kDrawn = 6;
-  if (name.size() <= kPart.size() + kDrawn) return false;
-  const size_t at = name.size() - kPart.size() - kDrawn;
-  if (name.substr(at, kPart.size()) != kPart) return false;
-  name.remove_suffix(kPart.size() + kDrawn);
-  return true;
 }
 
 }  // namespace
@@ -77,8 +66,9 @@ std::vector<OldFile> FolderSweep::Next(int64_t most) {
 
 std::optional<OldFile> FolderSweep::Look(const std::filesystem::path& path) const {
   const std::string full_name = path.filename().string();
-  std::string_view name = full_name;
-  const bool is_part = CutPart(name);
+  const std::optional<std::string_view> finished = FinishedName(full_name);
+  const bool is_part = finished.has_value();
+  std::string_view name = finished.value_or(full_name);
   OldFile file;
   file.path = path;
   if (in_root_) {

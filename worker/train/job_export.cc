@@ -18,7 +18,12 @@
 namespace reluscape {
 namespace {
 
-constexpr size_t kLongestName = 80;  // of a network in a folder's name
+constexpr char kPart[] = ".part-linked";  // a name of an unfinished file like others
+constexpr size_t kLongestName = 80;       // of a network in a folder's name
+constexpr char kJobFile[] = "job-";
+constexpr char kResultsFile[] = "results-";
+constexpr char kResultsFolder[] = "results";
+constexpr char kCurvesFile[] = "epochs.csv";
 constexpr char kCurvesHeader[] =
     "job,task,epoch,candidate,replicate,stage,budget,attempt,loss,train_accuracy,"
     "validation_accuracy,learning_rate,lambda,relus,seconds,name\r\n";
@@ -41,7 +46,7 @@ std::string FolderName(const v1::Result& result, int64_t replicate) {
 
 // The same bytes under another name: a link where the file system has them, else a copy.
 absl::Status LinkOrCopy(const std::filesystem::path& from, const std::filesystem::path& to) {
-  const std::filesystem::path part = to.string() + ".part";
+  const std::filesystem::path part = to.string() + kPart;
   std::error_code error;
   if (std::filesystem::equivalent(from, to, error)) return absl::OkStatus();
   error.clear();
@@ -54,6 +59,23 @@ absl::Status LinkOrCopy(const std::filesystem::path& from, const std::filesystem
   if (!error) std::filesystem::rename(part, to, error);
   if (!error) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("cannot write ", to.string(), ": ", error.message()));
+}
+
+// What a process that was killed had begun to write. Of the folder itself, where users may keep
+// files of their own, only what an export writes there.
+void RemoveUnfinished(const std::filesystem::path& folder, bool is_own) {
+  std::error_code error;
+  for (auto entry = std::filesystem::directory_iterator(folder, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const std::optional<std::string_view> finished = FinishedName(name);
+    const bool is_export =
+        finished && (is_own || *finished == kCurvesFile ||
+                     (finished->ends_with(".json") &&
+                      (finished->starts_with(kJobFile) || finished->starts_with(kResultsFile))));
+    std::error_code ignored;
+    if (is_export) std::filesystem::remove(entry->path(), ignored);
+  }
 }
 
 std::string Number(double value) { return absl::StrFormat("%.17g", value); }
@@ -90,6 +112,7 @@ absl::Status JobExport::Write(const v1::JobDetail& detail) {
   std::string job = absl::StrCat(MessageToJson(detail), "\n");
   if (job == written_job_) return absl::OkStatus();
   FaultPoint("train.before_export");
+  if (written_job_.empty()) RemoveUnfinishedFiles();
   std::map<int64_t, int64_t> replicates;  // by Candidate
   for (const v1::Candidate& candidate : detail.candidates()) {
     replicates[candidate.candidate()] = candidate.replicate();
@@ -99,12 +122,22 @@ absl::Status JobExport::Write(const v1::JobDetail& detail) {
   for (const v1::Result& result : list.results()) {
     RETURN_IF_ERROR(WriteResult(result, replicates[result.candidate()]));
   }
-  RETURN_IF_ERROR(WriteFileAtomically(folder_.path() / absl::StrCat("results-", number, ".json"),
+  RETURN_IF_ERROR(WriteFileAtomically(folder_.path() / absl::StrCat(kResultsFile, number, ".json"),
                                       absl::StrCat(MessageToJson(list), "\n")));
   RETURN_IF_ERROR(WriteCurves(detail));
-  RETURN_IF_ERROR(WriteFileAtomically(folder_.path() / absl::StrCat("job-", number, ".json"), job));
+  RETURN_IF_ERROR(
+      WriteFileAtomically(folder_.path() / absl::StrCat(kJobFile, number, ".json"), job));
   written_job_ = std::move(job);
   return absl::OkStatus();
+}
+
+void JobExport::RemoveUnfinishedFiles() {
+  RemoveUnfinished(folder_.path(), false);
+  std::error_code error;
+  for (auto entry = std::filesystem::directory_iterator(folder_.path() / kResultsFolder, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    RemoveUnfinished(entry->path(), true);
+  }
 }
 
 absl::Status JobExport::WriteResult(const v1::Result& result, int64_t replicate) {
@@ -127,7 +160,7 @@ absl::Status JobExport::WriteResult(const v1::Result& result, int64_t replicate)
     RETURN_IF_ERROR(LinkOrCopy(folder_.artifacts().PathOf(artifact), weights));
     return std::nullopt;
   };
-  RETURN_IF_ERROR(WriteResultFolder(folder_.path() / "results" / FolderName(result, replicate),
+  RETURN_IF_ERROR(WriteResultFolder(folder_.path() / kResultsFolder / FolderName(result, replicate),
                                     {result.name(), result.network(), text}, put_weights));
   written_[result.result()] = std::move(text);
   return absl::OkStatus();
@@ -146,7 +179,7 @@ absl::Status JobExport::WriteCurves(const v1::JobDetail& detail) {
   ASSIGN_OR_RETURN(curves_[detail.job().job()], CurveRows(detail, reader));
   std::string content = kCurvesHeader;
   for (const auto& [job, rows] : curves_) content += rows;
-  return WriteFileAtomically(folder_.path() / "epochs.csv", content);
+  return WriteFileAtomically(folder_.path() / kCurvesFile, content);
 }
 
 }  // namespace reluscape

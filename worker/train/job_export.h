@@ -28,12 +28,14 @@ class JobExport {
   // `folder` must outlive it.
   explicit JobExport(DataFolder& folder) : folder_(folder) {}
 
-  // Writes what has changed of the Job since the last call, job-N.json last. DATA_LOSS or NOT_FOUND
+  // Writes what has changed of the Job since the last call, job-N.json last. The first call removes
+  // what an earlier process left unfinished. DATA_LOSS or NOT_FOUND
   // where the artifact of a Result is damaged or missing. UNAVAILABLE, RESOURCE_EXHAUSTED and
   // INTERNAL for what cannot be written.
   absl::Status Write(const v1::JobDetail& detail);
 
  private:
+  void RemoveUnfinishedFiles();
   absl::Status WriteResult(const v1::Result& result, int64_t replicate);
   absl::Status WriteCurves(const v1::JobDetail& detail);
 

@@ -208,6 +208,23 @@ TEST_F(RunJobTest, StoppedAtEveryEpochItEndsWithTheSameResults) {
   EXPECT_EQ(Lines(path_ / "epochs.csv"), Lines(undisturbed / "epochs.csv"));
 }
 
+TEST_F(RunJobTest, WhatADeadProcessHadBegunToWriteIsRemoved) {
+  ASSERT_TRUE(Run().ok());
+  const std::filesystem::path result =
+      std::filesystem::directory_iterator(path_ / "results")->path();
+  const std::vector<std::filesystem::path> unfinished = {
+      path_ / "results-1.json.part-8KZ0ys", path_ / "job-1.json.part-AbCdEf",
+      path_ / "epochs.csv.part-AbCdEf", result / "result.json.part-AbCdEf",
+      result / "weights.safetensors.part-linked"};
+  const std::vector<std::filesystem::path> kept = {path_ / "mine.txt.part-AbCdEf",
+                                                   path_ / "job-1.json", result / "result.json"};
+  for (const auto& path : unfinished) ASSERT_TRUE(WriteFileAtomically(path, "x").ok());
+  ASSERT_TRUE(WriteFileAtomically(kept[0], "x").ok());
+  ASSERT_TRUE(Run().ok());
+  for (const auto& path : unfinished) EXPECT_FALSE(std::filesystem::exists(path)) << path;
+  for (const auto& path : kept) EXPECT_TRUE(std::filesystem::exists(path)) << path;
+}
+
 TEST_F(RunJobTest, WhatADeadProcessHadLeasedIsFreeAtOnce) {
   std::string folder_id;
   {

@@ -104,10 +104,13 @@ void AddUp(CLI::App& app, Arguments& arguments) {
                  "port of the dashboard; 0 picks a free one (default: 8080, or a free one "
                  "where that is taken)")
       ->check(CLI::Range(0, 65535));
-  up->add_option("--workers", options.workers, "number of workers (default: one per GPU, else one)")
+  up->add_option(
+        "--workers", options.workers,
+        "number of workers (default: one per GPU; without one, one per core as far as memory "
+        "goes)")
       ->check(CLI::Range(0, 256));
   up->add_option("--threads", options.threads,
-                 "CPU threads of all workers together (default: one per core)")
+                 "on a CPU: the most threads of all tasks together (default: one per core)")
       ->check(CLI::Range(1, 4096));
   up->add_option("--data", options.data, "a data set for the workers, as NAME=PATH (repeatable)")
       ->allow_extra_args(false);

@@ -164,6 +164,10 @@ std::string JobText(const v1::JobDetail& detail) {
   absl::StrAppend(&text, "data set ", Printable(job.data_set()), ", recipe ", job.recipe(),
                   ", created ", LocalTime(job.created_at_ms()));
   if (job.has_finished_at_ms()) absl::StrAppend(&text, ", ended ", LocalTime(job.finished_at_ms()));
+  if (job.threads() > 0) {
+    absl::StrAppend(&text, "\non CPUs each task has ", job.threads(),
+                    job.threads() == 1 ? " thread" : " threads");
+  }
   absl::StrAppend(&text, "\ntest accuracies: ",
                   job.has_unsealed_at_ms()
                       ? absl::StrCat("unsealed ", LocalTime(job.unsealed_at_ms()))

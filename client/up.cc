@@ -21,7 +21,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
-#include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -30,6 +31,7 @@
 #include "base/exit_codes.h"
 #include "base/file_lock.h"
 #include "base/files.h"
+#include "base/machine.h"
 #include "base/ports.h"
 #include "base/status_macros.h"
 #include "client/child_process.h"
@@ -48,10 +50,17 @@ constexpr std::chrono::seconds kStable{60};
 constexpr int64_t kMaxLogBytes = int64_t{16} * 1024 * 1024;
 constexpr size_t kTailLines = 5;
 
-std::string HostName() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data())
-                                                        : std::string("localhost");
+std::string Count(int64_t number, const std::string& noun) {
+  return absl::StrCat(number, " ", noun, number == 1 ? "" : "s");
+}
+
+// libgomp reads it when it is loaded. A thread that waits for the others of its task spins 300,000
+// turns by default before it sleeps; where tasks share cores it takes them from those it waits for.
+// Measured in docs/benchmarks.md. What the user has set stays.
+std::vector<std::pair<std::string, std::string>> WorkerEnvironment() {
+  constexpr char kTurns[] = "GOMP_SPINCOUNT";
+  if (std::getenv(kTurns) != nullptr) return {};
+  return {{kTurns, "10000"}};
 }
 
 // What CUDA would show to this process, as values of CUDA_VISIBLE_DEVICES.
@@ -186,6 +195,9 @@ class Installation {
     bool unfit = false;  // ended for good
   };
 
+  // "cuda:N" is a GPU whatever is seen here; on "auto" what is seen decides.
+  bool HasGpus() const { return !gpus_.empty() || options_.device.starts_with("cuda"); }
+
   absl::Status Prepare() {
     RETURN_IF_ERROR(CheckData(options_.data));
     std::error_code error;
@@ -208,8 +220,10 @@ class Installation {
         std::filesystem::path(std::string(self.data(), static_cast<size_t>(size))).parent_path();
     // "cpu" and "cuda:N" name the one device of all Workers.
     if (options_.device == "auto" || options_.device == "cuda") gpus_ = VisibleGpus();
-    workers_wanted_ =
-        options_.workers >= 0 ? options_.workers : std::max<int64_t>(1, std::ssize(gpus_));
+    cores_ = options_.threads > 0 ? options_.threads : UsableCores();
+    workers_wanted_ = options_.workers >= 0 ? options_.workers
+                      : HasGpus()           ? std::max<int64_t>(1, std::ssize(gpus_))
+                                            : WorkersThatFit(cores_);
     for (const char* name : {"reluscape-server", "reluscape-worker"}) {
       if ((workers_wanted_ > 0 || std::string(name) == "reluscape-server") &&
           !std::filesystem::exists(programs_ / name, error)) {
@@ -280,9 +294,6 @@ class Installation {
   }
 
   absl::Status StartWorkers() {
-    const int64_t cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
-    const int64_t threads =
-        ThreadsPerWorker(options_.threads > 0 ? options_.threads : cores, workers_wanted_);
     for (int64_t i = 1; i <= workers_wanted_; ++i) {
       Worker worker;
       worker.name = absl::StrCat("worker-", i);
@@ -291,8 +302,9 @@ class Installation {
           .arguments = {"--server", absl::StrCat("127.0.0.1:", grpc_port_), "--artifact-dir",
                         (folder_ / "artifacts").string(), "--id", absl::StrCat(HostName(), "-", i),
                         "--data-cache", (folder_ / "data-cache").string(), "--threads",
-                        absl::StrCat(threads), "--device", options_.device},
-          .environment = {},
+                        absl::StrCat(cores_), "--sharers", absl::StrCat(workers_wanted_),
+                        "--device", options_.device},
+          .environment = WorkerEnvironment(),
           .log = LogOf(worker.name)};
       for (const std::string& data : options_.data) {
         worker.command.arguments.insert(worker.command.arguments.end(), {"--data", data});
@@ -300,20 +312,17 @@ class Installation {
       // Each Worker sees one GPU, as its device 0: "cuda" then means it, and "auto" finds it, or
       // falls back to the CPU where LibTorch was built without CUDA.
       if (gpus_.size() > 1) {
-        worker.command.environment = {
-            {"CUDA_VISIBLE_DEVICES", gpus_[static_cast<size_t>(i - 1) % gpus_.size()]}};
+        worker.command.environment.emplace_back("CUDA_VISIBLE_DEVICES",
+                                                gpus_[static_cast<size_t>(i - 1) % gpus_.size()]);
       }
       workers_.push_back(std::move(worker));
     }
     for (Worker& worker : workers_) RETURN_IF_ERROR(Start(worker));
-    out_ << "Reluscape is up with " << workers_wanted_
-         << (workers_wanted_ == 1 ? " worker" : " workers");
-    if (workers_wanted_ > 0) {
-      out_ << " (" << threads << (threads == 1 ? " CPU thread" : " CPU threads");
-      if (!gpus_.empty()) {
-        out_ << ", " << gpus_.size() << (gpus_.size() == 1 ? " GPU" : " GPUs") << " found";
-      }
-      out_ << ")";
+    out_ << "Reluscape is up with " << Count(workers_wanted_, "worker");
+    if (workers_wanted_ > 0 && HasGpus()) {
+      out_ << " (" << Count(std::ssize(gpus_), "GPU") << " found)";
+    } else if (workers_wanted_ > 0) {
+      out_ << " on " << Count(cores_, "CPU core");
     }
     out_ << "\n  coordinator  127.0.0.1:" << grpc_port_
          << "\n  dashboard    http://127.0.0.1:" << http_port_ << "/\n  state        "
@@ -499,6 +508,7 @@ class Installation {
   std::vector<std::string> gpus_;
   std::unique_ptr<FileLock> lock_;
   int64_t workers_wanted_ = 0;
+  int64_t cores_ = 1;  // for all Workers' Tasks together
   pid_t server_ = 0;
   bool listens_ = false;   // the coordinator, since it was started
   int64_t grpc_port_ = 0;  // until the coordinator listens: what it is asked for
@@ -509,10 +519,6 @@ class Installation {
 };
 
 }  // namespace
-
-int64_t ThreadsPerWorker(int64_t threads, int64_t workers) {
-  return std::max<int64_t>(1, threads / std::max<int64_t>(1, workers));
-}
 
 int64_t RestartDelaySeconds(int64_t n) {
   int64_t delay = 1;

@@ -15,8 +15,8 @@ struct UpOptions {
   std::string data_dir = "reluscape-data";
   int64_t grpc_port = -1;         // -1: kGrpcPort, or a free one where that is taken; 0: a free one
   int64_t http_port = -1;         // likewise (kHttpPort)
-  int64_t workers = -1;           // -1: one per GPU with "auto" and "cuda", else one
-  int64_t threads = 0;            // CPU threads of all Workers together; 0: one per core
+  int64_t workers = -1;           // -1: one per GPU; without one, WorkersThatFit (base/machine.h)
+  int64_t threads = 0;            // CPU threads of all Tasks together; 0: one per core
   std::vector<std::string> data;  // NAME=PATH
   // "auto", "cuda": each Worker sees one GPU, in turn; "cpu", "cuda:N": all have this one device.
   std::string device = "auto";
@@ -43,9 +43,6 @@ absl::StatusOr<int> RunUp(const UpOptions& options, std::ostream& out, std::ostr
 // which names `option`, where something listens at the port that was asked for, or it may not be
 // used.
 absl::StatusOr<int64_t> ChoosePort(const std::string& option, int64_t asked, int64_t usual);
-
-// CPU threads of one of `workers` Workers; at least 1.
-int64_t ThreadsPerWorker(int64_t threads, int64_t workers);
 
 // How long to wait before a Worker is started for the n-th time after it died (n from 1) without
 // having run well, for a minute: 1, 2, 4, ... at most 30 seconds.

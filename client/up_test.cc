@@ -170,7 +170,7 @@ TEST_F(UpTest, StartsBothAndStopsTheWorkerFirst) {
   });
   const std::string worker = Read("data/logs/worker-2.log");
   EXPECT_THAT(worker, HasSubstr("--server 127.0.0.1:4711"));
-  EXPECT_THAT(worker, HasSubstr("--threads 3"));
+  EXPECT_THAT(worker, HasSubstr("--threads 6 --sharers 2"));
   EXPECT_THAT(worker, HasSubstr(absl::StrCat("--data mine=", folder_.string())));
   kill(up_, SIGINT);
   EXPECT_EQ(WaitForEnd(), 0);
@@ -265,7 +265,7 @@ TEST_F(UpTest, AWorkerThatIsUnfitOnlyWhenItIsStartedAgainEndsAll) {
   Script("reluscape-worker",
          absl::StrCat("#!/bin/sh\n[ -e \"$0.ran\" ] && { echo 'the device is gone'; exit 8; }\n",
                       "touch \"$0.ran\"\n", kWorker));
-  Up();
+  Up({"--workers", "1"});
   WaitUntilUp();
   kill(std::stoi(FirstWorker()), SIGKILL);
   EXPECT_EQ(WaitForEnd(), 8);
@@ -458,10 +458,7 @@ TEST(ChoosePortTest, TheUsualPortUnlessItIsTaken) {
             absl::StatusCode::kFailedPrecondition);
 }
 
-TEST(UpNumbersTest, ThreadsAreSplitAndRestartsBackOff) {
-  EXPECT_EQ(ThreadsPerWorker(8, 3), 2);
-  EXPECT_EQ(ThreadsPerWorker(2, 4), 1);
-  EXPECT_EQ(ThreadsPerWorker(2, 0), 2);
+TEST(UpNumbersTest, RestartsBackOff) {
   EXPECT_EQ(RestartDelaySeconds(1), 1);
   EXPECT_EQ(RestartDelaySeconds(3), 4);
   EXPECT_EQ(RestartDelaySeconds(6), 30);

@@ -22,6 +22,7 @@
 #include "server/task_description.h"
 #include "server/task_graph.h"
 #include "server/task_state.h"
+#include "server/thread_choice.h"
 
 namespace reluscape {
 namespace {
@@ -455,7 +456,13 @@ absl::Status Coordinator::HandOut(Transaction& transaction, TaskBook& book,
     for (const v1::Artifact& input : InputsOf(needs)) {
       if (obstacle.empty()) obstacle = lost_.WhyNot(input, steady_now);
     }
-    if (obstacle.empty()) return book.Lease(*task, worker.id(), steady_now + options_.lease_time);
+    if (obstacle.empty()) {
+      ASSIGN_OR_RETURN(const int64_t threads, ThreadsOf(task->job, transaction, book));
+      ASSIGN_OR_RETURN(const int64_t beside, transaction.CountThreadsBeside(worker.id()));
+      // Not another Job's smaller Task in its place: such ones would keep it from ever beginning.
+      if (!HaveRoom(worker.cores(), threads, beside)) break;
+      return book.Lease(*task, worker.id(), steady_now + options_.lease_time);
+    }
     // It makes way for others meanwhile.
     task->not_before = steady_now + std::min(kLongestFileWait, options_.lease_time / 4);
     task->message = absl::StrCat("needs a file that is not usable at present: ", obstacle);

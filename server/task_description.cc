@@ -9,6 +9,7 @@ absl::StatusOr<v1::TaskDescription> DescribeTask(Transaction& transaction, const
   ASSIGN_OR_RETURN(const CandidateRow candidate, transaction.GetCandidate(task.candidate));
   v1::TaskDescription d;
   d.set_recipe(job.recipe);
+  d.set_threads(job.spec.threads());
   d.set_task(task.id.value);
   d.set_attempt(task.attempt);
   d.set_job(task.job.value);

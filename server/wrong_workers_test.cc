@@ -286,9 +286,11 @@ TEST_F(WrongWorkerTest, AnotherBuildIsRefusedAndListed) {
     }
     const absl::Status refused = Synchronize(request).status();
     EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_THAT(std::string(refused.message()),
-                AllOf(HasSubstr(protocol ? "protocol number 3" : "behaviour number 2"),
-                      HasSubstr(protocol ? "has 2" : "has 1"), HasSubstr("0123abc")));
+    const int64_t ours = protocol ? kProtocolNumber : kBehaviourNumber;
+    EXPECT_THAT(
+        std::string(refused.message()),
+        AllOf(HasSubstr(absl::StrCat(protocol ? "protocol" : "behaviour", " number ", ours + 1)),
+              HasSubstr(absl::StrCat("has ", ours)), HasSubstr("0123abc")));
     EXPECT_EQ(Worker("old").problem(), refused.message());
     EXPECT_FALSE(Worker("old").connected());
   }

@@ -141,7 +141,7 @@ absl::StatusOr<v1::WorkerList> ResultReader::ListWorkers() {
       Query row(*db_,
                 "SELECT worker, host, pid, device, torch_version, build_commit, last_seen_ms,"
                 " connected, protocol, behaviour, coalesce(nullif(quarantine, ''), problem),"
-                " quarantine <> '' FROM workers ORDER BY worker");
+                " quarantine <> '', cores, sharers FROM workers ORDER BY worker");
       while (row.Step()) {
         v1::Worker& worker = *list.add_workers();
         worker.set_worker(row.Text());
@@ -156,6 +156,8 @@ absl::StatusOr<v1::WorkerList> ResultReader::ListWorkers() {
         worker.set_behaviour(row.Int());
         worker.set_problem(row.Text());
         worker.set_quarantined(row.Int() != 0);
+        worker.set_cores(row.Int());
+        worker.set_sharers(row.Int());
       }
     }
     for (v1::Worker& worker : *list.mutable_workers()) {

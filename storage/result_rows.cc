@@ -134,7 +134,7 @@ absl::Status ReadJob(SqliteDb& db, JobId id, v1::JobDetail& detail) {
               "SELECT v.job, v.name, v.state, v.created_at_ms, v.finished_at_ms,"
               " v.unsealed_at_ms, v.data_set, v.recipe, v.candidates, v.results, v.kind,"
               " coalesce(j.data_hash_stated, j.data_hash_chosen), j.spec, v.archived_at_ms,"
-              " v.keeps"
+              " v.keeps, v.threads"
               " FROM jobs_v v JOIN jobs j ON j.job_id = v.job WHERE j.job_id = ?",
               id);
     if (!row.Step()) return absl::NotFoundError(absl::StrCat("there is no job ", id.value));
@@ -153,6 +153,7 @@ absl::Status ReadJob(SqliteDb& db, JobId id, v1::JobDetail& detail) {
     detail.set_spec_json(row.Text());
     if (const auto at = row.OptionalInt()) job.set_archived_at_ms(*at);
     job.set_keeps(row.Text());
+    job.set_threads(row.Int());
   }
   {
     Query row(db, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position", id);

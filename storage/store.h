@@ -165,6 +165,12 @@ struct WorkerRow {
   std::string quarantine;
 };
 
+// CPU cores for Tasks, and the number of Workers that share them (WorkerInfo).
+struct SharedCores {
+  int64_t cores = 0;
+  int64_t workers = 0;
+};
+
 // An Attempt that counts as lost.
 struct LostAttempt {
   TaskId task;
@@ -269,6 +275,10 @@ class Transaction {
   // Whether another Worker than `worker` may take Tasks of that Task's Job and has lost none of its
   // Attempts.
   absl::StatusOr<bool> OthersMayTake(TaskId task, const std::string& worker);
+  // Those of connected Workers that compute on CPUs.
+  absl::StatusOr<std::vector<SharedCores>> ListConnectedCores();
+  // Of the Tasks that are leased to Workers which share their cores with `worker`.
+  absl::StatusOr<int64_t> CountThreadsBeside(const std::string& worker);
   // All Leases end at `until`.
   absl::Status RenewLeases(Time until);
   // All Leases end that much later.

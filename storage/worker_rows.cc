@@ -48,6 +48,9 @@ v1::WorkerInfo ReadWorkerInfo(Query& row) {
   info.set_build_commit(row.Text());
   info.set_protocol(row.Int());
   info.set_behaviour(row.Int());
+  info.set_machine(row.Text());
+  info.set_cores(row.Int());
+  info.set_sharers(row.Int());
   info.set_problem(row.Text());
   return info;
 }
@@ -117,21 +120,50 @@ absl::StatusOr<std::optional<WorkerRow>> Transaction::FindWorker(const std::stri
   });
 }
 
+absl::StatusOr<std::vector<SharedCores>> Transaction::ListConnectedCores() {
+  return Guard(db_, [&]() -> absl::StatusOr<std::vector<SharedCores>> {
+    std::vector<SharedCores> list;
+    Query row(db_,
+              "SELECT max(cores), max(sharers) FROM workers WHERE connected = 1 AND cores > 0"
+              " GROUP BY CASE machine WHEN '' THEN worker ELSE machine END");
+    while (row.Step()) {
+      SharedCores cores;
+      cores.cores = row.Int();
+      cores.workers = std::max<int64_t>(row.Int(), 1);
+      list.push_back(cores);
+    }
+    return list;
+  });
+}
+
+absl::StatusOr<int64_t> Transaction::CountThreadsBeside(const std::string& worker) {
+  return Guard(db_, [&]() -> absl::StatusOr<int64_t> {
+    Query row(db_,
+              "SELECT coalesce(sum(j.threads), 0) FROM workers mine"
+              " JOIN workers w ON w.machine = mine.machine AND w.cores > 0"
+              " JOIN tasks t ON t.worker = w.worker AND t.state = 'LEASED'"
+              " JOIN jobs j ON j.job_id = t.job_id WHERE mine.worker = ? AND mine.machine <> ''",
+              worker);
+    return row.Step() ? row.Int() : 0;
+  });
+}
+
 absl::Status Transaction::PutWorker(const WorkerRow& w) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_,
           "INSERT INTO workers (worker, incarnation, host, pid, device, torch_version,"
           " build_commit, first_seen_ms, last_seen_ms, protocol, behaviour, problem,"
-          " heard_steady_ms, connected, failures_in_row, quarantine)"
-          " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
+          " heard_steady_ms, connected, failures_in_row, quarantine, machine, cores, sharers)"
+          " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
           " ON CONFLICT (worker) DO UPDATE SET incarnation = ?2, host = ?3, pid = ?4,"
           " device = ?5, torch_version = ?6, build_commit = ?7, last_seen_ms = ?9,"
           " protocol = ?10, behaviour = ?11, problem = ?12, heard_steady_ms = ?13,"
-          " connected = ?14, failures_in_row = ?15, quarantine = ?16",
+          " connected = ?14, failures_in_row = ?15, quarantine = ?16, machine = ?17,"
+          " cores = ?18, sharers = ?19",
           w.info.id(), w.info.incarnation(), w.info.host(), w.info.pid(), w.info.device(),
           w.info.torch_version(), w.info.build_commit(), w.first_seen, w.last_seen,
           w.info.protocol(), w.info.behaviour(), w.info.problem(), w.heard, w.connected ? 1 : 0,
-          w.failures_in_row, w.quarantine)
+          w.failures_in_row, w.quarantine, w.info.machine(), w.info.cores(), w.info.sharers())
         .Run();
     Query(db_, "INSERT OR IGNORE INTO worker_incarnations (worker, incarnation) VALUES (?,?)",
           w.info.id(), w.info.incarnation())

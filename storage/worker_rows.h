@@ -14,7 +14,7 @@ namespace reluscape {
 // Columns of the table workers in the order in which ReadWorkerInfo takes them.
 #define WORKER_INFO_COLUMNS                                                         \
   "worker, incarnation, host, pid, device, torch_version, build_commit, protocol, " \
-  "behaviour, problem"
+  "behaviour, machine, cores, sharers, problem"
 
 // What a Worker says of itself, without its data.
 v1::WorkerInfo ReadWorkerInfo(Query& row);

@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
+#include "base/machine.h"
 #include "base/status_macros.h"
-#include "worker/worker_id.h"
 
 namespace reluscape {
 namespace {

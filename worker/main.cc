@@ -25,6 +25,7 @@ struct Options {
   std::string artifact_dir;
   std::string id;
   TrainerFlags trainer;
+  int64_t sharers = 1;
   std::string log_level = "info";
 };
 
@@ -36,6 +37,9 @@ void AddOptions(CLI::App& app, Options& options) {
                  "shared file system")
       ->required();
   AddTrainerFlags(app, options.trainer);
+  app.add_option("--sharers", options.sharers,
+                 "how many workers of this machine, this one included, share --threads")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
   app.add_option("--id", options.id,
                  "what listings call this worker; must survive restarts and be unique (default: "
                  "made of host and device)");
@@ -43,7 +47,8 @@ void AddOptions(CLI::App& app, Options& options) {
 }
 
 absl::Status Work(const Options& options, const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const TorchTrainerOptions trainer_options, TrainerOptionsOf(options.trainer));
+  ASSIGN_OR_RETURN(TorchTrainerOptions trainer_options, TrainerOptionsOf(options.trainer));
+  trainer_options.sharers = options.sharers;
   const ArtifactFolder artifacts(options.artifact_dir);
   ASSIGN_OR_RETURN(const std::unique_ptr<Trainer> trainer,
                    MakeTorchTrainer(trainer_options, artifacts));

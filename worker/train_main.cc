@@ -4,12 +4,17 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,9 +35,12 @@
 #include "worker/train/data_folder.h"
 #include "worker/train/job_choice.h"
 #include "worker/train/run_job.h"
+#include "worker/train/worker_count.h"
 
 namespace reluscape {
 namespace {
+
+constexpr int64_t kMostWorkers = 1024;
 
 // The Trainer promises to return within 2 s of a stop.
 constexpr std::chrono::milliseconds kPatience{4'000};
@@ -41,6 +49,7 @@ struct Options {
   std::string job;
   std::string out;
   TrainerFlags trainer;
+  int64_t workers = 0;
   bool unseal = false;
   std::string log_level = "info";
 };
@@ -54,6 +63,11 @@ void AddOptions(CLI::App& app, Options& options) {
          "begun in it")
       ->required();
   AddTrainerFlags(app, options.trainer);
+  app.add_option(
+         "--workers", options.workers,
+         "on a CPU: tasks that are worked on beside each other; 0 = as the job's tasks, the "
+         "cores and the memory allow")
+      ->check(CLI::Range(int64_t{0}, kMostWorkers));
   app.add_flag("--unseal", options.unseal,
                "show test accuracies from now on; recorded with its time, cannot be undone");
   app.add_option("--log-level", options.log_level, "debug, info, warning or error");
@@ -81,8 +95,10 @@ ExitCode StatusOf(const absl::Status& status) {
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Options& options,
                                                      const std::string& data_set,
-                                                     const ArtifactFolder& artifacts) {
-  ASSIGN_OR_RETURN(const TorchTrainerOptions trainer_options, TrainerOptionsOf(options.trainer));
+                                                     const ArtifactFolder& artifacts,
+                                                     std::shared_ptr<SharedData> shared_data) {
+  ASSIGN_OR_RETURN(TorchTrainerOptions trainer_options, TrainerOptionsOf(options.trainer));
+  trainer_options.shared_data = std::move(shared_data);
   ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, MakeTorchTrainer(trainer_options, artifacts));
   v1::WorkerInfo info;
   trainer->Describe(info);
@@ -93,6 +109,27 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Options& options,
                                                    data_set, "=PATH"));
   }
   return trainer;
+}
+
+using Trainers = std::vector<std::unique_ptr<Trainer>>;
+
+// As many as the Job is worked on with; says so.
+absl::StatusOr<Trainers> MakeTrainers(
+    JobId job, DataFolder& folder, std::unique_ptr<Trainer> first,
+    const std::function<absl::StatusOr<std::unique_ptr<Trainer>>()>& make_trainer, int64_t asked) {
+  v1::WorkerInfo info;
+  first->Describe(info);
+  ASSIGN_OR_RETURN(const v1::JobDetail detail, folder.reader().GetJob(job));
+  ASSIGN_OR_RETURN(const int64_t workers, CountWorkers(detail, info.cores(), asked));
+  Trainers trainers;
+  trainers.push_back(std::move(first));
+  while (std::ssize(trainers) < workers) {
+    ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, make_trainer());
+    trainers.push_back(std::move(trainer));
+  }
+  LogInfo("works with ", workers, workers == 1 ? " worker" : " workers", " on ", info.device(),
+          info.cores() > 0 ? absl::StrCat(", ", info.cores(), " threads at most") : std::string());
+  return trainers;
 }
 
 // The table of the front, or what a job of kind criticality measured.
@@ -108,8 +145,8 @@ absl::Status PrintOutcome(JobId job, DataFolder& folder) {
 
 End EndOf(const absl::Status& status) { return {StatusOf(status), std::string(status.message())}; }
 
-absl::StatusOr<End> Train(JobId job, DataFolder& folder, Trainer& trainer, const Options& options,
-                          const std::stop_token& stop) {
+absl::StatusOr<End> Train(JobId job, DataFolder& folder, const Trainers& trainers,
+                          const Options& options, const std::stop_token& stop) {
   RETURN_IF_ERROR(RetryFailures(job, folder));
   if (options.unseal) RETURN_IF_ERROR(folder.coordinator().Unseal(job));
   ProgressLines progress(/*epochs=*/true);
@@ -117,7 +154,7 @@ absl::StatusOr<End> Train(JobId job, DataFolder& folder, Trainer& trainer, const
   run_options.on_look = [&progress](const v1::JobDetail& detail) {
     for (const std::string& line : progress.Update(detail)) LogInfo(line);
   };
-  ASSIGN_OR_RETURN(const JobState state, RunJob(job, folder, trainer, run_options, stop));
+  ASSIGN_OR_RETURN(const JobState state, RunJob(job, folder, trainers, run_options, stop));
   if (state == JobState::kRunning) {
     return End{ExitCode::kInterrupted, "stopped; the same command goes on"};
   }
@@ -142,16 +179,27 @@ End Work(const Options& options, const std::stop_token& stop) {
     if (const absl::Status check = CheckJob(*job_file); !check.ok()) return invalid(check);
   }
   const ArtifactFolder artifacts(DataFolder::ArtifactsIn(options.out));
-  const absl::StatusOr<std::unique_ptr<Trainer>> trainer =
-      MakeTrainer(options, job_file->spec->data().set(), artifacts);
-  if (!trainer.ok()) return EndOf(trainer.status());
+  const auto shared_data = std::make_shared<SharedData>();
+  const auto make_trainer = [&] {
+    return MakeTrainer(options, job_file->spec->data().set(), artifacts, shared_data);
+  };
+  absl::StatusOr<std::unique_ptr<Trainer>> first = make_trainer();
+  if (!first.ok()) return EndOf(first.status());
+  v1::WorkerInfo info;
+  (*first)->Describe(info);
+  const absl::StatusOr<int64_t> allowed =
+      CountWorkers(v1::JobDetail(), info.cores(), options.workers);
+  if (!allowed.ok()) return EndOf(allowed.status());
   const SystemClock clock;
   const absl::StatusOr<std::unique_ptr<DataFolder>> folder = DataFolder::Open(options.out, clock);
   if (!folder.ok()) return EndOf(folder.status());
   const absl::StatusOr<JobId> job = ChooseJob(*job_file, **folder);
   if (absl::IsInvalidArgument(job.status())) return invalid(job.status());
   if (!job.ok()) return EndOf(job.status());
-  const absl::StatusOr<End> end = Train(*job, **folder, **trainer, options, stop);
+  const absl::StatusOr<Trainers> trainers =
+      MakeTrainers(*job, **folder, *std::move(first), make_trainer, options.workers);
+  if (!trainers.ok()) return EndOf(trainers.status());
+  const absl::StatusOr<End> end = Train(*job, **folder, *trainers, options, stop);
   return end.ok() ? *end : EndOf(end.status());
 }
 

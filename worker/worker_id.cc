@@ -89,10 +89,4 @@ WorkerId::~WorkerId() {
   if (socket_ >= 0) ::close(socket_);
 }
 
-std::string HostName() {
-  char name[256] = {};
-  if (::gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0') return "localhost";
-  return name;
-}
-
 }  // namespace reluscape

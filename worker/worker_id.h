@@ -34,7 +34,4 @@ class WorkerId {
   int socket_;
 };
 
-// This machine's name, or "localhost" where it has none.
-std::string HostName();
-
 }  // namespace reluscape

@@ -19,7 +19,7 @@ namespace reluscape {
 // Both travel with every call of a Worker. Raise the first when Worker and coordinator of different
 // builds would not understand each other, the second when the same recipe, seeds and data give
 // other results. A coordinator refuses a Worker of another number and says both.
-inline constexpr int64_t kProtocolNumber = 2;
+inline constexpr int64_t kProtocolNumber = 3;
 inline constexpr int64_t kBehaviourNumber = 1;
 
 // As many as the messages may hold.

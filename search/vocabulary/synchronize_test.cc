@@ -76,7 +76,7 @@ v1::SynchronizeResponse FullResponse() {
         "task": 1, "attempt": 2, "job": 3, "candidate": 4, "stage": "fine-tune",
         "network": "text",
         "data": {"set": "flowers", "classes": 17, "side": 64, "hash": "HASH"},
-        "budgets": [9, 8], "seed": 5, "split_seed": 6, "recipe": "HASH", "data_hash": "HASH",
+        "budgets": [9, 8], "seed": 5, "split_seed": 6, "threads": 2, "recipe": "HASH", "data_hash": "HASH",
         "split_hash": "HASH", "weights": {"sha256": "HASH", "bytes": 1},
         "snapshot": {"sha256": "HASH", "bytes": 2}, "checkpoint": {"sha256": "HASH", "bytes": 3},
         "teacher_network": "teacher's text", "teacher": {"sha256": "HASH", "bytes": 4},

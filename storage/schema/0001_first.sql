@@ -42,7 +42,8 @@ CREATE TABLE jobs (
     GENERATED ALWAYS AS (spec ->> '$.data.validation_images') STORED,
   test_images INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.test_images') STORED,
   recipe_short TEXT NOT NULL GENERATED ALWAYS AS (substr(recipe, 1, 12)) STORED,
-  data_hash_stated TEXT GENERATED ALWAYS AS (spec ->> '$.data.hash') STORED
+  data_hash_stated TEXT GENERATED ALWAYS AS (spec ->> '$.data.hash') STORED,
+  threads INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.threads') STORED
 ) STRICT;
 
 CREATE TABLE candidates (
@@ -208,6 +209,9 @@ CREATE TABLE workers (
   last_seen_ms INTEGER NOT NULL,
   protocol INTEGER NOT NULL,
   behaviour INTEGER NOT NULL,
+  machine TEXT NOT NULL,                -- whose workers share the cores; '' = its own
+  cores INTEGER NOT NULL,               -- for its tasks; 0 = they compute on another device
+  sharers INTEGER NOT NULL,             -- workers that share them
   problem TEXT NOT NULL DEFAULT '',     -- as it says itself
   quarantine TEXT NOT NULL DEFAULT '',  -- why it is kept out
   failures_in_row INTEGER NOT NULL DEFAULT 0,

@@ -21,7 +21,8 @@ SELECT
   j.unsealed_at_ms,
   j.kind,
   j.archived_at_ms,
-  j.keeps
+  j.keeps,
+  j.threads
 FROM jobs j;
 
 CREATE VIEW candidates_v AS

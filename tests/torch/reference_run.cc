@@ -167,7 +167,6 @@ absl::Status ReferenceRun::Run() {
   RETURN_IF_ERROR(artifacts_.WriteId(ArtifactFolder::NewId()));
   TorchTrainerOptions options;
   options.device = "cpu";
-  options.threads = 1;
   ASSIGN_OR_RETURN(trainer_, MakeTorchTrainer(options, artifacts_));
 
   v1::TaskDescription task = Task();

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/status_macros.h"
 #include "search/network/names.h"
 #include "worker/data/data_set.h"
@@ -27,7 +29,7 @@
 namespace reluscape {
 namespace {
 
-constexpr int kMaxThreads = 1024;
+constexpr int64_t kMostCores = 1 << 20;  // as report.proto allows
 constexpr char kSynthetic[] = "synthetic";
 
 absl::Status CheckHash(const char* what, const std::string& set, const std::string& found,
@@ -48,18 +50,22 @@ class TorchTrainer final : public Trainer {
     info.set_torch_version(TORCH_VERSION);
     info.clear_data_sets();
     for (const auto& [name, path] : options_.data_sets) info.add_data_sets(name);
+    if (!device_.is_cpu()) return;
+    info.set_cores(options_.cores > 0 ? options_.cores : UsableCores());
+    info.set_sharers(options_.sharers);
+    if (options_.sharers > 1) info.set_machine(MachineName());
   }
 
   v1::DataState OpenData(const v1::DataRequest& request, std::stop_token stop) override {
     v1::DataState state;
     *state.mutable_request() = request;
     std::string problem;
-    loaded_.reset();  // whoever asks wants to know how the files are now
     try {
+      // Read again: whoever asks wants to know how the files are now.
       const absl::Status loaded = LoadData(request, stop);
       if (loaded.ok()) {
-        state.set_data_hash(data_.data_hash);
-        state.set_split_hash(data_.split_hash);
+        state.set_data_hash(data_->data_hash);
+        state.set_split_hash(data_->split_hash);
         return state;
       }
       if (absl::IsCancelled(loaded) && stop.stop_requested()) return state;
@@ -121,7 +127,7 @@ class TorchTrainer final : public Trainer {
   absl::StatusOr<TaskOutcome> RunStage(const v1::TaskDescription& task, TaskListener& listener,
                                        const std::stop_token& stop) {
     // The number of threads belongs to the calling thread.
-    if (options_.threads > 0) at::set_num_threads(options_.threads);
+    at::set_num_threads(static_cast<int>(std::max<int64_t>(task.threads(), 1)));
     const bool deterministic = task.settings().deterministic() && device_.is_cuda();
     // Of this process' environment, where another Worker's may be right: no fault of the Job.
     if (deterministic) RETURN_IF_ERROR(CheckCublasWorkspace());
@@ -130,8 +136,10 @@ class TorchTrainer final : public Trainer {
     const TaskFault of_data{.kind = v1::Failure::DATA};
     ASSIGN_OR_RETURN(const Network network, WithFault(ParseNetwork(task), refused));
     RETURN_IF_ERROR(WithFault(CheckSettings(task), refused));
-    RETURN_IF_ERROR(WithFault(LoadData(DataRequestOf(task), stop), of_data));
-    const DataSet& data = data_;
+    if (const v1::DataRequest request = DataRequestOf(task); loaded_ != request) {
+      RETURN_IF_ERROR(WithFault(LoadData(request, stop), of_data));
+    }
+    const DataSet& data = *data_;
     RETURN_IF_ERROR(WithFault(
         CheckHash("data hash", data.name, data.data_hash, "the job goes by", task.data_hash()),
         of_data));
@@ -227,9 +235,8 @@ class TorchTrainer final : public Trainer {
 
   // The Tasks of one Job use the same images: the last set stays in memory.
   absl::Status LoadData(const v1::DataRequest& request, const std::stop_token& stop) {
-    if (loaded_ == request) return absl::OkStatus();
     loaded_.reset();
-    data_ = {};  // two sets at a time may be too much
+    data_.reset();  // two sets at a time may be too much
     const auto found = options_.data_sets.find(request.data().set());
     if (found == options_.data_sets.end()) {
       std::string names;
@@ -240,8 +247,7 @@ class TorchTrainer final : public Trainer {
                                               "' is not configured on this worker; it has ",
                                               names));
     }
-    absl::StatusOr<DataSet> data =
-        LoadDataSet(request.data(), request.split_seed(), found->second, stop, options_.data_cache);
+    auto data = options_.shared_data->Load(request, found->second, options_.data_cache, stop);
     if (!data.ok()) return data.status();
     data_ = *std::move(data);
     loaded_ = request;
@@ -256,8 +262,8 @@ class TorchTrainer final : public Trainer {
         StageOf(task) == Stage::kPretrain ? task.teacher() : task.weights();
     if (!task.settings().cache_teacher_logits() || !IsSet(teacher)) return nullptr;
     LogitCacheKey key{.teacher = teacher.sha256(),
-                      .data_hash = data_.data_hash,
-                      .split_hash = data_.split_hash,
+                      .data_hash = data_->data_hash,
+                      .split_hash = data_->split_hash,
                       .crop_padding = augmentation.crop_padding(),
                       .flip = augmentation.flip(),
                       .precision = task.settings().precision(),
@@ -265,7 +271,7 @@ class TorchTrainer final : public Trainer {
     if (!teacher_cache_ || teacher_cache_key_ != key) {
       teacher_cache_.reset();  // two at a time may be too much
       const int64_t views = TrainingImages::ViewsPerImage(augmentation);
-      teacher_cache_.emplace(data_.train.count(), views, task.data().classes(),
+      teacher_cache_.emplace(data_->train.count(), views, task.data().classes(),
                              options_.teacher_cache_bytes, device_);
       teacher_cache_key_ = std::move(key);
     }
@@ -276,7 +282,7 @@ class TorchTrainer final : public Trainer {
   const at::Device device_;
   const ArtifactFolder& artifacts_;
   std::optional<v1::DataRequest> loaded_;  // what data_ is
-  DataSet data_;
+  std::shared_ptr<const DataSet> data_;
   std::optional<LogitCache> teacher_cache_;
   LogitCacheKey teacher_cache_key_;
   TaskThread thread_;
@@ -286,9 +292,11 @@ class TorchTrainer final : public Trainer {
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOptions& options,
                                                           const ArtifactFolder& artifacts) {
-  if (options.threads < 0 || options.threads > kMaxThreads) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("threads: found ", options.threads, "; allowed: 0 to ", kMaxThreads));
+  if (options.cores < 0 || options.cores > kMostCores || options.sharers < 1 ||
+      options.sharers > kMostCores) {
+    return absl::InvalidArgumentError(absl::StrCat("cores and sharers: found ", options.cores,
+                                                   " and ", options.sharers, "; allowed: 0 to ",
+                                                   kMostCores, " and 1 to ", kMostCores));
   }
   if (options.teacher_cache_bytes < 0) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -310,6 +318,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOpti
     }
     TorchTrainerOptions complete = options;
     complete.data_sets.emplace(kSynthetic, "");
+    if (complete.shared_data == nullptr) complete.shared_data = std::make_shared<SharedData>();
     return std::make_unique<TorchTrainer>(std::move(complete), device, artifacts);
   } catch (const std::exception& error) {
     return absl::UnavailableError(

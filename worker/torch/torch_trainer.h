@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "storage/artifacts/artifact_folder.h"
+#include "worker/data/shared_data.h"
 #include "worker/trainer.h"
 
 namespace reluscape {
@@ -17,11 +18,14 @@ namespace reluscape {
 struct TorchTrainerOptions {
   // "auto" (the first CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:<index>".
   std::string device = "auto";
-  // CPU threads for operators, 0 to 1024; 0 = what LibTorch chooses, normally one per core. Results
-  // on a CPU repeat bit by bit only for equal numbers of threads.
-  int threads = 0;
+  // On a CPU: the cores for the Tasks of `sharers` Workers of this machine together; 0 = all that
+  // the process may use (base/machine.h). With how many threads a Task computes its Job says.
+  int64_t cores = 0;
+  int64_t sharers = 1;
   // Data sets that can be loaded: name -> path. "synthetic" needs no path and is always there.
   std::map<std::string, std::string> data_sets;
+  // Where the Trainers of one process keep them together; null = this one keeps its own.
+  std::shared_ptr<SharedData> shared_data;
   // Folder for decoded image files, which are then decoded once; empty = decoded at every start.
   std::string data_cache;
   // The least time between two resume checkpoints; they are made at ends of epochs only.
@@ -35,11 +39,11 @@ struct TorchTrainerOptions {
   bool cuda_graphs = true;
 };
 
-// INVALID_ARGUMENT for an unknown device name, a number of threads out of range or a data set of an
+// INVALID_ARGUMENT for an unknown device name, a number of cores out of range or a data set of an
 // empty name; FAILED_PRECONDITION where a CUDA device is asked for and not there; UNAVAILABLE where
-// LibTorch fails with the device that is. `artifacts` must outlive the Trainer. A process has one
-// CPU thread pool: of several Trainers in one process the newest call of Run decides how many
-// threads all of them use.
+// LibTorch fails with the device that is. `artifacts` must outlive the Trainer. Of several Trainers
+// in one process those that run beside each other must be on a CPU and have Tasks of one number of
+// threads: LibTorch has some of its settings for the whole process.
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOptions& options,
                                                           const ArtifactFolder& artifacts);
 

@@ -32,17 +32,21 @@ TEST_F(TorchTrainerTest, DescribesItself) {
   v1::WorkerInfo info;
   TorchTrainerOptions options;
   options.data_sets = {{"cifar10", "/data/cifar"}};
+  options.cores = 6;
   Make(options)->Describe(info);
+  EXPECT_EQ(info.cores(), 6);
+  EXPECT_EQ(info.sharers(), 1);
+  EXPECT_EQ(info.machine(), "");
   EXPECT_EQ(info.device(), "cpu");
   EXPECT_THAT(info.torch_version(), testing::MatchesRegex("2\\.[0-9]+\\..*"));
   EXPECT_THAT(info.data_sets(), testing::ElementsAre("cifar10", "synthetic"));
 }
 
 TEST_F(TorchTrainerTest, RefusesWrongOptions) {
-  const auto code = [&](const std::string& device, int threads, const std::string& data_set) {
+  const auto code = [&](const std::string& device, int64_t cores, const std::string& data_set) {
     TorchTrainerOptions options;
     options.device = device;
-    options.threads = threads;
+    options.cores = cores;
     options.data_sets = {{data_set, "/x"}};
     return MakeTorchTrainer(options, folder_).status().code();
   };

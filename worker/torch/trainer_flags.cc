@@ -16,8 +16,10 @@ void AddTrainerFlags(CLI::App& app, TrainerFlags& flags) {
                  "folder for decoded images of image folders and TinyImageNet, which are then "
                  "decoded once; empty = at every start");
   app.add_option("--device", flags.device, "auto, cpu, cuda or cuda:N");
-  app.add_option("--threads", flags.threads, "CPU threads; 0 = one per core")
-      ->check(CLI::Range(0, 1024));
+  app.add_option("--threads", flags.threads,
+                 "on a CPU: the most threads of all tasks together; 0 = one per core. How many a "
+                 "task has its job says")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 20));
   app.add_option("--checkpoint-seconds", flags.checkpoint_seconds,
                  "least time between two checkpoints, which are made at ends of epochs")
       ->check(CLI::Range(0.0, 86400.0));
@@ -31,7 +33,7 @@ void AddTrainerFlags(CLI::App& app, TrainerFlags& flags) {
 absl::StatusOr<TorchTrainerOptions> TrainerOptionsOf(const TrainerFlags& flags) {
   TorchTrainerOptions options;
   options.device = flags.device;
-  options.threads = flags.threads;
+  options.cores = flags.threads;
   options.checkpoint_interval =
       Milliseconds(static_cast<int64_t>(std::llround(flags.checkpoint_seconds * 1000)));
   options.teacher_cache_bytes = flags.teacher_cache_mib << 20;

@@ -20,7 +20,7 @@ struct TrainerFlags {
   std::vector<std::string> data;
   std::string data_cache;
   std::string device = "auto";
-  int threads = 0;
+  int64_t threads = 0;
   double checkpoint_seconds = 15;
   int64_t teacher_cache_mib = 2048;
   bool no_cuda_graphs = false;

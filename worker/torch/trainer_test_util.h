@@ -81,7 +81,6 @@ class TorchTrainerTest : public testing::Test {
 
   std::unique_ptr<Trainer> Make(TorchTrainerOptions options) {
     options.device = "cpu";
-    options.threads = 1;
     auto trainer = MakeTorchTrainer(options, folder_);
     EXPECT_TRUE(trainer.ok()) << trainer.status();
     return *std::move(trainer);

@@ -77,13 +77,16 @@ absl::StatusOr<JobId> ChooseJob(const JobFile& job, DataFolder& folder) {
     ASSIGN_OR_RETURN(const v1::JobDetail detail, folder.reader().GetJob(id));
     // Of an older version it lacks what has come since, which has its default.
     FieldErrors errors;
-    const auto known = JobFromJson(detail.spec_json(), errors);
-    if (!known) continue;
-    if (**known == *job.spec) {
+    const auto checked = JobFromJson(detail.spec_json(), errors);
+    if (!checked) continue;
+    v1::JobSpec known = **checked;
+    // Chosen when it began, where the file leaves them open.
+    if (job.spec->threads() == 0) known.set_threads(0);
+    if (known == *job.spec) {
       LogInfo("goes on with job ", id.value, " in ", folder.path().string());
       return id;
     }
-    if (!fewer_budgets && OnlyHasMoreBudgets(*job.spec, **known)) fewer_budgets = id;
+    if (!fewer_budgets && OnlyHasMoreBudgets(*job.spec, known)) fewer_budgets = id;
   }
   if (fewer_budgets) {
     ASSIGN_OR_RETURN(const AddedBudgets added,

@@ -1,7 +1,9 @@
 #include "worker/train/run_job.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <thread>
@@ -10,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "worker/agent.h"
@@ -56,7 +59,8 @@ class JobRun {
   JobRun(JobId job, DataFolder& folder, const RunJobOptions& options)
       : job_(job), folder_(folder), options_(options), export_(folder) {}
 
-  absl::StatusOr<JobState> Run(Trainer& trainer, const std::stop_token& stop);
+  absl::StatusOr<JobState> Run(const std::vector<std::unique_ptr<Trainer>>& trainers,
+                               const std::stop_token& stop);
 
  private:
   // Until the Job has ended, cannot go on, or the Agent has ended.
@@ -64,10 +68,11 @@ class JobRun {
   // The Job as it is, told and exported.
   absl::StatusOr<v1::JobDetail> Look();
   // Why the Job waits for its user; empty where it does not.
-  std::string WhyStuck(const v1::Job& job, const std::optional<v1::Worker>& worker);
-  absl::StatusOr<std::optional<v1::Worker>> FindWorker();
+  std::string WhyStuck(const v1::Job& job, const std::vector<v1::Worker>& workers);
+  // Of this process, or of an earlier one until they have called.
+  absl::StatusOr<std::vector<v1::Worker>> FindWorkers();
   void EndOfAgent(const absl::Status& status) EXCLUDES(mutex_);
-  void Notify(bool has_lease) EXCLUDES(mutex_);
+  void Notify(size_t agent, bool has_lease) EXCLUDES(mutex_);
   // What is new since the last call, which is waited for until `timeout` or the end of the Agent.
   News WaitForNews(Milliseconds timeout) EXCLUDES(mutex_);
   std::optional<absl::Status> AgentEnd() EXCLUDES(mutex_);
@@ -76,32 +81,53 @@ class JobRun {
   DataFolder& folder_;
   const RunJobOptions& options_;
   JobExport export_;
-  std::optional<Time> idle_since_;  // steady
+  std::vector<std::string> workers_;  // ids
+  std::optional<Time> idle_since_;    // steady
 
   Mutex mutex_;
   CondVar changed_;
   News news_ GUARDED_BY(mutex_) = News::kNone;
-  std::optional<absl::Status> agent_ended_ GUARDED_BY(mutex_);
+  std::vector<bool> have_leases_ GUARDED_BY(mutex_);            // by Agent
+  std::optional<absl::Status> agent_ended_ GUARDED_BY(mutex_);  // the first that did
 };
 
-absl::StatusOr<JobState> JobRun::Run(Trainer& trainer, const std::stop_token& stop) {
+absl::StatusOr<JobState> JobRun::Run(const std::vector<std::unique_ptr<Trainer>>& trainers,
+                                     const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::string folder_id, folder_.artifacts().ReadId());
-  AgentOptions agent_options = AgentOptionsFor(trainer, folder_.artifacts(), folder_id);
-  agent_options.worker.set_id(kTrainWorker);
-  ASSIGN_OR_RETURN(const std::optional<v1::Worker> before, FindWorker());
-  if (before) WarnOfOtherMachine(*before, agent_options.worker);
-  DirectLink link(folder_.coordinator(), [this](bool has_lease) { Notify(has_lease); });
-  Agent agent(std::move(agent_options), link, trainer);
+  for (size_t i = 0; i < trainers.size(); ++i) {
+    workers_.push_back(i == 0 ? kTrainWorker : absl::StrCat(kTrainWorker, "-", i + 1));
+  }
+  ASSIGN_OR_RETURN(const std::vector<v1::Worker> before, FindWorkers());
+  std::deque<DirectLink> links;
+  std::deque<Agent> agents;
+  for (size_t i = 0; i < trainers.size(); ++i) {
+    AgentOptions agent_options = AgentOptionsFor(*trainers[i], folder_.artifacts(), folder_id);
+    v1::WorkerInfo& info = agent_options.worker;
+    info.set_id(workers_[i]);
+    if (i == 0 && !before.empty()) WarnOfOtherMachine(before.front(), info);
+    info.set_machine(MachineName());
+    info.set_sharers(static_cast<int64_t>(trainers.size()));
+    links.emplace_back(folder_.coordinator(), [this, i](bool has_lease) { Notify(i, has_lease); });
+    agents.emplace_back(std::move(agent_options), links.back(), *trainers[i]);
+  }
+  {
+    const MutexLock lock(mutex_);
+    have_leases_.resize(trainers.size());
+  }
   std::stop_source end;
   absl::StatusOr<JobState> outcome = JobState::kRunning;
   {
     const std::stop_callback on_stop(stop, [&end] { end.request_stop(); });
-    const std::jthread talking([&] { EndOfAgent(agent.Run(end.get_token())); });
+    std::vector<std::jthread> talking;
+    talking.reserve(agents.size());
+    for (Agent& agent : agents) {
+      talking.emplace_back([&] { EndOfAgent(agent.Run(end.get_token())); });
+    }
     outcome = Watch(stop);
     end.request_stop();
   }
   RETURN_IF_ERROR(outcome.status());
-  // With what the Agent has handed back.
+  // With what the Agents have handed back.
   ASSIGN_OR_RETURN(const v1::JobDetail last, folder_.reader().GetJob(job_));
   RETURN_IF_ERROR(export_.Write(last));
   return *ParseJobState(last.job().state());
@@ -129,8 +155,8 @@ absl::StatusOr<JobState> JobRun::Watch(const std::stop_token& stop) {
                         (news == News::kProgress && look >= next_look);
     if (!ended && !is_due) continue;
     news = News::kNone;
-    // Before the Job, whose obstacles are then of a Worker that has done at least this.
-    ASSIGN_OR_RETURN(const std::optional<v1::Worker> worker, FindWorker());
+    // Before the Job, whose obstacles are then of Workers that have done at least this.
+    ASSIGN_OR_RETURN(const std::vector<v1::Worker> workers, FindWorkers());
     ASSIGN_OR_RETURN(const v1::JobDetail detail, Look());
     const JobState state = *ParseJobState(detail.job().state());
     if (state != JobState::kRunning) return state;
@@ -138,7 +164,7 @@ absl::StatusOr<JobState> JobRun::Watch(const std::stop_token& stop) {
       if (ended->ok() && stop.stop_requested()) return JobState::kRunning;
       return CannotGoOn(std::string(ended->message()));
     }
-    const std::string stuck = WhyStuck(detail.job(), worker);
+    const std::string stuck = WhyStuck(detail.job(), workers);
     if (!stuck.empty() && !stop.stop_requested()) return CannotGoOn(stuck);
     const Time done = clock.Steady();
     next_look = done + std::min(kLongestPause, kLookShare * (done - look));
@@ -153,7 +179,7 @@ absl::StatusOr<v1::JobDetail> JobRun::Look() {
   return detail;
 }
 
-std::string JobRun::WhyStuck(const v1::Job& job, const std::optional<v1::Worker>& worker) {
+std::string JobRun::WhyStuck(const v1::Job& job, const std::vector<v1::Worker>& workers) {
   if (CountIn(job, TaskState::kLeased) > 0 || CountIn(job, TaskState::kQueued) == 0) {
     idle_since_.reset();
     return "";
@@ -164,32 +190,41 @@ std::string JobRun::WhyStuck(const v1::Job& job, const std::optional<v1::Worker>
     return now - *idle_since_ > options_.longest_wait ? job.message() : "";
   }
   idle_since_.reset();
-  if (!worker || !worker->connected()) return "";
-  const bool tried = std::any_of(
-      worker->data().begin(), worker->data().end(),
-      [&](const v1::WorkerData& opened) { return opened.data_set() == job.data_set(); });
-  // Images that it has not tried to open yet are about to be.
-  const bool is_wrong = !worker->problem().empty();
-  return tried || is_wrong ? job.message() : "";
+  // Images that one has not tried to open yet are about to be.
+  const auto has_tried = [&](const v1::Worker& worker) {
+    const bool has_opened = std::any_of(
+        worker.data().begin(), worker.data().end(),
+        [&](const v1::WorkerData& opened) { return opened.data_set() == job.data_set(); });
+    return worker.connected() && (has_opened || !worker.problem().empty());
+  };
+  const bool have_all =
+      workers.size() == workers_.size() && std::all_of(workers.begin(), workers.end(), has_tried);
+  return have_all ? job.message() : "";
 }
 
-absl::StatusOr<std::optional<v1::Worker>> JobRun::FindWorker() {
-  ASSIGN_OR_RETURN(const v1::WorkerList workers, folder_.reader().ListWorkers());
-  for (const v1::Worker& worker : workers.workers()) {
-    if (worker.worker() == kTrainWorker) return worker;
+absl::StatusOr<std::vector<v1::Worker>> JobRun::FindWorkers() {
+  ASSIGN_OR_RETURN(const v1::WorkerList list, folder_.reader().ListWorkers());
+  std::vector<v1::Worker> found;
+  for (const v1::Worker& worker : list.workers()) {
+    if (std::find(workers_.begin(), workers_.end(), worker.worker()) != workers_.end()) {
+      found.push_back(worker);
+    }
   }
-  return std::nullopt;
+  return found;
 }
 
 void JobRun::EndOfAgent(const absl::Status& status) {
   const MutexLock lock(mutex_);
-  agent_ended_ = status;
+  if (!agent_ended_ || agent_ended_->ok()) agent_ended_ = status;
   changed_.NotifyAll();
 }
 
-void JobRun::Notify(bool has_lease) {
+void JobRun::Notify(size_t agent, bool has_lease) {
   const MutexLock lock(mutex_);
-  news_ = has_lease ? std::max(news_, News::kProgress) : News::kIdle;
+  have_leases_[agent] = has_lease;
+  const bool is_idle =
+      std::find(have_leases_.begin(), have_leases_.end(), true) == have_leases_.end();
+  news_ = is_idle ? News::kIdle : std::max(news_, News::kProgress);
   changed_.NotifyAll();
 }
 
@@ -208,10 +243,11 @@ std::optional<absl::Status> JobRun::AgentEnd() {
 
 }  // namespace
 
-absl::StatusOr<JobState> RunJob(JobId job, DataFolder& folder, Trainer& trainer,
+absl::StatusOr<JobState> RunJob(JobId job, DataFolder& folder,
+                                const std::vector<std::unique_ptr<Trainer>>& trainers,
                                 const RunJobOptions& options, const std::stop_token& stop) {
   folder.coordinator().WorkOn(job);
-  return JobRun(job, folder, options).Run(trainer, stop);
+  return JobRun(job, folder, options).Run(trainers, stop);
 }
 
 }  // namespace reluscape

@@ -1,9 +1,12 @@
 #pragma once
 
-// Works on one Job of a data folder in this process: its coordinator, and one Agent with a Trainer.
+// Works on one Job of a data folder in this process: its coordinator, and an Agent with a Trainer
+// for each of the Tasks that are worked on beside each other.
 
 #include <functional>
+#include <memory>
 #include <stop_token>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
@@ -15,7 +18,7 @@
 
 namespace reluscape {
 
-// What listings call this process's Worker.
+// What listings call this process's first Worker; the others have "-2", "-3", ... behind it.
 inline constexpr char kTrainWorker[] = "reluscape-train";
 
 struct RunJobOptions {
@@ -35,8 +38,9 @@ struct RunJobOptions {
 // images or the artifact folder cannot be used, Tasks failed one after the other, a copy of the
 // data set is to be chosen. What was worked on is handed back.
 //
-// Returns after the Trainer: where that breaks its promise to return within 2 s of a stop, late.
-absl::StatusOr<JobState> RunJob(JobId job, DataFolder& folder, Trainer& trainer,
+// Returns after the Trainers: where one breaks its promise to return within 2 s of a stop, late.
+absl::StatusOr<JobState> RunJob(JobId job, DataFolder& folder,
+                                const std::vector<std::unique_ptr<Trainer>>& trainers,
                                 const RunJobOptions& options, const std::stop_token& stop);
 
 }  // namespace reluscape

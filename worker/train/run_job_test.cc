@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -118,16 +119,24 @@ class RunJobTest : public ::testing::Test {
 
   // One process's work on `job` in `path`; stopped after so many epochs, or not at all.
   absl::StatusOr<JobState> Run(const std::filesystem::path& path, int64_t stop_after_epochs = -1,
-                               const std::string& job = SmallJob()) {
+                               const std::string& job = SmallJob(), size_t workers = 1) {
     const std::unique_ptr<DataFolder> folder = Open(path);
     const JobId id = Choose(job, *folder);
     EXPECT_TRUE(RetryFailures(id, *folder).ok());
-    FakeTrainer fake(options_, folder->artifacts());
+    std::deque<FakeTrainer> fakes;
     std::stop_source stop;
-    StoppingTrainer trainer(fake, stop, stop_after_epochs);
+    std::vector<std::unique_ptr<Trainer>> trainers;
+    while (trainers.size() < workers) {
+      fakes.emplace_back(options_, folder->artifacts());
+      trainers.push_back(std::make_unique<StoppingTrainer>(fakes.back(), stop, stop_after_epochs));
+    }
     const absl::StatusOr<JobState> state =
-        RunJob(id, *folder, trainer, RunJobOptions(), stop.get_token());
-    tasks_ = trainer.tasks;
+        RunJob(id, *folder, trainers, RunJobOptions(), stop.get_token());
+    tasks_.clear();
+    for (const auto& trainer : trainers) {
+      const auto& tasks = static_cast<const StoppingTrainer&>(*trainer).tasks;
+      tasks_.insert(tasks_.end(), tasks.begin(), tasks.end());
+    }
     detail_ = *folder->reader().GetJob(id);
     front_ = *folder->reader().ListResults(id);
     return state;
@@ -206,6 +215,38 @@ TEST_F(RunJobTest, StoppedAtEveryEpochItEndsWithTheSameResults) {
   EXPECT_EQ(Essence(), expected);
   // Every epoch once.
   EXPECT_EQ(Lines(path_ / "epochs.csv"), Lines(undisturbed / "epochs.csv"));
+}
+
+TEST_F(RunJobTest, SeveralWorkersComeToTheSame) {
+  const auto by_one = FreshFolder("-one");
+  ASSERT_TRUE(Run(by_one).ok());
+  const std::vector<std::string> expected = Essence();
+  const auto state = Run(path_, /*stop_after_epochs=*/-1, SmallJob(), /*workers=*/3);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(*state, JobState::kFinished);
+  EXPECT_EQ(Essence(), expected);
+  EXPECT_THAT(tasks_, SizeIs(8));
+}
+
+TEST_F(RunJobTest, WithSeveralWorkersStoppedAtEveryEpochItEndsWithTheSameResults) {
+  ASSERT_TRUE(Run(FreshFolder("-one")).ok());
+  const std::vector<std::string> expected = Essence();
+  absl::StatusOr<JobState> state = JobState::kRunning;
+  for (int starts = 0; state.ok() && *state == JobState::kRunning && starts < 100; ++starts) {
+    state = Run(path_, /*stop_after_epochs=*/1, SmallJob(), /*workers=*/2);
+  }
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(*state, JobState::kFinished);
+  EXPECT_EQ(Essence(), expected);
+}
+
+TEST_F(RunJobTest, ThreadsThatWereChosenAreThoseOfTheSameJobFile) {
+  ASSERT_TRUE(Run(path_, /*stop_after_epochs=*/1).ok());
+  ASSERT_TRUE(Run().ok());
+  EXPECT_EQ(detail_.job().job(), 1);
+  EXPECT_EQ(detail_.job().threads(), 1);
+  ASSERT_TRUE(Run(path_, -1, SmallJob("0.5, 0.1", R"(, "threads": 2)")).ok());
+  EXPECT_EQ(detail_.job().job(), 2) << "other threads are another job";
 }
 
 TEST_F(RunJobTest, WhatADeadProcessHadBegunToWriteIsRemoved) {

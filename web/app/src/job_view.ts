@@ -133,6 +133,7 @@ function heading(job: Job): Child[] {
     ["Recipe", h("code", {}, shortHash(job.recipe))],
     ["Submitted", time(job.created_at_ms)],
   );
+  if (job.threads > 0) facts.push(["Threads per task (CPU)", count(job.threads)]);
   if (job.finished_at_ms !== null) {
     facts.push(["Took", duration((job.finished_at_ms - job.created_at_ms) / 1000)]);
   }

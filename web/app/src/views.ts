@@ -59,6 +59,7 @@ export interface Job {
   data_copies: DataCopy[];
   archived_at_ms: number | null;
   keeps: string;
+  threads: number;
 }
 
 export interface DataCopy {
@@ -184,6 +185,8 @@ export interface Worker {
   problem: string;
   quarantined: boolean;
   data: WorkerData[];
+  cores: number;
+  sharers: number;
 }
 
 export interface WorkerData {

@@ -22,6 +22,7 @@ export function job(changes: Partial<Job>): Job {
     data_copies: [],
     archived_at_ms: null,
     keeps: "all",
+    threads: 2,
     ...changes,
   };
 }
@@ -42,6 +43,8 @@ export function worker(changes: Partial<Worker>): Worker {
     behaviour: 1,
     problem: "",
     quarantined: false,
+    cores: 2,
+    sharers: 2,
     data: [],
     ...changes,
   };

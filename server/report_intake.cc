@@ -73,7 +73,9 @@ absl::Status ReportIntake::Take(WorkerRow& worker, const v1::TaskReport& report)
   ASSIGN_OR_RETURN(goes_on, TakeSnapshots(task, report));
   if (!goes_on) return absl::OkStatus();
   ASSIGN_OR_RETURN(const int64_t epochs_stored, transaction_.EpochsStored(task.id));
-  RETURN_IF_ERROR(TakeCheckpoint(task, report, epochs_stored));
+  // What goes on behind a Snapshot does not make it again.
+  ASSIGN_OR_RETURN(const bool has_snapshots, HasSnapshots(task, report));
+  if (has_snapshots) RETURN_IF_ERROR(TakeCheckpoint(task, report, epochs_stored));
 
   switch (report.state()) {
     case v1::TaskReport::RUNNING:
@@ -155,6 +157,18 @@ absl::StatusOr<bool> ReportIntake::TakeSnapshots(TaskRow& task, const v1::TaskRe
   return true;
 }
 
+absl::StatusOr<bool> ReportIntake::HasSnapshots(const TaskRow& task, const v1::TaskReport& report) {
+  if (report.snapshots().empty()) return true;
+  ASSIGN_OR_RETURN(const std::vector<SnapshotRow> stored,
+                   transaction_.ListSnapshots(task.candidate));
+  return std::all_of(report.snapshots().begin(), report.snapshots().end(),
+                     [&](const v1::Snapshot& snapshot) {
+                       return std::any_of(stored.begin(), stored.end(), [&](const SnapshotRow& s) {
+                         return s.report.budget() == snapshot.budget();
+                       });
+                     });
+}
+
 absl::Status ReportIntake::TakeCheckpoint(TaskRow& task, const v1::TaskReport& report,
                                           int64_t epochs_stored) {
   if (!IsSet(report.checkpoint()) || report.checkpoint() == task.checkpoint) {
@@ -234,6 +248,9 @@ absl::Status ReportIntake::TakeDescent(TaskRow& task, const v1::TaskReport& repo
       return s.report.budget() == budget;
     });
     if (!found) {
+      // Whatever its checkpoints hold, they lead to no Snapshot: the next Attempt begins anew.
+      task.checkpoint = {};
+      task.checkpoint_epochs = 0;
       return LoseAttempt(
           task, absl::StrCat("reported a success without a snapshot for budget ", budget), -1);
     }

@@ -45,6 +45,8 @@ class ReportIntake {
   absl::StatusOr<bool> TakeProvenance(TaskRow& task, const v1::TaskReport& report);
   absl::StatusOr<bool> TakeEpochs(TaskRow& task, const v1::TaskReport& report);
   absl::StatusOr<bool> TakeSnapshots(TaskRow& task, const v1::TaskReport& report);
+  // Whether all Snapshots of the report are stored: one whose file is away is not.
+  absl::StatusOr<bool> HasSnapshots(const TaskRow& task, const v1::TaskReport& report);
   absl::Status TakeCheckpoint(TaskRow& task, const v1::TaskReport& report, int64_t epochs_stored);
 
   absl::Status TakeSuccess(TaskRow& task, const v1::TaskReport& report);

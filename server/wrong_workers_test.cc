@@ -273,6 +273,39 @@ TEST_F(WrongWorkerTest, AWorkerThatSaidGoodbyeIsReplacedAtOnce) {
   EXPECT_THAT(Call(next), SizeIs(1));
 }
 
+TEST_F(WrongWorkerTest, ACheckpointBehindASnapshotThatIsAwayIsNotTaken) {
+  Submit();
+  Sync("a", {Pretrained(One("a"))});
+  const v1::Lease lease = One("a");
+  v1::TaskReport report = Running(lease);
+  *report.add_snapshots() = SnapshotFor(lease, kLargeBudget);
+  *report.mutable_checkpoint() = File("behind the snapshot");
+  artifacts_.Remove(report.snapshots(0).artifact());
+  Sync("a", {report});
+  EXPECT_FALSE(IsSet(One("a").description().checkpoint()));
+  artifacts_.Put(absl::StrCat("snapshot ", lease.description().candidate(), " ", kLargeBudget))
+      .IgnoreError();
+  clock_.Advance(Milliseconds(10'000));
+  Sync("a", {report});
+  EXPECT_TRUE(IsSet(One("a").description().checkpoint()));
+}
+
+TEST_F(WrongWorkerTest, ADescentWithoutItsSnapshotsBeginsAnew) {
+  Submit();
+  Sync("a", {Pretrained(One("a"))});
+  v1::TaskReport report = Running(One("a"));
+  *report.mutable_checkpoint() = File("of a worker that made no snapshot");
+  Sync("a", {report});
+  EXPECT_TRUE(IsSet(One("a").description().checkpoint()));
+  report.set_state(v1::TaskReport::SUCCEEDED);
+  Sync("a", {report});
+  clock_.Advance(Milliseconds(2'000));
+  const v1::Lease again = One("b");
+  EXPECT_EQ(again.description().attempt(), 2);
+  EXPECT_FALSE(IsSet(again.description().checkpoint()));
+  EXPECT_THAT(Sync("b", {Descended(again)}), SizeIs(1));
+}
+
 TEST_F(WrongWorkerTest, AnotherBuildIsRefusedAndListed) {
   Submit();
   for (const bool protocol : {true, false}) {

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/core/DeviceGuard.h>
 #include <torch/version.h>
 
 #include <exception>
@@ -120,6 +121,8 @@ class TorchTrainer final : public Trainer {
 
   absl::StatusOr<TaskOutcome> RunStage(const v1::TaskDescription& task, TaskListener& listener,
                                        const std::stop_token& stop) {
+    // What goes by the thread's current device, at first the first one, would make a context there.
+    const c10::DeviceGuard guard(device_);
     // The number of threads belongs to the calling thread.
     if (options_.threads > 0) at::set_num_threads(options_.threads);
     const bool deterministic = task.settings().deterministic() && device_.is_cuda();

@@ -4,11 +4,15 @@
 #include <torch/cuda.h>
 
 #ifdef RELUSCAPE_WITH_CUDA
+#include <c10/core/DeviceGuard.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAException.h>
 #include <cuda_runtime_api.h>
 #endif
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "worker/torch/host_memory.h"
 
 namespace reluscape {
 
@@ -61,6 +65,21 @@ bool HasBfloat16(at::Device device) {
 #else
   return false;
 #endif
+}
+
+int64_t FreeMemory(at::Device device) {
+#ifdef RELUSCAPE_WITH_CUDA
+  if (device.is_cuda()) {
+    const at::DeviceGuard guard(device);
+    c10::cuda::CUDACachingAllocator::emptyCache();
+    size_t free = 0;
+    size_t total = 0;
+    C10_CUDA_CHECK(cudaMemGetInfo(&free, &total));
+    return static_cast<int64_t>(free);
+  }
+#endif
+  TORCH_CHECK(device.is_cpu(), "free memory: found device ", device, "; allowed: cpu");
+  return FreeHostMemory();
 }
 
 void KeepFreedMemory() {

@@ -23,6 +23,11 @@ std::string DeviceName(at::Device device);
 // the same, by way of float32 and slower than it.
 bool HasBfloat16(at::Device device);
 
+// Bytes that this process may still take there: on a GPU what is free, with what LibTorch's
+// allocator holds and nobody uses, which it gives back for this; on the CPU FreeHostMemory's answer
+// (worker/torch/host_memory.h). Throws c10::Error where the device cannot say.
+int64_t FreeMemory(at::Device device);
+
 // For a process that trains on the CPU: activations are allocated and freed at every step, and
 // glibc by default gives such memory back to the system each time and pays for fresh pages. From
 // here on up to 1 GiB of freed memory stays, and blocks of up to 1 GiB come from it; the step of a

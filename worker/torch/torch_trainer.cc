@@ -30,6 +30,8 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 constexpr char kSynthetic[] = "synthetic";
+// A teacher's logits get one in so many bytes of the device's free memory.
+constexpr int64_t kTeacherCacheShare = 8;
 
 absl::Status CheckHash(const char* what, const std::string& set, const std::string& found,
                        const char* whose, const std::string& expected) {
@@ -268,11 +270,17 @@ class TorchTrainer final : public Trainer {
     if (!teacher_cache_ || teacher_cache_key_ != key) {
       teacher_cache_.reset();  // two at a time may be too much
       const int64_t views = TrainingImages::ViewsPerImage(augmentation);
-      teacher_cache_.emplace(data_.train.count(), views, task.data().classes(),
-                             options_.teacher_cache_bytes, device_);
+      teacher_cache_.emplace(data_.train.count(), views, task.data().classes(), TeacherCacheBytes(),
+                             device_);
+      LogInfo("room for the teacher's logits: ", teacher_cache_->bytes() >> 20, " MiB");
       teacher_cache_key_ = std::move(key);
     }
     return &*teacher_cache_;
+  }
+
+  int64_t TeacherCacheBytes() const {
+    if (options_.teacher_cache_bytes) return *options_.teacher_cache_bytes;
+    return FreeMemory(device_) / kTeacherCacheShare;
   }
 
   const TorchTrainerOptions options_;  // with "synthetic"
@@ -293,9 +301,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOpti
     return absl::InvalidArgumentError(
         absl::StrCat("threads: found ", options.threads, "; allowed: 0 to ", kMaxThreads));
   }
-  if (options.teacher_cache_bytes < 0) {
+  if (options.teacher_cache_bytes.value_or(0) < 0) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "teacher_cache_bytes: found ", options.teacher_cache_bytes, "; allowed: 0 or more"));
+        "teacher_cache_bytes: found ", *options.teacher_cache_bytes, "; allowed: 0 or more"));
   }
   if (options.data_sets.contains("")) {
     return absl::InvalidArgumentError("data sets: found an empty name; allowed: name=path");

@@ -18,6 +18,11 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& text);
 // "cpu", or the GPU's name as its driver gives it.
 std::string DeviceName(at::Device device);
 
+// Whether its products of float32 numbers can be rounded to TF32: GPUs from compute capability 8.0
+// (Ampere) on, unless NVIDIA_TF32_OVERRIDE is 0 in the environment, by which NVIDIA's libraries go
+// whatever a program asks for.
+bool HasTf32(at::Device device);
+
 // Whether it has instructions for bfloat16: GPUs from compute capability 8.0 (Ampere) on, x86-64
 // processors with AVX512-BF16 (which those with AMX have too). Elsewhere bfloat16 is computed all
 // the same, by way of float32 and slower than it.

@@ -22,7 +22,7 @@ struct LogitCacheKey {
   std::string split_hash;  // decides which images are number 0, 1, ...
   int64_t crop_padding = 0;
   bool flip = false;
-  v1::StagesSpec::Precision precision = v1::StagesSpec::FLOAT32;
+  v1::StagesSpec::Precision precision = v1::StagesSpec::FLOAT32;  // as used
   bool deterministic = false;  // else cuDNN's kernels are those that were fastest then
 
   friend bool operator==(const LogitCacheKey&, const LogitCacheKey&) = default;

@@ -21,6 +21,7 @@
 #include "worker/torch/device.h"
 #include "worker/torch/finetune_stage.h"
 #include "worker/torch/linearize_stage.h"
+#include "worker/torch/precision.h"
 #include "worker/torch/pretrain_stage.h"
 #include "worker/torch/stage_context.h"
 #include "worker/torch/task_thread.h"
@@ -48,6 +49,10 @@ class TorchTrainer final : public Trainer {
 
   void Describe(v1::WorkerInfo& info) const override {
     info.set_device(DeviceName(device_));
+    info.clear_fast_precisions();
+    for (const v1::StagesSpec::Precision precision : FastPrecisions(device_)) {
+      info.add_fast_precisions(NameOf(precision));
+    }
     info.set_torch_version(TORCH_VERSION);
     info.clear_data_sets();
     for (const auto& [name, path] : options_.data_sets) info.add_data_sets(name);
@@ -131,6 +136,8 @@ class TorchTrainer final : public Trainer {
     // Of this process' environment, where another Worker's may be right: no fault of the Job.
     if (deterministic) RETURN_IF_ERROR(CheckCublasWorkspace());
     const DeterministicKernels kernels(deterministic);
+    const v1::StagesSpec::Precision precision = PrecisionOf(task);
+    const Tf32Products products(precision == v1::StagesSpec::TF32);
     const TaskFault refused{.kind = v1::Failure::REFUSED};
     const TaskFault of_data{.kind = v1::Failure::DATA};
     ASSIGN_OR_RETURN(const Network network, WithFault(ParseNetwork(task), refused));
@@ -160,7 +167,7 @@ class TorchTrainer final : public Trainer {
     provenance.set_build_commit(BuildCommit());
     provenance.set_torch_version(TORCH_VERSION);
     provenance.set_device(DeviceName(device_));
-    provenance.set_precision(NameOf(task.settings().precision()));
+    provenance.set_precision(NameOf(precision));
     provenance.set_threads(at::get_num_threads());
     provenance.set_data_hash(data.data_hash);
     provenance.set_split_hash(data.split_hash);
@@ -168,7 +175,7 @@ class TorchTrainer final : public Trainer {
     provenance.set_validation_images(data.validation.count());
     provenance.set_test_images(data.test.count());
     listener.OnProvenance(provenance, epochs);
-    if (settings.precision() == v1::StagesSpec::BFLOAT16 && !HasBfloat16(device_)) {
+    if (precision == v1::StagesSpec::BFLOAT16 && !HasBfloat16(device_)) {
       LogWarning("precision bfloat16: ", DeviceName(device_),
                  " has no instructions for it; results are right, but slower than with float32");
     }
@@ -230,6 +237,10 @@ class TorchTrainer final : public Trainer {
     return absl::OkStatus();
   }
 
+  v1::StagesSpec::Precision PrecisionOf(const v1::TaskDescription& task) const {
+    return UsedPrecision(task.settings().precision(), HasTf32(device_));
+  }
+
   // The Tasks of one Job use the same images: the last set stays in memory.
   absl::Status LoadData(const v1::DataRequest& request, const std::stop_token& stop) {
     if (loaded_ == request) return absl::OkStatus();
@@ -265,7 +276,7 @@ class TorchTrainer final : public Trainer {
                       .split_hash = data_.split_hash,
                       .crop_padding = augmentation.crop_padding(),
                       .flip = augmentation.flip(),
-                      .precision = task.settings().precision(),
+                      .precision = PrecisionOf(task),
                       .deterministic = task.settings().deterministic()};
     if (!teacher_cache_ || teacher_cache_key_ != key) {
       teacher_cache_.reset();  // two at a time may be too much
@@ -313,11 +324,11 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOpti
     if (device.is_cpu()) {
       KeepFreedMemory();
     } else {
-      // TF32 keeps 10 bits of the mantissa; results say float32.
-      at::globalContext().setAllowTF32CuDNN(false);
-      at::globalContext().setAllowTF32CuBLAS(false);
       at::globalContext().setBenchmarkCuDNN(true);
       FixCublasWorkspace();
+    }
+    if (HasBfloat16(device)) {
+      LogInfo("`precision: bfloat16` pays here: ", DeviceName(device), " has instructions for it");
     }
     TorchTrainerOptions complete = options;
     complete.data_sets.emplace(kSynthetic, "");

@@ -34,6 +34,8 @@ TEST_F(TorchTrainerTest, DescribesItself) {
   options.data_sets = {{"cifar10", "/data/cifar"}};
   Make(options)->Describe(info);
   EXPECT_EQ(info.device(), "cpu");
+  // Of the precisions a CPU has instructions for one at most.
+  EXPECT_THAT(info.fast_precisions(), testing::AnyOf(SizeIs(0), testing::ElementsAre("bfloat16")));
   EXPECT_THAT(info.torch_version(), testing::MatchesRegex("2\\.[0-9]+\\..*"));
   EXPECT_THAT(info.data_sets(), testing::ElementsAre("cifar10", "synthetic"));
 }

@@ -184,6 +184,7 @@ export interface Worker {
   problem: string;
   quarantined: boolean;
   data: WorkerData[];
+  fast_precisions: string[];
 }
 
 export interface WorkerData {

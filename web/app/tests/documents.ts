@@ -43,6 +43,7 @@ export function worker(changes: Partial<Worker>): Worker {
     problem: "",
     quarantined: false,
     data: [],
+    fast_precisions: [],
     ...changes,
   };
 }

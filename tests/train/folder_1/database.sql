@@ -8,7 +8,7 @@ CREATE TABLE artifacts (
 INSERT INTO "artifacts" VALUES('016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',14940);
 INSERT INTO "artifacts" VALUES('13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',59964);
 INSERT INTO "artifacts" VALUES('1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db',27380);
-INSERT INTO "artifacts" VALUES('bd018ebea7710008b2794a76059840812a6f75a074d98f69a2707054cb9fc82f',240372);
+INSERT INTO "artifacts" VALUES('9b9d96a3485631786f6b4c4aaed27932d0565d3191f03220f9722090a0ed5bd4',240380);
 CREATE TABLE candidate_budgets (
   candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
   budget INTEGER NOT NULL,
@@ -192,37 +192,37 @@ CREATE TABLE events (
   worker TEXT NOT NULL,
   detail TEXT NOT NULL
 ) STRICT;
-INSERT INTO "events" VALUES(1,1796083213420,'job.submitted',1,NULL,NULL,NULL,'','first version');
-INSERT INTO "events" VALUES(2,1796083213420,'task.queued',1,1,1,NULL,'','pretrain');
-INSERT INTO "events" VALUES(3,1796083213428,'worker.connected',NULL,NULL,NULL,NULL,'reluscape-train','cpu on vm');
-INSERT INTO "events" VALUES(4,1796083213451,'task.leased',1,1,1,NULL,'reluscape-train','pretrain, attempt 1');
-INSERT INTO "events" VALUES(5,1796083213613,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 0: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(6,1796083213670,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 1: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(7,1796083213675,'task.succeeded',1,1,1,NULL,'reluscape-train','pretrain');
-INSERT INTO "events" VALUES(8,1796083213675,'task.queued',1,1,2,NULL,'','linearize');
-INSERT INTO "events" VALUES(9,1796083213675,'task.leased',1,1,2,NULL,'reluscape-train','linearize, attempt 1');
-INSERT INTO "events" VALUES(10,1796083213777,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 0: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(11,1796083213864,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 1: validation accuracy 0.075, 10752 ReLUs');
-INSERT INTO "events" VALUES(12,1796083213953,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 2: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(13,1796083214038,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 3: validation accuracy 0.05, 10752 ReLUs');
-INSERT INTO "events" VALUES(14,1796083214128,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 4: validation accuracy 0.05, 10752 ReLUs');
-INSERT INTO "events" VALUES(15,1796083214212,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 5: validation accuracy 0.025, 10752 ReLUs');
-INSERT INTO "events" VALUES(16,1796083214297,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 6: validation accuracy 0.125, 10752 ReLUs');
-INSERT INTO "events" VALUES(17,1796083214389,'snapshot',1,1,2,NULL,'reluscape-train','budget 6451: 10752 ReLUs in epoch 7');
-INSERT INTO "events" VALUES(18,1796083214389,'task.queued',1,1,3,NULL,'','fine-tune of 6451 ReLUs');
-INSERT INTO "events" VALUES(19,1796083214396,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 7: validation accuracy 0.075, 629 ReLUs');
-INSERT INTO "events" VALUES(20,1796083214412,'task.succeeded',1,1,2,NULL,'reluscape-train','linearize');
-INSERT INTO "events" VALUES(21,1796083214412,'task.leased',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, attempt 1');
-INSERT INTO "events" VALUES(22,1796083214506,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 0: validation accuracy 0.1, 6451 ReLUs');
-INSERT INTO "events" VALUES(23,1796083214568,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 1: validation accuracy 0.1, 6451 ReLUs');
-INSERT INTO "events" VALUES(24,1796083214596,'result',1,1,3,1,'reluscape-train','budget 6451: validation accuracy 0.1');
-INSERT INTO "events" VALUES(25,1796083214596,'task.succeeded',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs');
-INSERT INTO "events" VALUES(26,1796083214596,'job.finished',1,NULL,NULL,NULL,'','all 3 tasks succeeded');
+INSERT INTO "events" VALUES(1,1796097906348,'job.submitted',1,NULL,NULL,NULL,'','first version');
+INSERT INTO "events" VALUES(2,1796097906348,'task.queued',1,1,1,NULL,'','pretrain');
+INSERT INTO "events" VALUES(3,1796097906351,'worker.connected',NULL,NULL,NULL,NULL,'reluscape-train','cpu on vm');
+INSERT INTO "events" VALUES(4,1796097906369,'task.leased',1,1,1,NULL,'reluscape-train','pretrain, attempt 1');
+INSERT INTO "events" VALUES(5,1796097906458,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 0: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(6,1796097906513,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 1: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(7,1796097906515,'task.succeeded',1,1,1,NULL,'reluscape-train','pretrain');
+INSERT INTO "events" VALUES(8,1796097906515,'task.queued',1,1,2,NULL,'','linearize');
+INSERT INTO "events" VALUES(9,1796097906515,'task.leased',1,1,2,NULL,'reluscape-train','linearize, attempt 1');
+INSERT INTO "events" VALUES(10,1796097906621,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 0: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(11,1796097906707,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 1: validation accuracy 0.075, 10752 ReLUs');
+INSERT INTO "events" VALUES(12,1796097906801,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 2: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(13,1796097906896,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 3: validation accuracy 0.05, 10752 ReLUs');
+INSERT INTO "events" VALUES(14,1796097906990,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 4: validation accuracy 0.05, 10752 ReLUs');
+INSERT INTO "events" VALUES(15,1796097907079,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 5: validation accuracy 0.025, 10752 ReLUs');
+INSERT INTO "events" VALUES(16,1796097907168,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 6: validation accuracy 0.125, 10752 ReLUs');
+INSERT INTO "events" VALUES(17,1796097907251,'snapshot',1,1,2,NULL,'reluscape-train','budget 6451: 10752 ReLUs in epoch 7');
+INSERT INTO "events" VALUES(18,1796097907251,'task.queued',1,1,3,NULL,'','fine-tune of 6451 ReLUs');
+INSERT INTO "events" VALUES(19,1796097907256,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 7: validation accuracy 0.075, 629 ReLUs');
+INSERT INTO "events" VALUES(20,1796097907263,'task.succeeded',1,1,2,NULL,'reluscape-train','linearize');
+INSERT INTO "events" VALUES(21,1796097907263,'task.leased',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, attempt 1');
+INSERT INTO "events" VALUES(22,1796097907342,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 0: validation accuracy 0.1, 6451 ReLUs');
+INSERT INTO "events" VALUES(23,1796097907405,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 1: validation accuracy 0.1, 6451 ReLUs');
+INSERT INTO "events" VALUES(24,1796097907419,'result',1,1,3,1,'reluscape-train','budget 6451: validation accuracy 0.1');
+INSERT INTO "events" VALUES(25,1796097907419,'task.succeeded',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs');
+INSERT INTO "events" VALUES(26,1796097907419,'job.finished',1,NULL,NULL,NULL,'','all 3 tasks succeeded');
 CREATE TABLE facts (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
-INSERT INTO "facts" VALUES('artifact_folder_id','2d926695e6fe2607acfbd5ede6848c54');
+INSERT INTO "facts" VALUES('artifact_folder_id','1fe81372ad31de3363c462ae9342f913');
 CREATE TABLE jobs (
   job_id INTEGER PRIMARY KEY AUTOINCREMENT,
   request_id TEXT UNIQUE,  -- chosen by the submitter, NULL if not
@@ -251,7 +251,7 @@ CREATE TABLE jobs (
   recipe_short TEXT NOT NULL GENERATED ALWAYS AS (substr(recipe, 1, 12)) STORED,
   data_hash_stated TEXT GENERATED ALWAYS AS (spec ->> '$.data.hash') STORED
 ) STRICT;
-INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','3381d621a6b19359471d9cad7bca701592c997435d578a1cf26d94637ca7bd42',8695721360418747,'{
+INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','30622f124833bd3586e319d21946915ff05e48e42331c2eaad5874cf358c7125',8695721360418747,'{
   "name": "first version",
   "data": {
     "set": "synthetic",
@@ -349,7 +349,7 @@ INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','3381d621a6b19359471d9cad7bca701592c
       "cutout": 0,
       "mixup": 0
     },
-    "precision": "float32",
+    "precision": "tf32",
     "deterministic": false,
     "cache_teacher_logits": false
   },
@@ -369,7 +369,7 @@ INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','3381d621a6b19359471d9cad7bca701592c
   "kind": "search",
   "criticality": null,
   "retention": "all"
-}',1796083213420,1796083214596,NULL,NULL,NULL,'all');
+}',1796097906348,1796097907419,NULL,NULL,NULL,'all');
 CREATE TABLE lost_attempts (
   task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
@@ -511,7 +511,7 @@ CREATE TABLE results (
                          THEN report ->> '$.artifact.sha256' END) STORED,
   UNIQUE (candidate_id, budget)
 ) STRICT;
-INSERT INTO "results" VALUES(1,1,1,3,'{"budget":6451,"relus":6451,"layers":[{"layer":"section1.block1.relu1","units":1024,"kept":815,"polynomials":0},{"layer":"section1.block1.relu2","units":1024,"kept":721,"polynomials":0},{"layer":"section1.block2.relu1","units":1024,"kept":935,"polynomials":0},{"layer":"section1.block2.relu2","units":1024,"kept":228,"polynomials":0},{"layer":"section1.block3.relu1","units":1024,"kept":734,"polynomials":0},{"layer":"section1.block3.relu2","units":1024,"kept":356,"polynomials":0},{"layer":"section2.block1.relu1","units":512,"kept":391,"polynomials":0},{"layer":"section2.block1.relu2","units":512,"kept":358,"polynomials":0},{"layer":"section2.block2.relu1","units":512,"kept":324,"polynomials":0},{"layer":"section2.block2.relu2","units":512,"kept":210,"polynomials":0},{"layer":"section2.block3.relu1","units":512,"kept":318,"polynomials":0},{"layer":"section2.block3.relu2","units":512,"kept":147,"polynomials":0},{"layer":"section3.block1.relu1","units":256,"kept":171,"polynomials":0},{"layer":"section3.block1.relu2","units":256,"kept":208,"polynomials":0},{"layer":"section3.block2.relu1","units":256,"kept":102,"polynomials":0},{"layer":"section3.block2.relu2","units":256,"kept":183,"polynomials":0},{"layer":"section3.block3.relu1","units":256,"kept":43,"polynomials":0},{"layer":"section3.block3.relu2","units":256,"kept":207,"polynomials":0}],"accuracy_soft":0.125,"accuracy_trimmed":0.1,"accuracy_validation":0.1,"artifact":{"sha256":"1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db","bytes":27380},"classes":[{"name":"disc","images":4,"correct":0},{"name":"square","images":4,"correct":0},{"name":"triangle","images":4,"correct":0},{"name":"cross","images":4,"correct":4},{"name":"ring","images":4,"correct":0},{"name":"star","images":4,"correct":0},{"name":"crescent","images":4,"correct":0},{"name":"frame","images":4,"correct":0},{"name":"bars","images":4,"correct":0},{"name":"hourglass","images":4,"correct":0}],"accuracy_worst_class":0}','5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8',0.204860757,0.705357282,0.172323453,'reluscape-train',1,1796083214596,NULL);
+INSERT INTO "results" VALUES(1,1,1,3,'{"budget":6451,"relus":6451,"layers":[{"layer":"section1.block1.relu1","units":1024,"kept":815,"polynomials":0},{"layer":"section1.block1.relu2","units":1024,"kept":721,"polynomials":0},{"layer":"section1.block2.relu1","units":1024,"kept":935,"polynomials":0},{"layer":"section1.block2.relu2","units":1024,"kept":228,"polynomials":0},{"layer":"section1.block3.relu1","units":1024,"kept":734,"polynomials":0},{"layer":"section1.block3.relu2","units":1024,"kept":356,"polynomials":0},{"layer":"section2.block1.relu1","units":512,"kept":391,"polynomials":0},{"layer":"section2.block1.relu2","units":512,"kept":358,"polynomials":0},{"layer":"section2.block2.relu1","units":512,"kept":324,"polynomials":0},{"layer":"section2.block2.relu2","units":512,"kept":210,"polynomials":0},{"layer":"section2.block3.relu1","units":512,"kept":318,"polynomials":0},{"layer":"section2.block3.relu2","units":512,"kept":147,"polynomials":0},{"layer":"section3.block1.relu1","units":256,"kept":171,"polynomials":0},{"layer":"section3.block1.relu2","units":256,"kept":208,"polynomials":0},{"layer":"section3.block2.relu1","units":256,"kept":102,"polynomials":0},{"layer":"section3.block2.relu2","units":256,"kept":183,"polynomials":0},{"layer":"section3.block3.relu1","units":256,"kept":43,"polynomials":0},{"layer":"section3.block3.relu2","units":256,"kept":207,"polynomials":0}],"accuracy_soft":0.125,"accuracy_trimmed":0.1,"accuracy_validation":0.1,"artifact":{"sha256":"1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db","bytes":27380},"classes":[{"name":"disc","images":4,"correct":0},{"name":"square","images":4,"correct":0},{"name":"triangle","images":4,"correct":0},{"name":"cross","images":4,"correct":4},{"name":"ring","images":4,"correct":0},{"name":"star","images":4,"correct":0},{"name":"crescent","images":4,"correct":0},{"name":"frame","images":4,"correct":0},{"name":"bars","images":4,"correct":0},{"name":"hourglass","images":4,"correct":0}],"accuracy_worst_class":0}','5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8',0.138857514,0.732345334,0.150736142,'reluscape-train',1,1796097907419,NULL);
 CREATE TABLE sealed_test_accuracy (
   result_id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE,
   accuracy_test REAL NOT NULL
@@ -529,7 +529,7 @@ CREATE TABLE snapshots (
   created_at_ms INTEGER NOT NULL,
   PRIMARY KEY (candidate_id, budget)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "snapshots" VALUES(1,6451,2,1,'13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',10752,7,0.705357282,1796083214389);
+INSERT INTO "snapshots" VALUES(1,6451,2,1,'13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',10752,7,0.732345334,1796097907251);
 CREATE TABLE stage_progress (
   task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   epoch INTEGER NOT NULL,  -- 0-based
@@ -544,26 +544,26 @@ CREATE TABLE stage_progress (
   seconds REAL NOT NULL,
   PRIMARY KEY (task_id, epoch)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "stage_progress" VALUES(1,0,1,1796083213613,3.48367945353190089363e+00,0.1,0.1,4.16666666666666712925e-02,NULL,10752,0.129297896);
-INSERT INTO "stage_progress" VALUES(1,1,1,1796083213670,2.84917561213175440926e+00,6.66666666666666657414e-02,0.1,1.04166666666666678231e-02,NULL,10752,0.053924908);
-INSERT INTO "stage_progress" VALUES(2,0,1,1796083213777,2.07739364624023437489e+02,1.16666666666666668517e-01,0.1,0.001,0.02,10752,0.089087483);
-INSERT INTO "stage_progress" VALUES(2,1,1,1796083213864,2.19186083475748688447e+02,0.1,0.075,0.001,0.024,10752,0.087467928);
-INSERT INTO "stage_progress" VALUES(2,2,1,1796083213953,2.25650957743326813437e+02,0.1,0.1,0.001,0.0288,10752,0.088557462);
-INSERT INTO "stage_progress" VALUES(2,3,1,1796083214038,2.24008687337239592802e+02,8.33333333333333287074e-02,0.05,0.001,0.03456,10752,0.084990673);
-INSERT INTO "stage_progress" VALUES(2,4,1,1796083214128,2.09883750915527343759e+02,1.33333333333333331482e-01,0.05,0.001,0.041472,10752,0.090053083);
-INSERT INTO "stage_progress" VALUES(2,5,1,1796083214212,1.77402297973632812498e+02,0.1,0.025,0.001,0.0497664,10752,0.083743353);
-INSERT INTO "stage_progress" VALUES(2,6,1,1796083214298,1.29952476501464843751e+02,8.33333333333333287074e-02,0.125,0.001,0.065691648,10752,0.085876604);
-INSERT INTO "stage_progress" VALUES(2,7,1,1796083214396,5.01507577896118164053e+01,8.33333333333333287074e-02,0.075,0.001,8.67129753600000136026e-02,629,0.097007195);
-INSERT INTO "stage_progress" VALUES(3,0,1,1796083214506,2.6613826751708984375e+00,0.1,0.1,0.001,NULL,6451,0.070092757);
-INSERT INTO "stage_progress" VALUES(3,1,1,1796083214568,2.71109477678934718269e+00,0.1,0.1,0.0005,NULL,6451,0.065955041);
+INSERT INTO "stage_progress" VALUES(1,0,1,1796097906458,3.48367945353190089363e+00,0.1,0.1,4.16666666666666712925e-02,NULL,10752,0.080232005);
+INSERT INTO "stage_progress" VALUES(1,1,1,1796097906513,2.84917561213175440926e+00,6.66666666666666657414e-02,0.1,1.04166666666666678231e-02,NULL,10752,0.054660696);
+INSERT INTO "stage_progress" VALUES(2,0,1,1796097906621,2.07739364624023437489e+02,1.16666666666666668517e-01,0.1,0.001,0.02,10752,0.100555097);
+INSERT INTO "stage_progress" VALUES(2,1,1,1796097906707,2.19186083475748688447e+02,0.1,0.075,0.001,0.024,10752,0.086384862);
+INSERT INTO "stage_progress" VALUES(2,2,1,1796097906801,2.25650957743326813437e+02,0.1,0.1,0.001,0.0288,10752,0.093468077);
+INSERT INTO "stage_progress" VALUES(2,3,1,1796097906896,2.24008687337239592802e+02,8.33333333333333287074e-02,0.05,0.001,0.03456,10752,0.094689368);
+INSERT INTO "stage_progress" VALUES(2,4,1,1796097906990,2.09883750915527343759e+02,1.33333333333333331482e-01,0.05,0.001,0.041472,10752,0.094007421);
+INSERT INTO "stage_progress" VALUES(2,5,1,1796097907079,1.77402297973632812498e+02,0.1,0.025,0.001,0.0497664,10752,0.089107763);
+INSERT INTO "stage_progress" VALUES(2,6,1,1796097907168,1.29952476501464843751e+02,8.33333333333333287074e-02,0.125,0.001,0.065691648,10752,0.089370786);
+INSERT INTO "stage_progress" VALUES(2,7,1,1796097907256,5.01507577896118164053e+01,8.33333333333333287074e-02,0.075,0.001,8.67129753600000136026e-02,629,0.087654726);
+INSERT INTO "stage_progress" VALUES(3,0,1,1796097907342,2.6613826751708984375e+00,0.1,0.1,0.001,NULL,6451,0.064242657);
+INSERT INTO "stage_progress" VALUES(3,1,1,1796097907405,2.71109477678934718269e+00,0.1,0.1,0.0005,NULL,6451,0.063308584);
 CREATE TABLE task_provenance (
   task_id INTEGER PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
   provenance TEXT NOT NULL  -- Provenance of report.proto, as JSON
 ) STRICT;
-INSERT INTO "task_provenance" VALUES(1,1,'{"build_commit":"187fb0e22c6a","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
-INSERT INTO "task_provenance" VALUES(2,1,'{"build_commit":"187fb0e22c6a","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
-INSERT INTO "task_provenance" VALUES(3,1,'{"build_commit":"187fb0e22c6a","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(1,1,'{"build_commit":"c3f88d1fa50f","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(2,1,'{"build_commit":"c3f88d1fa50f","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(3,1,'{"build_commit":"c3f88d1fa50f","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
 CREATE TABLE tasks (
   task_id INTEGER PRIMARY KEY AUTOINCREMENT,
   job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
@@ -588,9 +588,9 @@ CREATE TABLE tasks (
   UNIQUE (candidate_id, stage, budget),
   CHECK ((state = 'LEASED') = (lease_until_steady_ms IS NOT NULL))
 ) STRICT;
-INSERT INTO "tasks" VALUES(1,1,1,'pretrain',0,2405315635664417,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.204860757,NULL,0,'016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',1796083213451,1796083213675,'');
-INSERT INTO "tasks" VALUES(2,1,1,'linearize',0,1036766600471148,'SUCCEEDED',1,'reluscape-train',NULL,NULL,100,0.723691968,'bd018ebea7710008b2794a76059840812a6f75a074d98f69a2707054cb9fc82f',8,NULL,1796083213675,1796083214412,'');
-INSERT INTO "tasks" VALUES(3,1,1,'fine-tune',6451,2216825996837436,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.172323453,NULL,0,NULL,1796083214412,1796083214596,'');
+INSERT INTO "tasks" VALUES(1,1,1,'pretrain',0,2405315635664417,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.138857514,NULL,0,'016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',1796097906369,1796097906515,'');
+INSERT INTO "tasks" VALUES(2,1,1,'linearize',0,1036766600471148,'SUCCEEDED',1,'reluscape-train',NULL,NULL,100,0.743026325,'9b9d96a3485631786f6b4c4aaed27932d0565d3191f03220f9722090a0ed5bd4',8,NULL,1796097906515,1796097907263,'');
+INSERT INTO "tasks" VALUES(3,1,1,'fine-tune',6451,2216825996837436,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.150736142,NULL,0,NULL,1796097907263,1796097907419,'');
 CREATE TABLE uploads (
   sha256 TEXT PRIMARY KEY REFERENCES artifacts ON DELETE CASCADE,
   uploaded_at_ms INTEGER NOT NULL  -- the last time
@@ -622,7 +622,7 @@ CREATE TABLE worker_incarnations (
   incarnation TEXT NOT NULL,
   PRIMARY KEY (worker, incarnation)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "worker_incarnations" VALUES('reluscape-train','88e166952d617419-28754');
+INSERT INTO "worker_incarnations" VALUES('reluscape-train','d0754cd6c4dd8867-9162');
 CREATE TABLE workers (
   worker TEXT PRIMARY KEY,
   incarnation TEXT NOT NULL,  -- the newest
@@ -631,6 +631,7 @@ CREATE TABLE workers (
   device TEXT NOT NULL,
   torch_version TEXT NOT NULL,
   build_commit TEXT NOT NULL,
+  fast_precisions TEXT NOT NULL,  -- that its device computes faster than float32, with spaces between
   first_seen_ms INTEGER NOT NULL,
   last_seen_ms INTEGER NOT NULL,
   protocol INTEGER NOT NULL,
@@ -642,7 +643,7 @@ CREATE TABLE workers (
   connected INTEGER NOT NULL DEFAULT 0,
   heard_steady_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-INSERT INTO "workers" VALUES('reluscape-train','88e166952d617419-28754','vm',28754,'cpu','2.13.0','187fb0e22c6a',1796083213428,1796083214673,2,1,'','',0,0,0);
+INSERT INTO "workers" VALUES('reluscape-train','d0754cd6c4dd8867-9162','vm',9162,'cpu','2.13.0','c3f88d1fa50f','bfloat16',1796097906351,1796097907431,2,1,'','',0,0,0);
 CREATE INDEX candidates_by_teacher ON candidates (teacher_id) WHERE teacher_id IS NOT NULL;
 CREATE INDEX candidates_by_pretrained ON candidates (pretrained_sha256)
   WHERE pretrained_sha256 IS NOT NULL;

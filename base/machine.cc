@@ -7,10 +7,9 @@
 #include <array>
 #include <fstream>
 #include <optional>
+#include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -40,20 +39,58 @@ std::optional<int64_t> NumberOf(const std::filesystem::path& path, const std::st
   return std::nullopt;
 }
 
-// The folders of the process's control group and of all above it: each of them may have limits.
-std::vector<std::filesystem::path> ControlGroups(const std::filesystem::path& root) {
-  constexpr char kUnified[] = "0::/";
-  const std::filesystem::path top = root / "sys/fs/cgroup";
-  std::vector<std::filesystem::path> groups = {top};
+std::optional<int64_t> NumberOf(const std::filesystem::path& path) {
+  const std::vector<std::string> lines = Lines(path);
+  return lines.empty() ? std::nullopt : NumberIn(lines.front());
+}
+
+struct ControlGroup {
+  std::filesystem::path folder;
+  bool is_old = false;  // of version 1
+};
+
+// The process's control groups that limit what `controller` is for, with all above them: each may
+// have a limit. A container may see its groups under another path than its own table says: those
+// that are not there limit nothing.
+std::vector<ControlGroup> GroupsOf(const std::string& controller,
+                                   const std::filesystem::path& root) {
+  std::vector<ControlGroup> groups;
+  // A line is "number:controllers:group", without number and controllers in version 2.
   for (const std::string& line : Lines(root / "proc/self/cgroup")) {
-    if (!absl::StartsWith(line, kUnified)) continue;
-    std::filesystem::path group = top;
-    for (const auto& part : std::filesystem::path(line.substr(sizeof(kUnified) - 1))) {
-      group /= part;
-      groups.push_back(group);
+    const std::vector<std::string> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
+    if (parts.size() != 3) continue;
+    const std::vector<std::string> controllers = absl::StrSplit(parts[1], ',');
+    const bool is_old = !parts[1].empty();
+    if (is_old &&
+        std::find(controllers.begin(), controllers.end(), controller) == controllers.end()) {
+      continue;
+    }
+    std::filesystem::path folder = root / "sys/fs/cgroup";
+    if (is_old) folder /= controller;
+    groups.push_back({folder, is_old});
+    for (const auto& part : std::filesystem::path(parts[2]).relative_path()) {
+      folder /= part;
+      groups.push_back({folder, is_old});
     }
   }
   return groups;
+}
+
+// Microseconds of processor time that a group gets in so many; none where it has no limit.
+std::optional<std::pair<int64_t, int64_t>> QuotaOf(const ControlGroup& group) {
+  std::optional<int64_t> quota;
+  std::optional<int64_t> period;
+  if (group.is_old) {
+    quota = NumberOf(group.folder / "cpu.cfs_quota_us");  // -1: no limit
+    period = NumberOf(group.folder / "cpu.cfs_period_us");
+  } else if (const auto lines = Lines(group.folder / "cpu.max"); !lines.empty()) {
+    const std::vector<std::string> words = absl::StrSplit(lines.front(), ' ', absl::SkipEmpty());
+    if (words.size() != 2) return std::nullopt;
+    quota = NumberIn(words[0]);  // or "max"
+    period = NumberIn(words[1]);
+  }
+  if (!quota || !period || *quota < 1 || *period < 1) return std::nullopt;
+  return std::pair(*quota, *period);
 }
 
 int64_t CoresToRunOn() {
@@ -78,34 +115,27 @@ std::string MachineName() {
 
 int64_t UsableCores(const std::filesystem::path& root) {
   int64_t cores = CoresToRunOn();
-  for (const std::filesystem::path& group : ControlGroups(root)) {
-    // "max 100000", or microseconds of processor time in so many.
-    const std::vector<std::string> lines = Lines(group / "cpu.max");
-    if (lines.empty()) continue;
-    const std::vector<std::string> words = absl::StrSplit(lines.front(), ' ', absl::SkipEmpty());
-    if (words.size() != 2) continue;
-    const std::optional<int64_t> quota = NumberIn(words[0]);
-    const std::optional<int64_t> period = NumberIn(words[1]);
-    if (!quota || !period || *quota < 1 || *period < 1) continue;
-    cores = std::min(cores, (*quota - 1) / *period + 1);
+  for (const ControlGroup& group : GroupsOf("cpu", root)) {
+    if (const auto quota = QuotaOf(group)) {
+      cores = std::min(cores, (quota->first - 1) / quota->second + 1);
+    }
   }
   return std::max<int64_t>(cores, 1);
 }
 
 int64_t UsableMemoryBytes(const std::filesystem::path& root) {
   int64_t bytes = NumberOf(root / "proc/meminfo", "MemAvailable").value_or(0) * 1024;
-  for (const std::filesystem::path& group : ControlGroups(root)) {
-    const std::vector<std::string> most = Lines(group / "memory.max");
-    const std::vector<std::string> taken = Lines(group / "memory.current");
-    if (most.empty() || taken.empty()) continue;
-    const std::optional<int64_t> limit = NumberIn(most.front());
-    if (!limit) continue;  // "max"
+  for (const auto& [folder, is_old] : GroupsOf("memory", root)) {
+    const auto limit = NumberOf(folder / (is_old ? "memory.limit_in_bytes" : "memory.max"));
+    const auto taken = NumberOf(folder / (is_old ? "memory.usage_in_bytes" : "memory.current"));
+    if (!limit || !taken) continue;  // "max", or no such group
     // Of what is taken, pages of files are given back when memory is short.
-    const int64_t files = NumberOf(group / "memory.stat", "inactive_file").value_or(0);
-    const int64_t left = *limit - NumberIn(taken.front()).value_or(0) + files;
-    bytes = std::min(bytes, std::clamp<int64_t>(left, 0, *limit));
+    const int64_t files =
+        NumberOf(folder / "memory.stat", is_old ? "total_inactive_file" : "inactive_file")
+            .value_or(0);
+    bytes = std::min(bytes, *limit - (*taken - files));
   }
-  return bytes;
+  return std::max<int64_t>(bytes, 0);
 }
 
 int64_t WorkersThatFit(int64_t cores, const std::filesystem::path& root) {

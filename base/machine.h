@@ -15,12 +15,12 @@ std::string HostName();
 // Containers have names of their own and count as machines.
 std::string MachineName();
 
-// CPU cores: those that the process may run on, or fewer where a control group (cgroup v2) limits
+// CPU cores: those that the process may run on, or fewer where a control group limits
 // its processor time, rounded up; at least 1. `root` holds proc and sys.
 int64_t UsableCores(const std::filesystem::path& root = "/");
 
-// Bytes of memory that are free or can be freed, or fewer where a control group (cgroup v2) has a
-// limit; 0 where nothing says. `root` as above.
+// Bytes of memory that are free or can be freed, or fewer where a control group has a limit; 0
+// where nothing says. `root` as above.
 int64_t UsableMemoryBytes(const std::filesystem::path& root = "/");
 
 // Workers that `cores` and the memory have room for, at least 1. A Worker is taken to need 2 GiB:

@@ -36,6 +36,32 @@ TEST_F(MachineTest, AnyControlGroupAboveLimitsTheCoresToo) {
   EXPECT_EQ(UsableCores(root_), 1);
 }
 
+TEST_F(MachineTest, ReadsControlGroupsOfVersion1) {
+  File("proc/meminfo", "MemAvailable:   1000 kB\n");
+  File("proc/self/cgroup", "5:devices:/jobs\n4:cpu,cpuacct:/jobs\n3:memory:/jobs\n0::/\n");
+  File("sys/fs/cgroup/cpu/jobs/cpu.cfs_quota_us", "-1\n");
+  File("sys/fs/cgroup/cpu/jobs/cpu.cfs_period_us", "100000\n");
+  const int64_t cores = UsableCores();
+  EXPECT_EQ(UsableCores(root_), cores);
+  File("sys/fs/cgroup/cpu/jobs/cpu.cfs_quota_us", "100000\n");
+  EXPECT_EQ(UsableCores(root_), 1);
+  File("sys/fs/cgroup/memory/jobs/memory.limit_in_bytes", "9223372036854771712\n");  // none
+  File("sys/fs/cgroup/memory/jobs/memory.usage_in_bytes", "200000\n");
+  EXPECT_EQ(UsableMemoryBytes(root_), 1'024'000);
+  File("sys/fs/cgroup/memory/jobs/memory.limit_in_bytes", "600000\n");
+  File("sys/fs/cgroup/memory/jobs/memory.stat", "inactive_file 1\ntotal_inactive_file 100000\n");
+  EXPECT_EQ(UsableMemoryBytes(root_), 500'000);
+}
+
+// The table has the machine's path, the container sees its own group at the top.
+TEST_F(MachineTest, InAContainerTheTopIsItsOwnGroup) {
+  File("proc/meminfo", "MemAvailable:   1000 kB\n");
+  File("proc/self/cgroup", "0::/machine/container\n");
+  File("sys/fs/cgroup/memory.max", "500000\n");
+  File("sys/fs/cgroup/memory.current", "100000\n");
+  EXPECT_EQ(UsableMemoryBytes(root_), 400'000);
+}
+
 TEST_F(MachineTest, WhatCannotBeReadLimitsNothing) {
   const int64_t cores = UsableCores(root_);
   File("proc/self/cgroup", "0::/\n");

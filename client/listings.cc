@@ -236,17 +236,20 @@ std::string WorkersText(const v1::WorkerList& list) {
                    {"host"},
                    {"pid", true},
                    {"device"},
+                   {"fast in"},
                    {"LibTorch"},
                    {"build"},
                    {"data sets"},
                    {"tasks"},
                    {"last seen"}});
   for (const v1::Worker& worker : list.workers()) {
-    table.AddRow({worker.worker(), WorkerState(worker), worker.host(), absl::StrCat(worker.pid()),
-                  worker.device(), worker.torch_version(), worker.build_commit(),
-                  absl::StrJoin(worker.data_sets(), " "),
-                  worker.tasks().empty() ? "-" : absl::StrJoin(worker.tasks(), " "),
-                  LocalTime(worker.last_seen_ms())});
+    table.AddRow(
+        {worker.worker(), WorkerState(worker), worker.host(), absl::StrCat(worker.pid()),
+         worker.device(),
+         worker.fast_precisions().empty() ? "-" : absl::StrJoin(worker.fast_precisions(), " "),
+         worker.torch_version(), worker.build_commit(), absl::StrJoin(worker.data_sets(), " "),
+         worker.tasks().empty() ? "-" : absl::StrJoin(worker.tasks(), " "),
+         LocalTime(worker.last_seen_ms())});
   }
   std::string problems;
   for (const v1::Worker& worker : list.workers()) {

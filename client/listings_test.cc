@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "search/vocabulary/messages.h"
+
 namespace reluscape {
 namespace {
 
@@ -113,6 +115,10 @@ TEST(ListingsTest, WhatIsWrongWithWorkersStandsBelowTheTable) {
   v1::Worker& well = *list.add_workers();
   well.set_worker("a");
   well.set_connected(true);
+  well.set_device("cpu");
+  EXPECT_THAT(WorkersText(list), HasSubstr("cpu     -"));
+  SetList(well.mutable_fast_precisions(), {"tf32", "bfloat16"});
+  EXPECT_THAT(WorkersText(list), HasSubstr("cpu     tf32 bfloat16"));
   EXPECT_THAT(WorkersText(list), Not(HasSubstr("worker a")));
   v1::Worker& quarantined = *list.add_workers();
   quarantined.set_worker("b");

@@ -10,6 +10,7 @@
 #include "storage/criticality_rows.h"
 #include "storage/result_rows.h"
 #include "storage/sqlite_db.h"
+#include "storage/worker_rows.h"
 
 namespace reluscape {
 namespace {
@@ -141,7 +142,7 @@ absl::StatusOr<v1::WorkerList> ResultReader::ListWorkers() {
       Query row(*db_,
                 "SELECT worker, host, pid, device, torch_version, build_commit, last_seen_ms,"
                 " connected, protocol, behaviour, coalesce(nullif(quarantine, ''), problem),"
-                " quarantine <> '', cores, sharers FROM workers ORDER BY worker");
+                " quarantine <> '', cores, sharers, fast_precisions FROM workers ORDER BY worker");
       while (row.Step()) {
         v1::Worker& worker = *list.add_workers();
         worker.set_worker(row.Text());
@@ -158,6 +159,7 @@ absl::StatusOr<v1::WorkerList> ResultReader::ListWorkers() {
         worker.set_quarantined(row.Int() != 0);
         worker.set_cores(row.Int());
         worker.set_sharers(row.Int());
+        SetList(worker.mutable_fast_precisions(), PrecisionsIn(row.Text()));
       }
     }
     for (v1::Worker& worker : *list.mutable_workers()) {

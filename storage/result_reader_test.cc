@@ -230,6 +230,7 @@ TEST_F(ResultReaderTest, WorkersSayWhatIsWrongWithThem) {
     worker.info.set_id("w");
     worker.info.set_incarnation("1");
     SetList(worker.info.mutable_data_sets(), {"toy"});
+    SetList(worker.info.mutable_fast_precisions(), {"tf32", "bfloat16"});
     SetList(worker.info.mutable_data(), {Opened(TestJob())});
     worker.info.set_problem("its disk is full");
     worker.quarantine = "three in a row";
@@ -240,6 +241,7 @@ TEST_F(ResultReaderTest, WorkersSayWhatIsWrongWithThem) {
   const v1::Worker read = reader_->ListWorkers()->workers(0);
   EXPECT_TRUE(read.connected());
   EXPECT_THAT(read.data_sets(), ElementsAre("toy"));
+  EXPECT_THAT(read.fast_precisions(), ElementsAre("tf32", "bfloat16"));
   ASSERT_THAT(read.data(), SizeIs(1));
   EXPECT_EQ(read.data(0).data_set(), "toy");
   EXPECT_EQ(read.data(0).split_seed(), 8);

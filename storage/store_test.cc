@@ -520,7 +520,7 @@ TEST_F(StoreTest, WorkersRememberTheirIncarnations) {
     worker.info = FromJson<v1::WorkerInfo>(
         R"({"id": "w", "incarnation": "1", "host": "h", "pid": 4, "device": "cpu",
             "torch_version": "2.13.0", "build_commit": "abc", "data_sets": ["b", "a"],
-            "problem": "its disk is full"})");
+            "problem": "its disk is full", "fast_precisions": ["tf32", "bfloat16"]})");
     *worker.info.add_data() = Opened(TestJob());
     worker.first_seen = worker.last_seen = TimeFromUnixMs(5);
     ASSERT_TRUE(t.PutWorker(worker).ok());
@@ -534,6 +534,7 @@ TEST_F(StoreTest, WorkersRememberTheirIncarnations) {
     EXPECT_EQ(read.info.pid(), 4);
     EXPECT_THAT(read.info.data(), ElementsAre(Opened(TestJob())));
     EXPECT_EQ(read.info.problem(), "its disk is full");
+    EXPECT_THAT(read.info.fast_precisions(), ElementsAre("tf32", "bfloat16"));
     EXPECT_THAT(read.info.data_sets(), ElementsAre("c"));
     EXPECT_EQ(read.first_seen, TimeFromUnixMs(5));
     EXPECT_EQ(read.last_seen, TimeFromUnixMs(9));

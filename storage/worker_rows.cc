@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 #include "storage/sqlite_db.h"
 #include "storage/store.h"
@@ -52,7 +54,12 @@ v1::WorkerInfo ReadWorkerInfo(Query& row) {
   info.set_cores(row.Int());
   info.set_sharers(row.Int());
   info.set_problem(row.Text());
+  SetList(info.mutable_fast_precisions(), PrecisionsIn(row.Text()));
   return info;
+}
+
+std::vector<std::string> PrecisionsIn(const std::string& text) {
+  return absl::StrSplit(text, ' ', absl::SkipEmpty());
 }
 
 std::vector<v1::DataState> ReadDataStates(SqliteDb& db, const std::string& worker) {
@@ -153,17 +160,19 @@ absl::Status Transaction::PutWorker(const WorkerRow& w) {
     Query(db_,
           "INSERT INTO workers (worker, incarnation, host, pid, device, torch_version,"
           " build_commit, first_seen_ms, last_seen_ms, protocol, behaviour, problem,"
-          " heard_steady_ms, connected, failures_in_row, quarantine, machine, cores, sharers)"
-          " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
+          " heard_steady_ms, connected, failures_in_row, quarantine, machine, cores, sharers,"
+          " fast_precisions)"
+          " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)"
           " ON CONFLICT (worker) DO UPDATE SET incarnation = ?2, host = ?3, pid = ?4,"
           " device = ?5, torch_version = ?6, build_commit = ?7, last_seen_ms = ?9,"
           " protocol = ?10, behaviour = ?11, problem = ?12, heard_steady_ms = ?13,"
           " connected = ?14, failures_in_row = ?15, quarantine = ?16, machine = ?17,"
-          " cores = ?18, sharers = ?19",
+          " cores = ?18, sharers = ?19, fast_precisions = ?20",
           w.info.id(), w.info.incarnation(), w.info.host(), w.info.pid(), w.info.device(),
           w.info.torch_version(), w.info.build_commit(), w.first_seen, w.last_seen,
           w.info.protocol(), w.info.behaviour(), w.info.problem(), w.heard, w.connected ? 1 : 0,
-          w.failures_in_row, w.quarantine, w.info.machine(), w.info.cores(), w.info.sharers())
+          w.failures_in_row, w.quarantine, w.info.machine(), w.info.cores(), w.info.sharers(),
+          absl::StrJoin(w.info.fast_precisions(), " "))
         .Run();
     Query(db_, "INSERT OR IGNORE INTO worker_incarnations (worker, incarnation) VALUES (?,?)",
           w.info.id(), w.info.incarnation())

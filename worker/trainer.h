@@ -37,7 +37,7 @@ struct TaskOutcome {
 class Trainer {
  public:
   virtual ~Trainer() = default;
-  // What WorkerInfo says of this process: device, torch_version, data_sets.
+  // What WorkerInfo says of this process: device, fast_precisions, torch_version, data_sets.
   virtual void Describe(v1::WorkerInfo& info) const = 0;
   // Opens and hashes what a Job needs, and may keep it in memory for the Tasks that follow.
   // Whatever is wrong comes back as the state's problem; no exception leaves. Looks at `stop` every

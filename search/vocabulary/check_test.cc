@@ -217,7 +217,7 @@ TEST(AllowedTextTest, IsTheRuleUnlessItSaysOtherwise) {
   const auto allowed = [](const Descriptor* message, const char* field) {
     return AllowedText(*message->FindFieldByName(field));
   };
-  EXPECT_EQ(allowed(v1::StagesSpec::descriptor(), "precision"), "float32, bfloat16");
+  EXPECT_EQ(allowed(v1::StagesSpec::descriptor(), "precision"), "float32, bfloat16, tf32");
   EXPECT_EQ(allowed(v1::StagesSpec::descriptor(), "preset"), "snl-2022, fast");
   EXPECT_EQ(allowed(v1::StagesSpec::descriptor(), "deterministic"), "");
   EXPECT_EQ(allowed(v1::JobSpec::descriptor(), "limits"), "an object");

@@ -247,7 +247,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadJob{"Mixup", R"("stages": {"augmentation": {"mixup": -1}})",
                "stages.augmentation.mixup: found -1; allowed: a number from 0 to 100"},
         BadJob{"Precision", R"("stages": {"precision": "float16"})",
-               "stages.precision: found \"float16\"; allowed: float32, bfloat16"},
+               "stages.precision: found \"float16\"; allowed: float32, bfloat16, tf32"},
         BadJob{"LogitsOfMixedImages",
                R"("stages": {"cache_teacher_logits": true, "augmentation": {"mixup": 1}})",
                "stages.cache_teacher_logits: found true; allowed: false where "
@@ -304,7 +304,7 @@ TEST(JobTest, EveryDefaultIsFilledIn) {
         "distillation": {"temperature": 4, "weight": 1, "cross_entropy_weight": 1},
         "augmentation": {"crop_padding": 4, "flip": true, "alternating_flip": false, "cutout": 0,
                          "mixup": 0},
-        "precision": "float32", "deterministic": false, "cache_teacher_logits": false},
+        "precision": "tf32", "deterministic": false, "cache_teacher_logits": false},
       "objectives": ["relus"],
       "limits": {"max_attempts": 3, "max_macs": 0, "max_parameters": 0},
       "seed": 1,

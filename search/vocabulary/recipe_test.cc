@@ -50,7 +50,7 @@ constexpr char kSnl2022[] = R"({
     "distillation": {"temperature": 4, "weight": 1, "cross_entropy_weight": 1},
     "augmentation": {"crop_padding": 4, "flip": true, "alternating_flip": false, "cutout": 0,
                      "mixup": 0},
-    "precision": "float32", "deterministic": false, "cache_teacher_logits": false})";
+    "precision": "tf32", "deterministic": false, "cache_teacher_logits": false})";
 
 // What `fast` has beside it; its SGD stages, which have no steps, as a whole.
 constexpr char kFast[] = R"({
@@ -127,8 +127,13 @@ TEST(CheckedStagesTest, AFieldThatAnOlderVersionDidNotKnowTakesItsDefault) {
 // Results that are stored stand under these numbers: a change here parts them from new ones.
 TEST(RecipeHashTest, HashesOfThePresetsNeverChange) {
   EXPECT_EQ(HashOf(R"({"preset": "snl-2022"})"),
-            "5bf1f8fb97201f2b1ef333c40d67fa8a27461e087bdad43be0b6324e52205c08");
+            "7f761ecb9ff21c185cf3605ddd750d258800d56152e84217bb035c50c57ed691");
   EXPECT_EQ(HashOf(R"({"preset": "fast"})"),
+            "951b3e8b1e50fb83dade1a1db283db663b3f0535216a04e370c3d5f4ea6fecb7");
+  // As the frozen base has it: what was the default before TF32 came.
+  EXPECT_EQ(HashOf(R"({"preset": "snl-2022", "precision": "float32"})"),
+            "5bf1f8fb97201f2b1ef333c40d67fa8a27461e087bdad43be0b6324e52205c08");
+  EXPECT_EQ(HashOf(R"({"preset": "fast", "precision": "float32"})"),
             "c84bdafa417326bd1bb8c20e51de91029151607391a91767c0403c56af30f833");
 }
 

@@ -31,7 +31,7 @@ v1::SynchronizeRequest FullRequest() {
     "worker": {
       "id": "w", "incarnation": "i", "host": "host", "pid": 12, "device": "cpu",
       "torch_version": "2.13", "build_commit": "abc", "data_sets": ["synthetic", "flowers"],
-      "behaviour": 9, "problem": "its disk is full",
+      "behaviour": 9, "problem": "its disk is full", "fast_precisions": ["tf32", "bfloat16"],
       "data": [{"request": IMAGES, "data_hash": "HASH", "split_hash": "HASH"},
                {"request": IMAGES, "problem": "no folder"}]},
     "artifact_folder_id": "folder",

@@ -205,6 +205,7 @@ CREATE TABLE workers (
   device TEXT NOT NULL,
   torch_version TEXT NOT NULL,
   build_commit TEXT NOT NULL,
+  fast_precisions TEXT NOT NULL,  -- that its device computes faster than float32, with spaces between
   first_seen_ms INTEGER NOT NULL,
   last_seen_ms INTEGER NOT NULL,
   protocol INTEGER NOT NULL,

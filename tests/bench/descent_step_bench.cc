@@ -2,7 +2,7 @@
 //
 //   python3 tests/bench/descent_step_bench.py build/tests/tests_bench_descent_step
 //
-// Alone: tests_bench_descent_step FOLDER NETWORK BATCH THREADS float32|bfloat16 network|cache
+// Alone: tests_bench_descent_step FOLDER NETWORK BATCH THREADS float32|tf32|bfloat16 network|cache
 // cpu|cuda, where `cache` has the teacher's logits from a cache, warm from the second step on.
 // Writes the initial weights and one batch to FOLDER/start.safetensors, prints a line and then
 // answers every line "STEPS" on stdin with one on stdout: seconds of that many steps, seconds of
@@ -26,6 +26,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
@@ -36,6 +37,7 @@
 #include "worker/torch/batches.h"
 #include "worker/torch/descent_step.h"
 #include "worker/torch/device.h"
+#include "worker/torch/precision.h"
 #include "worker/torch/step_graph.h"
 #include "worker/torch/step_recorder.h"
 
@@ -79,15 +81,15 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
     ASSIGN_OR_RETURN(options.device, ParseDevice(argv[7]));
     if (absl::SimpleAtoi(argv[3], &options.batch) && absl::SimpleAtoi(argv[4], &options.threads) &&
         options.batch >= 2 && options.batch <= 65536 && options.threads >= 1 &&
-        options.threads <= 1024 && (precision == "float32" || precision == "bfloat16") &&
+        options.threads <= 1024 &&
+        v1::StagesSpec::Precision_Parse(absl::AsciiStrToUpper(precision), &options.precision) &&
         (source == "network" || source == "cache")) {
-      if (precision == "bfloat16") options.precision = v1::StagesSpec::BFLOAT16;
       options.cache = source == "cache";
       return options;
     }
   }
   return absl::InvalidArgumentError(
-      "usage: tests_bench_descent_step FOLDER NETWORK BATCH THREADS float32|bfloat16 "
+      "usage: tests_bench_descent_step FOLDER NETWORK BATCH THREADS float32|tf32|bfloat16 "
       "network|cache cpu|cuda; BATCH 2 to 65536, THREADS 1 to 1024");
 }
 
@@ -112,11 +114,9 @@ absl::Status Run(const Options& options) {
   if (options.device.is_cpu()) {
     KeepFreedMemory();
   } else {
-    // As the worker has it: no TF32, and cuDNN takes the kernel that it found fastest.
-    at::globalContext().setAllowTF32CuDNN(false);
-    at::globalContext().setAllowTF32CuBLAS(false);
-    at::globalContext().setBenchmarkCuDNN(true);
+    at::globalContext().setBenchmarkCuDNN(true);  // as the worker has it
   }
+  const Tf32Products products(options.precision == v1::StagesSpec::TF32);
   ASSIGN_OR_RETURN(const Architecture architecture,
                    ParseArchitecture(options.network, kSide, kClasses));
   ASSIGN_OR_RETURN(const Network network, BuildNetwork(architecture));

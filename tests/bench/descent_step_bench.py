@@ -11,9 +11,9 @@ Both sides begin from the same weights and batch, with the same number of thread
 allocator setting, and live as long as the measurement; only one works at a time, in the order
 A B B A, which gives one ratio. The script is contiguous float32, or with --against bfloat16
 autocast with channels last, both as PyTorch sets them up (on a GPU float32 convolutions are in
-TF32, which the worker never uses); the worker is measured in each of the variants: its precision, and
-whether the teacher's logits come out of a warm cache. On a CPU bfloat16 is among them where oneDNN
-has instructions for it. Prints the losses of the first step, the seconds per step, the median ratio
+TF32); the worker is measured in each of the variants: its precision, and
+whether the teacher's logits come out of a warm cache. TF32 is among them on a GPU, bfloat16 there and
+on a CPU where oneDNN has instructions for it. Prints the losses of the first step, the seconds per step, the median ratio
 with its range, and the peak memory of both processes (with --device cuda: of their tensors). The ratio of
 processor times says more than that of the times where other programs use the machine; with one
 thread (--threads 1) it hardly depends on them.
@@ -31,9 +31,12 @@ import torch
 
 SCRIPT = pathlib.Path(__file__).with_name("plain_descent_step.py")
 CLASSES = 10  # of the images that the program draws
+TF32 = 4e-3
 # Variant: the program's arguments, and how far the loss of the first step may be from the script's,
-# relative: rounding of float32, of logits to float16 (11 bits), of activations to bfloat16 (8 bits).
+# relative: rounding of float32, of logits to float16 (11 bits), of activations to bfloat16 (8 bits), of
+# factors to TF32 (11 bits).
 VARIANTS = {"float32": (("float32", "network"), 1e-4), "float32-cache": (("float32", "cache"), 2e-3),
+            "tf32": (("tf32", "network"), TF32), "tf32-cache": (("tf32", "cache"), TF32),
             "bfloat16": (("bfloat16", "network"), 3e-2),
             "bfloat16-cache": (("bfloat16", "cache"), 3e-2)}
 # The worker's KeepFreedMemory (worker/torch/device.cc) for a process that has no mallopt.
@@ -80,6 +83,8 @@ def measure(program, variant, width, options):
     batch, threads, steps, pairs = options.batch, options.threads, options.steps, options.pairs
     if options.against == "bfloat16":
         tolerance = 3e-2
+    elif options.device == "cuda":
+        tolerance = max(tolerance, TF32)
     with tempfile.TemporaryDirectory() as folder:
         ours = Side([program, folder, f"resnet18@{width}", batch, threads, *arguments,
                      options.device])
@@ -136,10 +141,11 @@ def main():
     if options.smoke:
         options.widths, options.batch, options.threads = [4], 16, 1
         options.steps, options.pairs = 2, 1
-        options.variants = list(VARIANTS)
+        options.variants = [name for name in VARIANTS if not name.startswith("tf32")]
     fast = options.device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     if not options.variants:
-        options.variants = [name for name in VARIANTS if fast or not name.startswith("bfloat16")]
+        slow = (() if fast else ("bfloat16",)) + (() if options.device == "cuda" else ("tf32",))
+        options.variants = [name for name in VARIANTS if not name.startswith(slow)]
         if not fast:
             print("bfloat16: left out, this processor has no instructions for it")
     for width in options.widths:

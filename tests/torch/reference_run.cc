@@ -1,6 +1,7 @@
 // Runs every stage of a small job through the Trainer and writes what a second implementation needs
 // to do the same: the batches that each epoch trained on, the weights that each stage began with,
-// and what it came to. reference_run FOLDER; tests/torch/reference/reference_test.py reads it.
+// and what it came to. reference_run FOLDER DEVICE PRECISION, as in "cpu float32";
+// tests/torch/reference/reference_test.py reads it.
 
 #include <ATen/Parallel.h>
 
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
 #include "base/random.h"
@@ -30,6 +32,8 @@ using Json = nlohmann::json;
 // Deep enough for every kind of block, small enough for a minute on one core.
 constexpr char kNetworkName[] = "resnet20@2";
 constexpr int64_t kImages = 40;
+// That the other side may need more than this one to come to its budgets.
+constexpr size_t kSpareEpochs = 5;
 
 // Keeps what a Task reports.
 class Reports final : public TaskListener {
@@ -48,8 +52,12 @@ class Reports final : public TaskListener {
 
 class ReferenceRun {
  public:
-  explicit ReferenceRun(std::filesystem::path folder)
-      : folder_(std::move(folder)), artifacts_(folder_ / "artifacts") {}
+  ReferenceRun(std::filesystem::path folder, std::string device,
+               v1::StagesSpec::Precision precision)
+      : folder_(std::move(folder)),
+        device_(std::move(device)),
+        precision_(precision),
+        artifacts_(folder_ / "artifacts") {}
 
   absl::Status Run();
 
@@ -64,6 +72,8 @@ class ReferenceRun {
   absl::Status WriteInitialWeights(const v1::TaskDescription& task);
 
   const std::filesystem::path folder_;
+  const std::string device_;
+  const v1::StagesSpec::Precision precision_;
   ArtifactFolder artifacts_;
   std::unique_ptr<Trainer> trainer_;
   Json document_;
@@ -81,6 +91,7 @@ v1::TaskDescription ReferenceRun::Task() const {
   task.mutable_data()->set_test_images(10);
   task.set_network(CanonicalText(*ParseArchitecture(kNetworkName, 32, 10)));
   *task.mutable_settings() = Filled<v1::StagesSpec>();
+  task.mutable_settings()->set_precision(precision_);
   // All images are one batch: an epoch is a step, whose loss, count and lambda are reported.
   task.mutable_settings()->mutable_pretrain()->set_batch(kImages);
   task.mutable_settings()->mutable_pretrain()->set_epochs(20);
@@ -133,7 +144,8 @@ absl::StatusOr<TaskOutcome> ReferenceRun::Stage(const std::string& name,
   if (outcome.failure && outcome.failure->kind() != v1::Failure::INFEASIBLE) {
     return absl::InternalError(absl::StrCat(name, ": ", outcome.failure->message()));
   }
-  RETURN_IF_ERROR(WriteBatches(name, task, batch, reports.epochs.size()));
+  const size_t spare = task.budgets().size() > 1 ? kSpareEpochs : 0;
+  RETURN_IF_ERROR(WriteBatches(name, task, batch, reports.epochs.size() + spare));
   Json records = Json::array();
   for (const v1::Epoch& epoch : reports.epochs) {
     records.push_back({{"loss", epoch.loss()},
@@ -166,7 +178,7 @@ Json ToJson(const v1::LinearizeSpec& settings) {
 absl::Status ReferenceRun::Run() {
   RETURN_IF_ERROR(artifacts_.WriteId(ArtifactFolder::NewId()));
   TorchTrainerOptions options;
-  options.device = "cpu";
+  options.device = device_;
   ASSIGN_OR_RETURN(trainer_, MakeTorchTrainer(options, artifacts_));
 
   v1::TaskDescription task = Task();
@@ -175,6 +187,11 @@ absl::Status ReferenceRun::Run() {
   RETURN_IF_ERROR(WriteInitialWeights(task));
   Reports pretrain;
   ASSIGN_OR_RETURN(const TaskOutcome pretrained, Stage("pretrain", task, kImages, pretrain));
+  if (const std::string wanted = NameOf(precision_); pretrain.provenance.precision() != wanted) {
+    return absl::FailedPreconditionError(absl::StrCat(device_, " computed in ",
+                                                      pretrain.provenance.precision(), " where ",
+                                                      wanted, " was asked for"));
+  }
   RETURN_IF_ERROR(Copy(pretrained.weights, "pretrained"));
   document_["pretrain"]["settings"] = ToJson(task.settings().pretrain());
 
@@ -232,11 +249,13 @@ absl::Status ReferenceRun::Run() {
 }  // namespace reluscape
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: reference_run FOLDER\n");
+  reluscape::v1::StagesSpec::Precision precision{};
+  if (argc != 4 ||
+      !reluscape::v1::StagesSpec::Precision_Parse(absl::AsciiStrToUpper(argv[3]), &precision)) {
+    std::fprintf(stderr, "usage: reference_run FOLDER DEVICE float32|tf32|bfloat16\n");
     return 2;
   }
-  const absl::Status status = reluscape::ReferenceRun(argv[1]).Run();
+  const absl::Status status = reluscape::ReferenceRun(argv[1], argv[2], precision).Run();
   if (status.ok()) return 0;
   std::fprintf(stderr, "error: %s\n", std::string(status.message()).c_str());
   return 1;

@@ -4,11 +4,18 @@
 #include <torch/cuda.h>
 
 #ifdef RELUSCAPE_WITH_CUDA
+#include <c10/core/DeviceGuard.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAException.h>
 #include <cuda_runtime_api.h>
 #endif
 
+#include <cstdlib>
+#include <string_view>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/machine.h"
 
 namespace reluscape {
 
@@ -47,20 +54,51 @@ std::string DeviceName(at::Device device) {
   return device.str();
 }
 
-bool HasBfloat16(at::Device device) {
+namespace {
+
+// From Ampere on: compute capability 8.0.
+bool HasNarrowTensorCores([[maybe_unused]] at::Device device) {
 #ifdef RELUSCAPE_WITH_CUDA
   int major = 0;
-  if (device.is_cuda()) {
-    return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device.index()) ==
-               cudaSuccess &&
-           major >= 8;
-  }
+  return device.is_cuda() &&
+         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device.index()) ==
+             cudaSuccess &&
+         major >= 8;
+#else
+  return false;
 #endif
+}
+
+}  // namespace
+
+bool HasTf32(at::Device device) {
+  const char* const override = std::getenv("NVIDIA_TF32_OVERRIDE");
+  const bool forbidden = override != nullptr && std::string_view(override) == "0";
+  return !forbidden && HasNarrowTensorCores(device);
+}
+
+bool HasBfloat16(at::Device device) {
+  if (HasNarrowTensorCores(device)) return true;
 #ifdef __x86_64__
   return device.is_cpu() && __builtin_cpu_supports("avx512bf16");
 #else
   return false;
 #endif
+}
+
+int64_t FreeMemory(at::Device device) {
+#ifdef RELUSCAPE_WITH_CUDA
+  if (device.is_cuda()) {
+    const at::DeviceGuard guard(device);
+    c10::cuda::CUDACachingAllocator::emptyCache();
+    size_t free = 0;
+    size_t total = 0;
+    C10_CUDA_CHECK(cudaMemGetInfo(&free, &total));
+    return static_cast<int64_t>(free);
+  }
+#endif
+  TORCH_CHECK(device.is_cpu(), "free memory: found device ", device, "; allowed: cpu");
+  return UsableMemoryBytes();
 }
 
 void KeepFreedMemory() {

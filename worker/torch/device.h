@@ -18,10 +18,20 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& text);
 // "cpu", or the GPU's name as its driver gives it.
 std::string DeviceName(at::Device device);
 
+// Whether its products of float32 numbers can be rounded to TF32: GPUs from compute capability 8.0
+// (Ampere) on, unless NVIDIA_TF32_OVERRIDE is 0 in the environment, by which NVIDIA's libraries go
+// whatever a program asks for.
+bool HasTf32(at::Device device);
+
 // Whether it has instructions for bfloat16: GPUs from compute capability 8.0 (Ampere) on, x86-64
 // processors with AVX512-BF16 (which those with AMX have too). Elsewhere bfloat16 is computed all
 // the same, by way of float32 and slower than it.
 bool HasBfloat16(at::Device device);
+
+// Bytes that this process may still take there: on a GPU what is free, with what LibTorch's
+// allocator holds and nobody uses, which it gives back for this; on the CPU UsableMemoryBytes's
+// answer (base/machine.h). Throws c10::Error where the device cannot say.
+int64_t FreeMemory(at::Device device);
 
 // For a process that trains on the CPU: activations are allocated and freed at every step, and
 // glibc by default gives such memory back to the system each time and pays for fresh pages. From

@@ -13,19 +13,6 @@ namespace {
 constexpr int64_t kCpuBatch = 128;
 constexpr int64_t kCudaBatch = 1024;
 
-// The logits of `images`, of which there are at most `batch`. On a GPU the last, smaller part of a
-// set is filled up with black: for another shape cuDNN would search its algorithms anew. An
-// observer would take the black images for some of the set, so they are left out for one.
-at::Tensor LogitsOf(GraphNetwork& network, const at::Tensor& images, int64_t batch,
-                    const OperationObserver& observer) {
-  const int64_t missing = batch - images.size(0);
-  if (missing == 0 || observer != nullptr || !network.device().is_cuda()) {
-    return network.Forward(images, observer);
-  }
-  const at::Tensor filled = at::constant_pad_nd(images, {0, 0, 0, 0, 0, 0, 0, missing}, 0);
-  return network.Forward(filled).narrow(0, 0, images.size(0));
-}
-
 // Calls `look` with the logits of each batch and its labels. False where a stop was requested.
 bool ForBatches(GraphNetwork& network, const EvaluationImages& images, const std::stop_token& stop,
                 const std::function<void(const at::Tensor& logits, const at::Tensor& labels)>& look,
@@ -36,7 +23,11 @@ bool ForBatches(GraphNetwork& network, const EvaluationImages& images, const std
   bool stopped = false;
   for (int64_t first = 0; first < images.count() && !stopped; first += batch) {
     const Batch part = images.Get(first, std::min(batch, images.count() - first));
-    look(LogitsOf(network, part.images, batch, observer), part.labels);
+    // For another shape cuDNN would search its algorithms anew. An observer would take what fills a
+    // batch up for some of the set.
+    const bool fill = network.device().is_cuda() && observer == nullptr;
+    look(fill ? FilledLogits(network, part.images, batch) : network.Forward(part.images, observer),
+         part.labels);
     stopped = stop.stop_requested();
   }
   network.SetTraining(true);
@@ -44,6 +35,13 @@ bool ForBatches(GraphNetwork& network, const EvaluationImages& images, const std
 }
 
 }  // namespace
+
+at::Tensor FilledLogits(const GraphNetwork& network, const at::Tensor& images, int64_t batch) {
+  const int64_t missing = batch - images.size(0);
+  if (missing == 0) return network.Forward(images);
+  const at::Tensor filled = at::constant_pad_nd(images, {0, 0, 0, 0, 0, 0, 0, missing}, 0);
+  return network.Forward(filled).narrow(0, 0, images.size(0));
+}
 
 std::optional<double> Evaluate(GraphNetwork& network, const EvaluationImages& images,
                                const std::stop_token& stop) {

@@ -10,6 +10,11 @@
 
 namespace reluscape {
 
+// The logits of `images`, of which there are at most `batch`, computed as those of a batch of that
+// size: the images that are missing are black. In evaluation mode no image's logits depend on the
+// others.
+at::Tensor FilledLogits(const GraphNetwork& network, const at::Tensor& images, int64_t batch);
+
 // The fraction of `images` whose largest logit is that of the label, in evaluation mode and without
 // gradients; the network is in training mode again afterwards. std::nullopt where `stop` was
 // requested, which is looked at after every batch.

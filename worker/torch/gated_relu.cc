@@ -50,11 +50,13 @@ bool PerChannel(const at::Tensor& x, const at::Tensor& mask) {
 }
 
 // The format to compute in. Where x is contiguous in both (one channel, or one pixel) they are the
-// same. On CUDA channels are neighbours where they have one mask value each.
+// same. On CUDA channels are neighbours where they have one mask value each, however x lies: its
+// kernels know no runs (GatedReluShape).
 at::MemoryFormat FormatOf(const at::Tensor& x, bool per_channel) {
-  if (!x.is_contiguous()) return x.suggest_memory_format();
-  const bool channels_last = x.is_cuda() && per_channel && x.size(2) * x.size(3) > 1;
-  return channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  if (x.is_cuda() && per_channel && x.size(2) * x.size(3) > 1) {
+    return at::MemoryFormat::ChannelsLast;
+  }
+  return x.is_contiguous() ? at::MemoryFormat::Contiguous : x.suggest_memory_format();
 }
 
 // The mask in that format, with zeros, which are the identity, for the channels that

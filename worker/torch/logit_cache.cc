@@ -25,7 +25,8 @@ LogitCache::LogitCache(int64_t images, int64_t views_per_image, int64_t classes,
                        int64_t limit_bytes, at::Device device)
     : device_(device), classes_(classes) {
   const int64_t rows = KeptImages(images, views_per_image, classes, limit_bytes) * views_per_image;
-  table_ = at::empty({rows, classes}, at::TensorOptions().dtype(at::kHalf).device(device));
+  // Filled, since a kernel hands out pages where they are first written to.
+  table_ = at::zeros({rows, classes}, at::TensorOptions().dtype(at::kHalf).device(device));
   kept_.resize(static_cast<size_t>(rows), false);
 }
 

@@ -22,7 +22,7 @@ struct LogitCacheKey {
   std::string split_hash;  // decides which images are number 0, 1, ...
   int64_t crop_padding = 0;
   bool flip = false;
-  v1::StagesSpec::Precision precision = v1::StagesSpec::FLOAT32;
+  v1::StagesSpec::Precision precision = v1::StagesSpec::FLOAT32;  // as used
   bool deterministic = false;  // else cuDNN's kernels are those that were fastest then
 
   friend bool operator==(const LogitCacheKey&, const LogitCacheKey&) = default;
@@ -36,7 +36,7 @@ class LogitCache {
  public:
   // For views 0 .. images * views_per_image - 1, those of one image side by side. Keeps those of
   // the first images, as many as `limit_bytes` holds: the same share of views as any other choice
-  // once all were seen.
+  // once all were seen. Their memory is taken here and now, so that others see what is left.
   LogitCache(int64_t images, int64_t views_per_image, int64_t classes, int64_t limit_bytes,
              at::Device device);
 

@@ -1,11 +1,16 @@
-// Number types and memory formats of a GraphNetwork.
+// Number types and memory formats of a GraphNetwork, and what a recipe's precision comes to.
+
+#include "worker/torch/precision.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Context.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "search/network/names.h"
@@ -85,6 +90,52 @@ TEST(MemoryFormatTest, IsChannelsLastWhereAllWidthsAreSafe) {
   EXPECT_EQ(format("resnet18@4"), at::MemoryFormat::Contiguous);
   EXPECT_EQ(format("resnet18@24"), at::MemoryFormat::Contiguous);
   EXPECT_EQ(format("hrn-5x5x3x@8"), at::MemoryFormat::Contiguous);
+}
+
+TEST(UsedPrecisionTest, Tf32IsFloat32WhereThereIsNone) {
+  EXPECT_EQ(UsedPrecision(v1::StagesSpec::TF32, /*has_tf32=*/false), v1::StagesSpec::FLOAT32);
+  EXPECT_EQ(UsedPrecision(v1::StagesSpec::TF32, /*has_tf32=*/true), v1::StagesSpec::TF32);
+  for (const bool has_tf32 : {false, true}) {
+    for (const auto other : {v1::StagesSpec::FLOAT32, v1::StagesSpec::BFLOAT16}) {
+      EXPECT_EQ(UsedPrecision(other, has_tf32), other);
+    }
+  }
+}
+
+// Of cuDNN and of cuBLAS.
+std::pair<bool, bool> Tf32Flags() {
+  return {at::globalContext().allowTF32CuDNN(), at::globalContext().allowTF32CuBLAS()};
+}
+
+TEST(Tf32ProductsTest, HoldForAScopeAndAreRestored) {
+  using Flags = std::pair<bool, bool>;
+  const Flags before = Tf32Flags();
+  EXPECT_EQ(before, Flags(true, false));  // LibTorch's own
+  for (const bool on : {true, false}) {
+    try {
+      const Tf32Products products(on);
+      EXPECT_EQ(Tf32Flags(), Flags(on, on));
+      {
+        const Tf32Products others(!on);
+        EXPECT_EQ(Tf32Flags(), Flags(!on, !on));
+      }
+      EXPECT_EQ(Tf32Flags(), Flags(on, on));
+      throw std::runtime_error("diverged");
+    } catch (const std::runtime_error&) {
+    }
+    EXPECT_EQ(Tf32Flags(), before);
+  }
+}
+
+// oneDNN has switches of its own, so that a recipe's TF32 changes no bit on a CPU.
+TEST(Tf32ProductsTest, ChangeNothingOnACpu) {
+  const auto logits = [](bool on) {
+    GraphNetwork network(NetworkOf("resnet18@16"), MaskMode::kNone, at::kCPU);
+    network.Initialize(3);
+    const Tf32Products products(on);
+    return network.Forward(Images(4)).detach();
+  };
+  EXPECT_TRUE(at::equal(logits(true), logits(false)));
 }
 
 class Bfloat16Test : public testing::TestWithParam<const char*> {};

@@ -210,6 +210,19 @@ TEST_F(RecipeSwitchesTest, EveryStageRunsInBfloat16AndSaysSo) {
   EXPECT_TRUE(std::isfinite(tuning.epochs.back().loss()));
 }
 
+TEST_F(RecipeSwitchesTest, OnACpuTf32IsFloat32InEveryBitAndSaysSo) {
+  v1::TaskDescription task = Pretrain();
+  task.mutable_settings()->set_precision(v1::StagesSpec::FLOAT32);
+  Recorder exact;
+  const v1::Artifact expected = Run(task, exact).weights;
+  task.mutable_settings()->set_precision(v1::StagesSpec::TF32);
+  Recorder recorder;
+  const v1::Artifact weights = Run(task, recorder).weights;
+  ASSERT_TRUE(IsSet(weights));
+  EXPECT_EQ(recorder.provenances.at(0).precision(), "float32");
+  EXPECT_EQ(Read(weights).data, Read(expected).data);
+}
+
 TEST_F(RecipeSwitchesTest, InBfloat16WithKeptLogitsADescentResumesBitByBit) {
   v1::TaskDescription task = Descent();
   task.mutable_settings()->set_precision(v1::StagesSpec::BFLOAT16);

@@ -47,10 +47,10 @@ StepResult StepGraph::Plain(const StepInput& input) const {
 
 bool StepGraph::Record(const StepInput& input) {
   const c10::NoGradGuard no_grad;
-  for (const auto tensor : kTensors) {
-    if ((input.*tensor).defined()) input_.*tensor = (input.*tensor).clone();
-  }
   try {
+    for (const auto tensor : kTensors) {
+      if ((input.*tensor).defined()) input_.*tensor = (input.*tensor).clone();
+    }
     recorder_->Record([this] {
       const at::AutoGradMode with_gradients(true);
       result_ = Plain(input_);

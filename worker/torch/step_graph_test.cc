@@ -6,7 +6,6 @@
 #include <torch/types.h>
 
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -17,38 +16,11 @@
 #include "worker/torch/graph_network.h"
 #include "worker/torch/mask_rules.h"
 #include "worker/torch/optimizers.h"
+#include "worker/torch/step_recorder_test_util.h"
 #include "worker/torch/teacher.h"
 
 namespace reluscape {
 namespace {
-
-// A recorder on the host: "replay" calls what was recorded, which reads and writes the same tensors
-// again.
-class FakeRecorder final : public StepRecorder {
- public:
-  enum class Fails { kNever, kByTorch, kByAnother };
-  explicit FakeRecorder(std::vector<std::string>& calls, Fails fails = Fails::kNever)
-      : calls_(calls), fails_(fails) {}
-  void WarmUp(const std::function<void()>& work) override {
-    calls_.push_back("warm-up");
-    work();
-  }
-  void Record(const std::function<void()>& work) override {
-    calls_.push_back("record");
-    TORCH_CHECK(fails_ != Fails::kByTorch, "this cannot be recorded");
-    if (fails_ == Fails::kByAnother) throw std::runtime_error("nor this");
-    work_ = work;
-  }
-  void Replay() override {
-    calls_.push_back("replay");
-    work_();
-  }
-
- private:
-  std::vector<std::string>& calls_;
-  const Fails fails_;
-  std::function<void()> work_;
-};
 
 class StepGraphTest : public testing::Test {
  protected:

@@ -20,6 +20,8 @@ namespace reluscape {
 #ifdef RELUSCAPE_WITH_CUDA
 namespace {
 
+using PoolId = decltype(at::cuda::graph_pool_handle());
+
 // What a process has once for all its recorders, of which one works at a time.
 class Shared {
  public:
@@ -37,12 +39,11 @@ class Shared {
         .first->second;
   }
 
-  // Keeps a graph whose recording failed: LibTorch's allocator still refers to it. `stuck`: its
-  // recording had begun and could not be ended, so that its stream takes no other one.
-  void Bury(std::unique_ptr<at::cuda::CUDAGraph> graph, bool stuck) {
-    buried_.push_back(std::move(graph));
-    stuck_ = stuck_ || stuck;
-  }
+  // Keeps a graph that could not end its recording: LibTorch may still refer to it.
+  void Bury(std::unique_ptr<at::cuda::CUDAGraph> graph) { buried_.push_back(std::move(graph)); }
+
+  // A recording could not be ended: its stream takes no other one.
+  void SetStuck() { stuck_ = true; }
   bool stuck() const { return stuck_; }
 
  private:
@@ -98,14 +99,14 @@ class CudaRecorder final : public StepRecorder {
     c10::cuda::device_synchronize();
     c10::cuda::CUDACachingAllocator::emptyCache();
     graph_ = std::make_unique<at::cuda::CUDAGraph>();
-    bool began = false;
+    // Named here, so that GiveUp can end what the graph does not.
+    const PoolId pool = at::cuda::graph_pool_handle();
     try {
-      graph_->capture_begin();
-      began = true;
+      graph_->capture_begin(pool);
       work();
       graph_->capture_end();
     } catch (...) {
-      GiveUp(began);
+      GiveUp(pool);
       throw;
     }
   }
@@ -113,18 +114,43 @@ class CudaRecorder final : public StepRecorder {
   void Replay() override { graph_->replay(); }
 
  private:
-  void GiveUp(bool began) {
+  bool IsRecording() const {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    return cudaStreamIsCapturing(stream_, &status) != cudaSuccess ||
+           status != cudaStreamCaptureStatusNone;
+  }
+
+  // After a failure anywhere between the beginning and the end. Where the stream is in order again
+  // the next Task can record; the steps of this one are not recorded.
+  void GiveUp(const PoolId& pool) {
     try {
-      if (began) {
-        graph_->capture_end();
-        graph_.reset();
-      } else {
-        Shared::Get().Bury(std::move(graph_), /*stuck=*/false);
-      }
+      if (IsRecording()) graph_->capture_end();
     } catch (const std::exception&) {
-      Shared::Get().Bury(std::move(graph_), /*stuck=*/true);
+      // As of a recording that something in it has made invalid. CUDA has ended it all the same;
+      // the allocator has not.
     }
+    if (IsRecording()) {
+      cudaGraph_t rest = nullptr;
+      (void)cudaStreamEndCapture(stream_, &rest);
+      if (rest != nullptr) (void)cudaGraphDestroy(rest);
+      if (IsRecording()) Shared::Get().SetStuck();
+    }
+    if (EndPool(pool)) Shared::Get().Bury(std::move(graph_));
+    graph_.reset();
     (void)cudaGetLastError();  // which would be taken for one of the next kernel
+  }
+
+  // Lets the allocator go on as outside a recording: while it takes one to be under way it gives no
+  // memory back to the device, not even where it has run out. False where it did not take it so:
+  // the graph has ended this itself, or never begun it.
+  bool EndPool(const PoolId& pool) const {
+    try {
+      c10::cuda::CUDACachingAllocator::endAllocateToPool(stream_.device_index(), pool);
+      c10::cuda::CUDACachingAllocator::releasePool(stream_.device_index(), pool);
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
   }
 
   const c10::cuda::CUDAStream stream_;

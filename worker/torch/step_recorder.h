@@ -17,7 +17,7 @@ class StepRecorder {
 
   // Records what `work` hands to the device; nothing of it is carried out, and memory that it
   // allocates stays its own. Throws where something in it cannot be recorded, and then has recorded
-  // nothing; the memory may stay taken until the process ends.
+  // nothing.
   virtual void Record(const std::function<void()>& work) = 0;
 
   // Carries out what was recorded.

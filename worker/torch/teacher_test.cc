@@ -7,12 +7,14 @@
 #include <cctype>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include "search/network/names.h"
 #include "worker/torch/logit_cache.h"
+#include "worker/torch/step_recorder_test_util.h"
 
 namespace reluscape {
 namespace {
@@ -145,6 +147,27 @@ TEST_P(TeacherTest, AnImagesTargetDoesNotDependOnTheOthers) {
   EXPECT_TRUE(at::equal(teacher.Kept(batch), expected));
   EXPECT_EQ(kept.size(), 37);
   EXPECT_TRUE(at::equal(teacher.Kept(batch), expected));
+}
+
+// Filling the cache takes recorded passes of one group each: the first three are taken as they are,
+// the fourth is recorded.
+TEST_P(TeacherTest, TheLogitsOfRecordedGroupsAreThoseOfTheNetwork) {
+  at::manual_seed(4);
+  GraphNetwork network(NetworkOf(GetParam()), MaskMode::kNone, at::kCPU);
+  network.Initialize(/*seed=*/5);
+  network.Fold();
+  const Batch batch = MakeBatch(37, 0);  // three groups, the last one of five images
+  LogitCache plain(1, 64, kClasses, 0, at::kCPU);
+  const at::Tensor expected = Teacher(network, &plain).Kept(batch);
+
+  LogitCache cache(1, 64, kClasses, 1 << 20, at::kCPU);
+  std::vector<std::string> calls;
+  const Teacher teacher(network, &cache, std::make_unique<FakeRecorder>(calls));
+  EXPECT_TRUE(at::equal(teacher.Kept(Rows(batch, {30, 2})),
+                        expected.index_select(0, at::tensor({30, 2}, at::kLong))));
+  EXPECT_TRUE(at::equal(teacher.Kept(batch), expected));
+  EXPECT_TRUE(at::equal(teacher.Kept(batch), expected));  // all kept: nothing is computed
+  EXPECT_EQ(calls, (std::vector<std::string>{"warm-up", "warm-up", "warm-up", "record", "replay"}));
 }
 
 TEST_P(TeacherTest, WithACacheTargetsAreThoseOfTheNetworkUpToFloat16) {

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/core/DeviceGuard.h>
 #include <torch/version.h>
 
 #include <algorithm>
@@ -22,6 +23,7 @@
 #include "worker/torch/device.h"
 #include "worker/torch/finetune_stage.h"
 #include "worker/torch/linearize_stage.h"
+#include "worker/torch/precision.h"
 #include "worker/torch/pretrain_stage.h"
 #include "worker/torch/stage_context.h"
 #include "worker/torch/task_thread.h"
@@ -31,6 +33,8 @@ namespace {
 
 constexpr int64_t kMostCores = 1 << 20;  // as report.proto allows
 constexpr char kSynthetic[] = "synthetic";
+// A teacher's logits get one in so many bytes of the device's free memory.
+constexpr int64_t kTeacherCacheShare = 8;
 
 absl::Status CheckHash(const char* what, const std::string& set, const std::string& found,
                        const char* whose, const std::string& expected) {
@@ -47,6 +51,10 @@ class TorchTrainer final : public Trainer {
 
   void Describe(v1::WorkerInfo& info) const override {
     info.set_device(DeviceName(device_));
+    info.clear_fast_precisions();
+    for (const v1::StagesSpec::Precision precision : FastPrecisions(device_)) {
+      info.add_fast_precisions(NameOf(precision));
+    }
     info.set_torch_version(TORCH_VERSION);
     info.clear_data_sets();
     for (const auto& [name, path] : options_.data_sets) info.add_data_sets(name);
@@ -126,12 +134,16 @@ class TorchTrainer final : public Trainer {
 
   absl::StatusOr<TaskOutcome> RunStage(const v1::TaskDescription& task, TaskListener& listener,
                                        const std::stop_token& stop) {
+    // What goes by the thread's current device, at first the first one, would make a context there.
+    const c10::DeviceGuard guard(device_);
     // The number of threads belongs to the calling thread.
     at::set_num_threads(static_cast<int>(std::max<int64_t>(task.threads(), 1)));
     const bool deterministic = task.settings().deterministic() && device_.is_cuda();
     // Of this process' environment, where another Worker's may be right: no fault of the Job.
     if (deterministic) RETURN_IF_ERROR(CheckCublasWorkspace());
     const DeterministicKernels kernels(deterministic);
+    const v1::StagesSpec::Precision precision = PrecisionOf(task);
+    const Tf32Products products(precision == v1::StagesSpec::TF32);
     const TaskFault refused{.kind = v1::Failure::REFUSED};
     const TaskFault of_data{.kind = v1::Failure::DATA};
     ASSIGN_OR_RETURN(const Network network, WithFault(ParseNetwork(task), refused));
@@ -163,7 +175,7 @@ class TorchTrainer final : public Trainer {
     provenance.set_build_commit(BuildCommit());
     provenance.set_torch_version(TORCH_VERSION);
     provenance.set_device(DeviceName(device_));
-    provenance.set_precision(NameOf(task.settings().precision()));
+    provenance.set_precision(NameOf(precision));
     provenance.set_threads(at::get_num_threads());
     provenance.set_data_hash(data.data_hash);
     provenance.set_split_hash(data.split_hash);
@@ -171,7 +183,7 @@ class TorchTrainer final : public Trainer {
     provenance.set_validation_images(data.validation.count());
     provenance.set_test_images(data.test.count());
     listener.OnProvenance(provenance, epochs);
-    if (settings.precision() == v1::StagesSpec::BFLOAT16 && !HasBfloat16(device_)) {
+    if (precision == v1::StagesSpec::BFLOAT16 && !HasBfloat16(device_)) {
       LogWarning("precision bfloat16: ", DeviceName(device_),
                  " has no instructions for it; results are right, but slower than with float32");
     }
@@ -233,6 +245,10 @@ class TorchTrainer final : public Trainer {
     return absl::OkStatus();
   }
 
+  v1::StagesSpec::Precision PrecisionOf(const v1::TaskDescription& task) const {
+    return UsedPrecision(task.settings().precision(), HasTf32(device_));
+  }
+
   // The Tasks of one Job use the same images: the last set stays in memory.
   absl::Status LoadData(const v1::DataRequest& request, const std::stop_token& stop) {
     loaded_.reset();
@@ -266,16 +282,22 @@ class TorchTrainer final : public Trainer {
                       .split_hash = data_->split_hash,
                       .crop_padding = augmentation.crop_padding(),
                       .flip = augmentation.flip(),
-                      .precision = task.settings().precision(),
+                      .precision = PrecisionOf(task),
                       .deterministic = task.settings().deterministic()};
     if (!teacher_cache_ || teacher_cache_key_ != key) {
       teacher_cache_.reset();  // two at a time may be too much
       const int64_t views = TrainingImages::ViewsPerImage(augmentation);
-      teacher_cache_.emplace(data_->train.count(), views, task.data().classes(),
-                             options_.teacher_cache_bytes, device_);
+      teacher_cache_.emplace(data_->train.count(), views, task.data().classes(), TeacherCacheBytes(),
+                             device_);
+      LogInfo("room for the teacher's logits: ", teacher_cache_->bytes() >> 20, " MiB");
       teacher_cache_key_ = std::move(key);
     }
     return &*teacher_cache_;
+  }
+
+  int64_t TeacherCacheBytes() const {
+    if (options_.teacher_cache_bytes) return *options_.teacher_cache_bytes;
+    return FreeMemory(device_) / kTeacherCacheShare;
   }
 
   const TorchTrainerOptions options_;  // with "synthetic"
@@ -298,9 +320,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOpti
                                                    " and ", options.sharers, "; allowed: 0 to ",
                                                    kMostCores, " and 1 to ", kMostCores));
   }
-  if (options.teacher_cache_bytes < 0) {
+  if (options.teacher_cache_bytes.value_or(0) < 0) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "teacher_cache_bytes: found ", options.teacher_cache_bytes, "; allowed: 0 or more"));
+        "teacher_cache_bytes: found ", *options.teacher_cache_bytes, "; allowed: 0 or more"));
   }
   if (options.data_sets.contains("")) {
     return absl::InvalidArgumentError("data sets: found an empty name; allowed: name=path");
@@ -310,11 +332,11 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOpti
     if (device.is_cpu()) {
       KeepFreedMemory();
     } else {
-      // TF32 keeps 10 bits of the mantissa; results say float32.
-      at::globalContext().setAllowTF32CuDNN(false);
-      at::globalContext().setAllowTF32CuBLAS(false);
       at::globalContext().setBenchmarkCuDNN(true);
       FixCublasWorkspace();
+    }
+    if (HasBfloat16(device)) {
+      LogInfo("`precision: bfloat16` pays here: ", DeviceName(device), " has instructions for it");
     }
     TorchTrainerOptions complete = options;
     complete.data_sets.emplace(kSynthetic, "");

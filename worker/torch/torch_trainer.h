@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -31,9 +32,10 @@ struct TorchTrainerOptions {
   // The least time between two resume checkpoints; they are made at ends of epochs only.
   Milliseconds checkpoint_interval{15000};
   // The most memory for the logits of a teacher, of one at a time, where a recipe keeps them
-  // (cache_teacher_logits): 0 or more. It never changes a result. The default holds all views of
-  // CIFAR-100 (50,000 images x 162 views x 100 classes x 2 bytes).
-  int64_t teacher_cache_bytes = int64_t{2} << 30;
+  // (cache_teacher_logits): 0 or more. It never changes a result. Not set: an eighth of what is
+  // free on the device when a teacher's first Task begins. The memory is taken at once, so that of
+  // several Workers each takes an eighth of what the others have left.
+  std::optional<int64_t> teacher_cache_bytes;
   // Whether steps of training are recorded and replayed as CUDA graphs (worker/torch/step_graph.h).
   // The kernels are the same. Nothing on a CPU.
   bool cuda_graphs = true;

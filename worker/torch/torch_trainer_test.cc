@@ -38,6 +38,8 @@ TEST_F(TorchTrainerTest, DescribesItself) {
   EXPECT_EQ(info.sharers(), 1);
   EXPECT_EQ(info.machine(), "");
   EXPECT_EQ(info.device(), "cpu");
+  // Of the precisions a CPU has instructions for one at most.
+  EXPECT_THAT(info.fast_precisions(), testing::AnyOf(SizeIs(0), testing::ElementsAre("bfloat16")));
   EXPECT_THAT(info.torch_version(), testing::MatchesRegex("2\\.[0-9]+\\..*"));
   EXPECT_THAT(info.data_sets(), testing::ElementsAre("cifar10", "synthetic"));
 }

@@ -24,7 +24,8 @@ void AddTrainerFlags(CLI::App& app, TrainerFlags& flags) {
                  "least time between two checkpoints, which are made at ends of epochs")
       ->check(CLI::Range(0.0, 86400.0));
   app.add_option("--teacher-cache-mib", flags.teacher_cache_mib,
-                 "the most memory, on the device, for a teacher's logits where a job keeps them")
+                 "the most memory, on the device, for a teacher's logits where a job keeps them; "
+                 "default: an eighth of what is free there")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 20));
   app.add_flag("--no-cuda-graphs", flags.no_cuda_graphs,
                "launch every kernel of a step anew, rather than replay a recorded step");
@@ -36,7 +37,7 @@ absl::StatusOr<TorchTrainerOptions> TrainerOptionsOf(const TrainerFlags& flags) 
   options.cores = flags.threads;
   options.checkpoint_interval =
       Milliseconds(static_cast<int64_t>(std::llround(flags.checkpoint_seconds * 1000)));
-  options.teacher_cache_bytes = flags.teacher_cache_mib << 20;
+  if (flags.teacher_cache_mib) options.teacher_cache_bytes = *flags.teacher_cache_mib << 20;
   options.cuda_graphs = !flags.no_cuda_graphs;
   ASSIGN_OR_RETURN(options.data_sets, ParseNamedPaths("--data", flags.data));
   options.data_cache = flags.data_cache;

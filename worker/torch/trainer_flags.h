@@ -3,6 +3,7 @@
 // The command-line flags of a TorchTrainer, for the programs that train.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct TrainerFlags {
   std::string device = "auto";
   int64_t threads = 0;
   double checkpoint_seconds = 15;
-  int64_t teacher_cache_mib = 2048;
+  std::optional<int64_t> teacher_cache_mib;
   bool no_cuda_graphs = false;
 };
 

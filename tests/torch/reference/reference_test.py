@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
 """Compares Reluscape's stages with the plain PyTorch of stages.py, from equal weights and batches.
 
-    python reference_test.py PATH_OF_reference_run
+    python reference_test.py PATH_OF_reference_run [--device cuda] [--precision tf32]
 
-The program runs a small job and writes weights, batches and what it found as safetensors and JSON.
-Loss, ReLU count and lambda must agree to 1e-4 over 20 steps of every stage and over a descent in
-miniature that crosses two budgets while lambda rises three times; the kept units must be the same.
+The program runs a small job on a device in a precision (default: cpu, float32) and writes weights,
+batches and what it found as safetensors and JSON. The script computes on the CPU in float32. On the
+CPU in float32 loss, ReLU count and lambda must agree to 1e-4 over 20 steps of every stage and over
+a descent in miniature that crosses two budgets while lambda rises three times; the kept units must
+be the same. What rounds otherwise drifts apart step by step: ALLOWED says how far it may.
 """
 
+import argparse
 import json
 import pathlib
 import subprocess
 import sys
 import tempfile
+import typing
 import unittest
 
 import torch
@@ -21,8 +25,21 @@ import files
 import stages
 from residual_network import ResidualNetwork
 
-PROGRAM = None
-TOLERANCE = 1e-4
+OPTIONS = None
+
+
+class Allowed(typing.NamedTuple):
+    """How far apart they may be."""
+    first: float    # loss of a stage's first step, relative
+    records: float  # loss, count and lambda of each of 20 steps, relative
+    weights: float  # a weight at the end of pretrain and fine-tune, relative and absolute
+    kept: float     # share of the kept units, after the descent in miniature, that both keep
+
+
+EXACT = Allowed(first=1e-4, records=1e-4, weights=1e-3, kept=1)
+ALLOWED = {"float32": Allowed(first=1e-4, records=1e-2, weights=0.05, kept=0.9),
+           "tf32": Allowed(first=5e-3, records=0.1, weights=0.2, kept=0.8),
+           "bfloat16": Allowed(first=3e-2, records=0.3, weights=0.5, kept=0.7)}
 
 
 class ReferenceTest(unittest.TestCase):
@@ -31,7 +48,10 @@ class ReferenceTest(unittest.TestCase):
         torch.set_num_threads(1)
         cls.scratch = tempfile.TemporaryDirectory()
         cls.folder = pathlib.Path(cls.scratch.name)
-        subprocess.run([PROGRAM, str(cls.folder)], check=True)
+        subprocess.run([OPTIONS.program, str(cls.folder), OPTIONS.device, OPTIONS.precision],
+                       check=True)
+        cls.exact = OPTIONS.device == "cpu" and OPTIONS.precision == "float32"
+        cls.allowed = EXACT if cls.exact else ALLOWED[OPTIONS.precision]
         cls.runs = json.loads((cls.folder / "runs.json").read_text())
 
     @classmethod
@@ -49,18 +69,20 @@ class ReferenceTest(unittest.TestCase):
         tensors = self.tensors(f"{run}_batches")
         return [[(tensors[f"images/{epoch}/{step}"], tensors[f"labels/{epoch}/{step}"])
                  for step in range(self.runs[run]["steps"])]
-                for epoch in range(len(self.runs[run]["records"]))]
+                for epoch in range(len(tensors) // 2 // self.runs[run]["steps"])]
 
     def expect_equal(self, run, records):
         theirs = self.runs[run]["records"]
         self.assertEqual(len(theirs), len(records))
         for epoch, (their, own) in enumerate(zip(theirs, records)):
+            tolerance = self.allowed.first if epoch == 0 else self.allowed.records
             for key, value in own.items():
                 scale = max(abs(value), 1e-12)
-                self.assertLessEqual(abs(their[key] - value), TOLERANCE * scale,
+                self.assertLessEqual(abs(their[key] - value), tolerance * scale,
                                      f"{run}, epoch {epoch}, {key}: {their[key]} and {value}")
 
-    def expect_close(self, theirs, network, tolerance):
+    def expect_close(self, theirs, network):
+        tolerance = self.allowed.weights
         own = {name.removeprefix("sections."): tensor
                for name, tensor in network.state_dict().items()}
         for name, tensor in theirs.items():
@@ -75,7 +97,7 @@ class ReferenceTest(unittest.TestCase):
         self.assertEqual(len(records), 20)
         self.assertGreater(records[0]["learning_rate"], records[-1]["learning_rate"])
         self.expect_equal("pretrain", records)
-        self.expect_close(self.tensors("pretrained"), network, 1e-3)
+        self.expect_close(self.tensors("pretrained"), network)
 
     def descend(self, run, budgets):
         return stages.descend(self.network("pretrained"), self.network("pretrained").as_teacher(),
@@ -91,8 +113,9 @@ class ReferenceTest(unittest.TestCase):
     def test_descent_in_miniature(self):
         budgets = self.runs["descent"]["budgets"]
         records, snapshots = self.descend("descent", budgets)
-        self.expect_equal("descent", records)
-        self.assertGreaterEqual(len({record["lambda"] for record in records}), 4)
+        if self.exact:  # else the masks are elsewhere after an epoch of five fast steps
+            self.expect_equal("descent", records)
+            self.assertGreaterEqual(len({record["lambda"] for record in records}), 4)
         self.assertEqual(sorted(snapshots), sorted(budgets))
         for budget, state in snapshots.items():
             masks = [tensor for name, tensor in state.items() if name.endswith(".mask")]
@@ -100,7 +123,8 @@ class ReferenceTest(unittest.TestCase):
             result = self.tensors(f"result_{budget}")
             names = [name.removeprefix("sections.") for name in state if name.endswith(".mask")]
             theirs = torch.cat([result[name].flatten() for name in names]).nonzero().flatten()
-            self.assertTrue(torch.equal(own, theirs), f"kept units at {budget} differ")
+            common = len(set(own.tolist()) & set(theirs.tolist())) / budget
+            self.assertGreaterEqual(common, self.allowed.kept, f"kept units at {budget} differ")
 
     def test_fine_tunes(self):
         for budget in self.runs["descent"]["budgets"]:
@@ -120,9 +144,13 @@ class ReferenceTest(unittest.TestCase):
                                        self.batches(run),
                                        self.runs[run]["settings"], self.runs["distillation"])
             self.expect_equal(run, records)
-            self.expect_close(result, network, 1e-3)
+            self.expect_close(result, network)
 
 
 if __name__ == "__main__":
-    PROGRAM = sys.argv.pop(1)
-    unittest.main()
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("program")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=ALLOWED, default="float32")
+    OPTIONS, others = parser.parse_known_args()
+    unittest.main(argv=[sys.argv[0], *others])

@@ -187,6 +187,7 @@ export interface Worker {
   data: WorkerData[];
   cores: number;
   sharers: number;
+  fast_precisions: string[];
 }
 
 export interface WorkerData {

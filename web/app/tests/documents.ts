@@ -46,6 +46,7 @@ export function worker(changes: Partial<Worker>): Worker {
     cores: 2,
     sharers: 2,
     data: [],
+    fast_precisions: [],
     ...changes,
   };
 }

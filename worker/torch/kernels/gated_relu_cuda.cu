@@ -134,7 +134,7 @@ constexpr int kWidest = kGatedReluAccessBytes / static_cast<int>(sizeof(T));
 template <typename T>
 cudaError_t Forward(const GatedReluShape& shape, const GatedReluPlan& plan, const T* x,
                     const float* mask, T* y, cudaStream_t stream) {
-  if (!IsLaunchable(plan)) return cudaErrorInvalidConfiguration;
+  if (shape.run != 1 || !IsLaunchable(plan)) return cudaErrorInvalidConfiguration;
   if (plan.vector == kWidest<T>) {
     ForwardKernel<T, kWidest<T>>
         <<<GridOf(plan), BlockOf(plan), 0, stream>>>(shape, plan, x, mask, y);
@@ -165,7 +165,7 @@ template <typename T>
 cudaError_t Backward(const GatedReluShape& shape, const GatedReluPlan& plan, const T* gradient,
                      const T* x, const float* mask, T* x_gradient, float* mask_gradient,
                      float* partial, cudaStream_t stream) {
-  if (!IsLaunchable(plan)) return cudaErrorInvalidConfiguration;
+  if (shape.run != 1 || !IsLaunchable(plan)) return cudaErrorInvalidConfiguration;
   if (x_gradient == nullptr && mask_gradient == nullptr) return cudaSuccess;
   const bool add = mask_gradient != nullptr && plan.slices > 1;
   const int64_t sum_blocks = (shape.values + kSumColumns - 1) / kSumColumns;

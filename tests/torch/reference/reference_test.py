@@ -32,14 +32,18 @@ class Allowed(typing.NamedTuple):
     """How far apart they may be."""
     first: float    # loss of a stage's first step, relative
     records: float  # loss, count and lambda of each of 20 steps, relative
-    weights: float  # a weight at the end of pretrain and fine-tune, relative and absolute
     kept: float     # share of the kept units, after the descent in miniature, that both keep
 
 
-EXACT = Allowed(first=1e-4, records=1e-4, weights=1e-3, kept=1)
-ALLOWED = {"float32": Allowed(first=1e-4, records=1e-2, weights=0.05, kept=0.9),
-           "tf32": Allowed(first=5e-3, records=0.1, weights=0.2, kept=0.8),
-           "bfloat16": Allowed(first=3e-2, records=0.3, weights=0.5, kept=0.7)}
+EXACT = Allowed(first=1e-4, records=1e-4, kept=1)
+# At least five times what was found on a CPU, of units that only one keeps twice as many, 2026-12-01
+# (x86-64, LibTorch 2.13.0): of float32 against this script in float64, which rounds otherwise, of
+# float32 against this script with the factors of its products rounded to TF32, of bfloat16 itself.
+# Nothing has run on a GPU.
+ALLOWED = {"float32": Allowed(first=1e-5, records=0.05, kept=0.7),
+           "tf32": Allowed(first=5e-4, records=0.15, kept=0.7),
+           "bfloat16": Allowed(first=5e-3, records=0.3, kept=0.7)}
+WEIGHTS = 1e-3  # relative and absolute, at the end of pretrain and fine-tune, where EXACT holds
 
 
 class ReferenceTest(unittest.TestCase):
@@ -82,12 +86,13 @@ class ReferenceTest(unittest.TestCase):
                                      f"{run}, epoch {epoch}, {key}: {their[key]} and {value}")
 
     def expect_close(self, theirs, network):
-        tolerance = self.allowed.weights
+        if not self.exact:
+            return
         own = {name.removeprefix("sections."): tensor
                for name, tensor in network.state_dict().items()}
         for name, tensor in theirs.items():
             if not name.endswith(".mask"):
-                self.assertTrue(torch.allclose(tensor, own[name], rtol=tolerance, atol=tolerance),
+                self.assertTrue(torch.allclose(tensor, own[name], rtol=WEIGHTS, atol=WEIGHTS),
                                 f"{name}: {(tensor - own[name]).abs().max()}")
 
     def test_pretrain(self):

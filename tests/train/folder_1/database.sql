@@ -8,7 +8,7 @@ CREATE TABLE artifacts (
 INSERT INTO "artifacts" VALUES('016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',14940);
 INSERT INTO "artifacts" VALUES('13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',59964);
 INSERT INTO "artifacts" VALUES('1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db',27380);
-INSERT INTO "artifacts" VALUES('51a6f3e6c6db80a12f4b6b9f5edf6fb9a8332c1d04cfe00e406194e9c5e0c339',240380);
+INSERT INTO "artifacts" VALUES('3cf9a0c93a836d220299d32c04ccaacf6b2ccc834d14297a541c592f64ff8c56',240380);
 CREATE TABLE candidate_budgets (
   candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
   budget INTEGER NOT NULL,
@@ -192,38 +192,38 @@ CREATE TABLE events (
   worker TEXT NOT NULL,
   detail TEXT NOT NULL
 ) STRICT;
-INSERT INTO "events" VALUES(1,1796097148799,'job.submitted',1,NULL,NULL,NULL,'','first version');
-INSERT INTO "events" VALUES(2,1796097148799,'task.queued',1,1,1,NULL,'','pretrain');
-INSERT INTO "events" VALUES(3,1796097148806,'worker.connected',NULL,NULL,NULL,NULL,'reluscape-train','cpu on vm');
-INSERT INTO "events" VALUES(4,1796097148828,'job.threads',1,NULL,NULL,NULL,'','1 CPU thread for each task: 1 candidate, the largest of 185384 MACs; 1 worker on 1 CPU core');
-INSERT INTO "events" VALUES(5,1796097148828,'task.leased',1,1,1,NULL,'reluscape-train','pretrain, attempt 1');
-INSERT INTO "events" VALUES(6,1796097149100,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 0: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(7,1796097149155,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 1: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(8,1796097149156,'task.succeeded',1,1,1,NULL,'reluscape-train','pretrain');
-INSERT INTO "events" VALUES(9,1796097149156,'task.queued',1,1,2,NULL,'','linearize');
-INSERT INTO "events" VALUES(10,1796097149156,'task.leased',1,1,2,NULL,'reluscape-train','linearize, attempt 1');
-INSERT INTO "events" VALUES(11,1796097149273,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 0: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(12,1796097149387,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 1: validation accuracy 0.075, 10752 ReLUs');
-INSERT INTO "events" VALUES(13,1796097149489,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 2: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(14,1796097149598,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 3: validation accuracy 0.05, 10752 ReLUs');
-INSERT INTO "events" VALUES(15,1796097149693,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 4: validation accuracy 0.05, 10752 ReLUs');
-INSERT INTO "events" VALUES(16,1796097149800,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 5: validation accuracy 0.025, 10752 ReLUs');
-INSERT INTO "events" VALUES(17,1796097149952,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 6: validation accuracy 0.125, 10752 ReLUs');
-INSERT INTO "events" VALUES(18,1796097150055,'snapshot',1,1,2,NULL,'reluscape-train','budget 6451: 10752 ReLUs in epoch 7');
-INSERT INTO "events" VALUES(19,1796097150055,'task.queued',1,1,3,NULL,'','fine-tune of 6451 ReLUs');
-INSERT INTO "events" VALUES(20,1796097150060,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 7: validation accuracy 0.075, 629 ReLUs');
-INSERT INTO "events" VALUES(21,1796097150075,'task.succeeded',1,1,2,NULL,'reluscape-train','linearize');
-INSERT INTO "events" VALUES(22,1796097150075,'task.leased',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, attempt 1');
-INSERT INTO "events" VALUES(23,1796097150162,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 0: validation accuracy 0.1, 6451 ReLUs');
-INSERT INTO "events" VALUES(24,1796097150252,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 1: validation accuracy 0.1, 6451 ReLUs');
-INSERT INTO "events" VALUES(25,1796097150271,'result',1,1,3,1,'reluscape-train','budget 6451: validation accuracy 0.1');
-INSERT INTO "events" VALUES(26,1796097150271,'task.succeeded',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs');
-INSERT INTO "events" VALUES(27,1796097150271,'job.finished',1,NULL,NULL,NULL,'','all 3 tasks succeeded');
+INSERT INTO "events" VALUES(1,1796099195736,'job.submitted',1,NULL,NULL,NULL,'','first version');
+INSERT INTO "events" VALUES(2,1796099195736,'task.queued',1,1,1,NULL,'','pretrain');
+INSERT INTO "events" VALUES(3,1796099195742,'worker.connected',NULL,NULL,NULL,NULL,'reluscape-train','cpu on vm');
+INSERT INTO "events" VALUES(4,1796099195764,'job.threads',1,NULL,NULL,NULL,'','1 CPU thread for each task: 1 candidate, the largest of 185384 MACs; 1 worker on 1 CPU core');
+INSERT INTO "events" VALUES(5,1796099195764,'task.leased',1,1,1,NULL,'reluscape-train','pretrain, attempt 1');
+INSERT INTO "events" VALUES(6,1796099195862,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 0: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(7,1796099195916,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 1: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(8,1796099195931,'task.succeeded',1,1,1,NULL,'reluscape-train','pretrain');
+INSERT INTO "events" VALUES(9,1796099195931,'task.queued',1,1,2,NULL,'','linearize');
+INSERT INTO "events" VALUES(10,1796099195931,'task.leased',1,1,2,NULL,'reluscape-train','linearize, attempt 1');
+INSERT INTO "events" VALUES(11,1796099196031,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 0: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(12,1796099196118,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 1: validation accuracy 0.075, 10752 ReLUs');
+INSERT INTO "events" VALUES(13,1796099196203,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 2: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(14,1796099196308,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 3: validation accuracy 0.05, 10752 ReLUs');
+INSERT INTO "events" VALUES(15,1796099196404,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 4: validation accuracy 0.05, 10752 ReLUs');
+INSERT INTO "events" VALUES(16,1796099196511,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 5: validation accuracy 0.025, 10752 ReLUs');
+INSERT INTO "events" VALUES(17,1796099196615,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 6: validation accuracy 0.125, 10752 ReLUs');
+INSERT INTO "events" VALUES(18,1796099196695,'snapshot',1,1,2,NULL,'reluscape-train','budget 6451: 10752 ReLUs in epoch 7');
+INSERT INTO "events" VALUES(19,1796099196695,'task.queued',1,1,3,NULL,'','fine-tune of 6451 ReLUs');
+INSERT INTO "events" VALUES(20,1796099196707,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 7: validation accuracy 0.075, 629 ReLUs');
+INSERT INTO "events" VALUES(21,1796099196716,'task.succeeded',1,1,2,NULL,'reluscape-train','linearize');
+INSERT INTO "events" VALUES(22,1796099196716,'task.leased',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, attempt 1');
+INSERT INTO "events" VALUES(23,1796099196802,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 0: validation accuracy 0.1, 6451 ReLUs');
+INSERT INTO "events" VALUES(24,1796099196863,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 1: validation accuracy 0.1, 6451 ReLUs');
+INSERT INTO "events" VALUES(25,1796099196884,'result',1,1,3,1,'reluscape-train','budget 6451: validation accuracy 0.1');
+INSERT INTO "events" VALUES(26,1796099196884,'task.succeeded',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs');
+INSERT INTO "events" VALUES(27,1796099196884,'job.finished',1,NULL,NULL,NULL,'','all 3 tasks succeeded');
 CREATE TABLE facts (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
-INSERT INTO "facts" VALUES('artifact_folder_id','0e4c7f2834c3c5f2e718716abfb3686b');
+INSERT INTO "facts" VALUES('artifact_folder_id','86b9cff8dc17cf59f42f36f8edc45246');
 CREATE TABLE jobs (
   job_id INTEGER PRIMARY KEY AUTOINCREMENT,
   request_id TEXT UNIQUE,  -- chosen by the submitter, NULL if not
@@ -253,7 +253,7 @@ CREATE TABLE jobs (
   data_hash_stated TEXT GENERATED ALWAYS AS (spec ->> '$.data.hash') STORED,
   threads INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.threads') STORED
 ) STRICT;
-INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','3381d621a6b19359471d9cad7bca701592c997435d578a1cf26d94637ca7bd42',8695721360418747,'{
+INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','30622f124833bd3586e319d21946915ff05e48e42331c2eaad5874cf358c7125',8695721360418747,'{
   "name": "first version",
   "data": {
     "set": "synthetic",
@@ -351,7 +351,7 @@ INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','3381d621a6b19359471d9cad7bca701592c
       "cutout": 0,
       "mixup": 0
     },
-    "precision": "float32",
+    "precision": "tf32",
     "deterministic": false,
     "cache_teacher_logits": false
   },
@@ -372,7 +372,7 @@ INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','3381d621a6b19359471d9cad7bca701592c
   "criticality": null,
   "retention": "all",
   "threads": 1
-}',1796097148799,1796097150271,NULL,NULL,NULL,'all');
+}',1796099195736,1796099196884,NULL,NULL,NULL,'all');
 CREATE TABLE lost_attempts (
   task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
@@ -514,7 +514,7 @@ CREATE TABLE results (
                          THEN report ->> '$.artifact.sha256' END) STORED,
   UNIQUE (candidate_id, budget)
 ) STRICT;
-INSERT INTO "results" VALUES(1,1,1,3,'{"budget":6451,"relus":6451,"layers":[{"layer":"section1.block1.relu1","units":1024,"kept":815,"polynomials":0},{"layer":"section1.block1.relu2","units":1024,"kept":721,"polynomials":0},{"layer":"section1.block2.relu1","units":1024,"kept":935,"polynomials":0},{"layer":"section1.block2.relu2","units":1024,"kept":228,"polynomials":0},{"layer":"section1.block3.relu1","units":1024,"kept":734,"polynomials":0},{"layer":"section1.block3.relu2","units":1024,"kept":356,"polynomials":0},{"layer":"section2.block1.relu1","units":512,"kept":391,"polynomials":0},{"layer":"section2.block1.relu2","units":512,"kept":358,"polynomials":0},{"layer":"section2.block2.relu1","units":512,"kept":324,"polynomials":0},{"layer":"section2.block2.relu2","units":512,"kept":210,"polynomials":0},{"layer":"section2.block3.relu1","units":512,"kept":318,"polynomials":0},{"layer":"section2.block3.relu2","units":512,"kept":147,"polynomials":0},{"layer":"section3.block1.relu1","units":256,"kept":171,"polynomials":0},{"layer":"section3.block1.relu2","units":256,"kept":208,"polynomials":0},{"layer":"section3.block2.relu1","units":256,"kept":102,"polynomials":0},{"layer":"section3.block2.relu2","units":256,"kept":183,"polynomials":0},{"layer":"section3.block3.relu1","units":256,"kept":43,"polynomials":0},{"layer":"section3.block3.relu2","units":256,"kept":207,"polynomials":0}],"accuracy_soft":0.125,"accuracy_trimmed":0.1,"accuracy_validation":0.1,"artifact":{"sha256":"1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db","bytes":27380},"classes":[{"name":"disc","images":4,"correct":0},{"name":"square","images":4,"correct":0},{"name":"triangle","images":4,"correct":0},{"name":"cross","images":4,"correct":4},{"name":"ring","images":4,"correct":0},{"name":"star","images":4,"correct":0},{"name":"crescent","images":4,"correct":0},{"name":"frame","images":4,"correct":0},{"name":"bars","images":4,"correct":0},{"name":"hourglass","images":4,"correct":0}],"accuracy_worst_class":0}','5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8',0.294433444,0.891055459,0.182137636,'reluscape-train',1,1796097150271,NULL);
+INSERT INTO "results" VALUES(1,1,1,3,'{"budget":6451,"relus":6451,"layers":[{"layer":"section1.block1.relu1","units":1024,"kept":815,"polynomials":0},{"layer":"section1.block1.relu2","units":1024,"kept":721,"polynomials":0},{"layer":"section1.block2.relu1","units":1024,"kept":935,"polynomials":0},{"layer":"section1.block2.relu2","units":1024,"kept":228,"polynomials":0},{"layer":"section1.block3.relu1","units":1024,"kept":734,"polynomials":0},{"layer":"section1.block3.relu2","units":1024,"kept":356,"polynomials":0},{"layer":"section2.block1.relu1","units":512,"kept":391,"polynomials":0},{"layer":"section2.block1.relu2","units":512,"kept":358,"polynomials":0},{"layer":"section2.block2.relu1","units":512,"kept":324,"polynomials":0},{"layer":"section2.block2.relu2","units":512,"kept":210,"polynomials":0},{"layer":"section2.block3.relu1","units":512,"kept":318,"polynomials":0},{"layer":"section2.block3.relu2","units":512,"kept":147,"polynomials":0},{"layer":"section3.block1.relu1","units":256,"kept":171,"polynomials":0},{"layer":"section3.block1.relu2","units":256,"kept":208,"polynomials":0},{"layer":"section3.block2.relu1","units":256,"kept":102,"polynomials":0},{"layer":"section3.block2.relu2","units":256,"kept":183,"polynomials":0},{"layer":"section3.block3.relu1","units":256,"kept":43,"polynomials":0},{"layer":"section3.block3.relu2","units":256,"kept":207,"polynomials":0}],"accuracy_soft":0.125,"accuracy_trimmed":0.1,"accuracy_validation":0.1,"artifact":{"sha256":"1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db","bytes":27380},"classes":[{"name":"disc","images":4,"correct":0},{"name":"square","images":4,"correct":0},{"name":"triangle","images":4,"correct":0},{"name":"cross","images":4,"correct":4},{"name":"ring","images":4,"correct":0},{"name":"star","images":4,"correct":0},{"name":"crescent","images":4,"correct":0},{"name":"frame","images":4,"correct":0},{"name":"bars","images":4,"correct":0},{"name":"hourglass","images":4,"correct":0}],"accuracy_worst_class":0}','5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8',0.153938026,0.760120136,0.152175168,'reluscape-train',1,1796099196884,NULL);
 CREATE TABLE sealed_test_accuracy (
   result_id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE,
   accuracy_test REAL NOT NULL
@@ -532,7 +532,7 @@ CREATE TABLE snapshots (
   created_at_ms INTEGER NOT NULL,
   PRIMARY KEY (candidate_id, budget)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "snapshots" VALUES(1,6451,2,1,'13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',10752,7,0.891055459,1796097150055);
+INSERT INTO "snapshots" VALUES(1,6451,2,1,'13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',10752,7,0.760120136,1796099196695);
 CREATE TABLE stage_progress (
   task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   epoch INTEGER NOT NULL,  -- 0-based
@@ -547,26 +547,26 @@ CREATE TABLE stage_progress (
   seconds REAL NOT NULL,
   PRIMARY KEY (task_id, epoch)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "stage_progress" VALUES(1,0,1,1796097149100,3.48367945353190089363e+00,0.1,0.1,4.16666666666666712925e-02,NULL,10752,0.221649117);
-INSERT INTO "stage_progress" VALUES(1,1,1,1796097149155,2.84917561213175440926e+00,6.66666666666666657414e-02,0.1,1.04166666666666678231e-02,NULL,10752,0.054158617);
-INSERT INTO "stage_progress" VALUES(2,0,1,1796097149273,2.07739364624023437489e+02,1.16666666666666668517e-01,0.1,0.001,0.02,10752,0.108114411);
-INSERT INTO "stage_progress" VALUES(2,1,1,1796097149388,2.19186083475748688447e+02,0.1,0.075,0.001,0.024,10752,0.113240176);
-INSERT INTO "stage_progress" VALUES(2,2,1,1796097149489,2.25650957743326813437e+02,0.1,0.1,0.001,0.0288,10752,0.100762997);
-INSERT INTO "stage_progress" VALUES(2,3,1,1796097149598,2.24008687337239592802e+02,8.33333333333333287074e-02,0.05,0.001,0.03456,10752,0.105560693);
-INSERT INTO "stage_progress" VALUES(2,4,1,1796097149693,2.09883750915527343759e+02,1.33333333333333331482e-01,0.05,0.001,0.041472,10752,0.097049147);
-INSERT INTO "stage_progress" VALUES(2,5,1,1796097149800,1.77402297973632812498e+02,0.1,0.025,0.001,0.0497664,10752,0.107687094);
-INSERT INTO "stage_progress" VALUES(2,6,1,1796097149952,1.29952476501464843751e+02,8.33333333333333287074e-02,0.125,0.001,0.065691648,10752,0.150551546);
-INSERT INTO "stage_progress" VALUES(2,7,1,1796097150060,5.01507577896118164053e+01,8.33333333333333287074e-02,0.075,0.001,8.67129753600000136026e-02,629,0.108386337);
-INSERT INTO "stage_progress" VALUES(3,0,1,1796097150162,2.6613826751708984375e+00,0.1,0.1,0.001,NULL,6451,0.067588377);
-INSERT INTO "stage_progress" VALUES(3,1,1,1796097150252,2.71109477678934718269e+00,0.1,0.1,0.0005,NULL,6451,0.091541333);
+INSERT INTO "stage_progress" VALUES(1,0,1,1796099195862,3.48367945353190089363e+00,0.1,0.1,4.16666666666666712925e-02,NULL,10752,0.082935046);
+INSERT INTO "stage_progress" VALUES(1,1,1,1796099195916,2.84917561213175440926e+00,6.66666666666666657414e-02,0.1,1.04166666666666678231e-02,NULL,10752,0.055747287);
+INSERT INTO "stage_progress" VALUES(2,0,1,1796099196031,2.07739364624023437489e+02,1.16666666666666668517e-01,0.1,0.001,0.02,10752,0.092212013);
+INSERT INTO "stage_progress" VALUES(2,1,1,1796099196118,2.19186083475748688447e+02,0.1,0.075,0.001,0.024,10752,0.081785122);
+INSERT INTO "stage_progress" VALUES(2,2,1,1796099196204,2.25650957743326813437e+02,0.1,0.1,0.001,0.0288,10752,0.090025312);
+INSERT INTO "stage_progress" VALUES(2,3,1,1796099196308,2.24008687337239592802e+02,8.33333333333333287074e-02,0.05,0.001,0.03456,10752,0.10281027);
+INSERT INTO "stage_progress" VALUES(2,4,1,1796099196404,2.09883750915527343759e+02,1.33333333333333331482e-01,0.05,0.001,0.041472,10752,0.095234571);
+INSERT INTO "stage_progress" VALUES(2,5,1,1796099196512,1.77402297973632812498e+02,0.1,0.025,0.001,0.0497664,10752,0.105084823);
+INSERT INTO "stage_progress" VALUES(2,6,1,1796099196615,1.29952476501464843751e+02,8.33333333333333287074e-02,0.125,0.001,0.065691648,10752,0.103839831);
+INSERT INTO "stage_progress" VALUES(2,7,1,1796099196707,5.01507577896118164053e+01,8.33333333333333287074e-02,0.075,0.001,8.67129753600000136026e-02,629,0.088621638);
+INSERT INTO "stage_progress" VALUES(3,0,1,1796099196802,2.6613826751708984375e+00,0.1,0.1,0.001,NULL,6451,0.062068124);
+INSERT INTO "stage_progress" VALUES(3,1,1,1796099196863,2.71109477678934718269e+00,0.1,0.1,0.0005,NULL,6451,0.060901324);
 CREATE TABLE task_provenance (
   task_id INTEGER PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
   provenance TEXT NOT NULL  -- Provenance of report.proto, as JSON
 ) STRICT;
-INSERT INTO "task_provenance" VALUES(1,1,'{"build_commit":"6ba21578cd37","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
-INSERT INTO "task_provenance" VALUES(2,1,'{"build_commit":"6ba21578cd37","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
-INSERT INTO "task_provenance" VALUES(3,1,'{"build_commit":"6ba21578cd37","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(1,1,'{"build_commit":"8e34cdc87c5b","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(2,1,'{"build_commit":"8e34cdc87c5b","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(3,1,'{"build_commit":"8e34cdc87c5b","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
 CREATE TABLE tasks (
   task_id INTEGER PRIMARY KEY AUTOINCREMENT,
   job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
@@ -591,9 +591,9 @@ CREATE TABLE tasks (
   UNIQUE (candidate_id, stage, budget),
   CHECK ((state = 'LEASED') = (lease_until_steady_ms IS NOT NULL))
 ) STRICT;
-INSERT INTO "tasks" VALUES(1,1,1,'pretrain',0,2405315635664417,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.294433444,NULL,0,'016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',1796097148828,1796097149156,'');
-INSERT INTO "tasks" VALUES(2,1,1,'linearize',0,1036766600471148,'SUCCEEDED',1,'reluscape-train',NULL,NULL,100,0.904160315,'51a6f3e6c6db80a12f4b6b9f5edf6fb9a8332c1d04cfe00e406194e9c5e0c339',8,NULL,1796097149156,1796097150075,'');
-INSERT INTO "tasks" VALUES(3,1,1,'fine-tune',6451,2216825996837436,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.182137636,NULL,0,NULL,1796097150075,1796097150271,'');
+INSERT INTO "tasks" VALUES(1,1,1,'pretrain',0,2405315635664417,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.153938026,NULL,0,'016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',1796099195764,1796099195931,'');
+INSERT INTO "tasks" VALUES(2,1,1,'linearize',0,1036766600471148,'SUCCEEDED',1,'reluscape-train',NULL,NULL,100,0.779623625,'3cf9a0c93a836d220299d32c04ccaacf6b2ccc834d14297a541c592f64ff8c56',8,NULL,1796099195931,1796099196716,'');
+INSERT INTO "tasks" VALUES(3,1,1,'fine-tune',6451,2216825996837436,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.152175168,NULL,0,NULL,1796099196716,1796099196884,'');
 CREATE TABLE uploads (
   sha256 TEXT PRIMARY KEY REFERENCES artifacts ON DELETE CASCADE,
   uploaded_at_ms INTEGER NOT NULL  -- the last time
@@ -625,7 +625,7 @@ CREATE TABLE worker_incarnations (
   incarnation TEXT NOT NULL,
   PRIMARY KEY (worker, incarnation)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "worker_incarnations" VALUES('reluscape-train','b95264afedef0d9e-31430');
+INSERT INTO "worker_incarnations" VALUES('reluscape-train','36b7678cc0135d77-18925');
 CREATE TABLE workers (
   worker TEXT PRIMARY KEY,
   incarnation TEXT NOT NULL,  -- the newest
@@ -634,6 +634,7 @@ CREATE TABLE workers (
   device TEXT NOT NULL,
   torch_version TEXT NOT NULL,
   build_commit TEXT NOT NULL,
+  fast_precisions TEXT NOT NULL,  -- that its device computes faster than float32, with spaces between
   first_seen_ms INTEGER NOT NULL,
   last_seen_ms INTEGER NOT NULL,
   protocol INTEGER NOT NULL,
@@ -648,7 +649,7 @@ CREATE TABLE workers (
   connected INTEGER NOT NULL DEFAULT 0,
   heard_steady_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-INSERT INTO "workers" VALUES('reluscape-train','b95264afedef0d9e-31430','vm',31430,'cpu','2.13.0','6ba21578cd37',1796097148807,1796097150281,3,1,'vm/6641aaee-30d7-40d7-8eaf-3fd36b21678f',1,1,'','',0,0,0);
+INSERT INTO "workers" VALUES('reluscape-train','36b7678cc0135d77-18925','vm',18925,'cpu','2.13.0','8e34cdc87c5b','bfloat16',1796099195743,1796099196954,3,1,'vm/6641aaee-30d7-40d7-8eaf-3fd36b21678f',1,1,'','',0,0,0);
 CREATE INDEX candidates_by_teacher ON candidates (teacher_id) WHERE teacher_id IS NOT NULL;
 CREATE INDEX candidates_by_pretrained ON candidates (pretrained_sha256)
   WHERE pretrained_sha256 IS NOT NULL;

@@ -18,9 +18,8 @@ def anchors(context, tf32):
     """Job files. On a GPU the network and all images; elsewhere what exercises this script."""
     if not context.gpu:
         small = {"pretrain": {"epochs": 2, "batch": 32},
-                 "linearize": {"batch": 32, "mask_learning_rate": 0.02, "planned_epochs": 4,
-                               "check_interval_steps": 5, "feedback_interval_steps": 10},
-                 "fine_tune": {"epochs": 1, "batch": 32}}
+                 "linearize": {**job.STAGES["linearize"], "max_epochs": 40},
+                 "fine_tune": {"epochs": 2, "batch": 32}}
         return [{"name": "anchor at a small size, fast",
                  "data": {"set": "cifar10", "train_images": 600, "validation_images": 300,
                           "test_images": 300},

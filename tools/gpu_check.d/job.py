@@ -11,13 +11,13 @@ import training
 
 BATCH = 32
 SEEDS = 3
-# Epochs and rates of docs/jobs/resnet18-fast.json, shortened until a CPU keeps up.
+# Kind of docs/jobs/resnet18-fast.json, but so short that a CPU keeps up: lambda has to move faster.
 STAGES = {
     "pretrain": {"epochs": 4, "batch": BATCH, "learning_rate": 0.05, "nesterov": True,
                  "schedule": "one_cycle"},
     "linearize": {"batch": BATCH, "mask_learning_rate": 0.02, "check_interval_steps": 5,
-                  "max_epochs": 12, "lambda_schedule": "planned", "planned_epochs": 4,
-                  "feedback_interval_steps": 10, "lambda": 0.0001},
+                  "max_epochs": 20, "lambda_schedule": "planned", "planned_epochs": 4,
+                  "feedback_interval_steps": 2, "feedback_factor": 1.3, "lambda": 0.001},
     "fine_tune": {"epochs": 2, "batch": BATCH, "learning_rate": 0.01, "nesterov": True,
                   "schedule": "cosine"},
 }

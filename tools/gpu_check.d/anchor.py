@@ -6,7 +6,6 @@ import statistics
 
 import job
 import report
-import speed
 import training
 
 RELUS = 49152
@@ -14,7 +13,7 @@ EXPORT_S = 8  # from SIGTERM until the folder is left, and to read it
 LEAST_S = 10
 
 
-def anchors(context, tf32):
+def anchors(context):
     """Job files. On a GPU the network and all images; elsewhere what exercises this script."""
     if not context.gpu:
         small = {"pretrain": {"epochs": 2, "batch": 32},
@@ -30,7 +29,7 @@ def anchors(context, tf32):
     # tf32 is what the public code computes in, with PyTorch's defaults.
     return [{**common, "name": "anchor, fast", "stages": {"preset": "fast", "precision": "bfloat16"}},
             {**common, "name": "anchor, snl-2022",
-             "stages": {"preset": "snl-2022", "precision": "tf32" if tf32 else "float32"}}]
+             "stages": {"preset": "snl-2022", "precision": "tf32"}}]
 
 
 def number_of(run, name):
@@ -101,8 +100,7 @@ def check(context):
     folder = job.unpacked(context)
     if folder is None:
         return
-    tf32 = "tf32" in speed.variants(context)
-    for spec in anchors(context, tf32):
+    for spec in anchors(context):
         run = training.Training(context, re.sub(r"\W+", "-", spec["name"]), spec,
                                 context.options.resume or context.out / "anchor")
         seconds = context.left() - EXPORT_S

@@ -54,10 +54,11 @@ class Context:
     def __init__(self, pack, out, options, report_, deadline):
         self.pack, self.out, self.options = pack, out, options
         self.gpu = None  # its name
+        self.part = ""
         self.environment = dict(os.environ)
         self._report, self._whole, self._deadline = report_, deadline, deadline
         self._numbers = 0
-        self._background = []
+        self._background, self._kept = [], []
 
     @property
     def device(self):
@@ -96,15 +97,16 @@ class Context:
         self._background.remove(process)
         return process
 
-    def background(self, name, command, environment=None):
-        """Starts it; the caller waits for it, and it ends with its part."""
+    def background(self, name, command, environment=None, kept=False):
+        """Starts it; the caller waits for it, and it ends with its part, or if `kept` with the run."""
         process = self._start(name, command, environment)
-        self._background.append(process)
+        (self._kept if kept else self._background).append(process)
         return process
 
-    def end_background(self):
-        while self._background:
-            self._background.pop().stop()
+    def end_background(self, kept=False):
+        for processes_ in [self._background] + ([self._kept] if kept else []):
+            while processes_:
+                processes_.pop().stop()
 
 
 def probe(context):
@@ -180,7 +182,8 @@ def parse(usage, parts, arguments):
     return options, [part for part in parts if part.name in chosen]
 
 
-def main(usage, parts, arguments=None, pack=pathlib.Path(__file__).resolve().parent):
+def main(usage, parts, arguments=None, pack=pathlib.Path(__file__).resolve().parent, begin=None):
+    """`begin`: called with the Context and the chosen parts' names before the first part."""
     options, parts = parse(usage, parts, arguments)
     deadline = time.monotonic() + options.seconds - RESERVE_S
     (options.out / "logs").mkdir(parents=True)
@@ -195,12 +198,14 @@ def main(usage, parts, arguments=None, pack=pathlib.Path(__file__).resolve().par
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:
+        if begin:
+            begin(context, [part.name for part in parts])
         for part in [machine, *parts]:
             run_part(context, part)
             report_.end(part.name)
     except Stopped as stopped:
-        report_.add(context.part, "this part", f"stopped by {stopped}", "", report.FAILED, {})
-        context.end_background()
+        report_.add(context.part or machine.name, "this part", f"stopped by {stopped}", "", report.FAILED, {})
+    context.end_background(kept=True)
     print(report_.text(), flush=True)
     print(f"{options.out}/report.md, {options.out}/results.json", flush=True)
     return 1 if report_.failed() else 0

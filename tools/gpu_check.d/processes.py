@@ -30,7 +30,7 @@ class Process:
 
     def wait(self, seconds):
         """Until it ends, or `seconds` have passed: then it and what it started are stopped."""
-        if self._process is None:
+        if self._process is None or self.status is not None:
             return
         try:
             self.status = self._process.wait(max(0, seconds))

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What the configure step says of a LibTorch that is missing, too old, or of the old C++ ABI.
+"""What the configure step says of a LibTorch that is missing, too old, or of the old C++ ABI, and what
+it tells one with CUDA.
 
 Usage: torch_check_test.py ROOT
 """
@@ -22,8 +23,9 @@ set(PACKAGE_VERSION_COMPATIBLE TRUE)
 
 
 class TorchCheckTest(unittest.TestCase):
-    def configure(self, version=None, flags=""):
-        """Configures against a LibTorch of that version; returns (succeeded, output)."""
+    def configure(self, version=None, flags="", script="", **variables):
+        """Configures against a LibTorch of that version, which runs `script`; returns (succeeded,
+        output)."""
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
             (folder / "CMakeLists.txt").write_text(PROJECT.format(root=ROOT))
@@ -34,10 +36,11 @@ class TorchCheckTest(unittest.TestCase):
             message.touch()
             if version:
                 (torch / "TorchConfig.cmake").write_text(
-                    f'set(Torch_FOUND TRUE)\nset(TORCH_CXX_FLAGS "{flags}")\n')
+                    f'set(Torch_FOUND TRUE)\nset(TORCH_CXX_FLAGS "{flags}")\n{script}')
                 (torch / "TorchConfigVersion.cmake").write_text(VERSION_FILE.format(version=version))
             environment = {k: v for k, v in os.environ.items()
-                           if k not in ("Torch_DIR", "CMAKE_PREFIX_PATH")}
+                           if k not in ("Torch_DIR", "CMAKE_PREFIX_PATH", "TORCH_CUDA_ARCH_LIST")}
+            environment.update(variables)
             run = subprocess.run(["cmake", "-S", folder, "-B", folder / "build", "-Wno-dev",
                                   f"-DTorch_DIR={torch}",
                                   f"-DProtobuf_INCLUDE_DIRS={folder / 'protobuf'}"],
@@ -66,6 +69,34 @@ class TorchCheckTest(unittest.TestCase):
         succeeded, output = self.configure("2.9.0", "-D_GLIBCXX_USE_CXX11_ABI=0")
         self.assertFalse(succeeded)
         self.assertIn("old C++ ABI", output)
+
+    def nvcc(self, says):
+        """A script as it may stand in the PATH in front of the real one."""
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
+        (folder / "toolkit").mkdir()
+        path = folder / "nvcc"
+        path.write_text(f"#!/bin/sh\necho '{says.format(folder=folder)}' >&2\n")
+        path.chmod(0o755)
+        return folder, str(path)
+
+    def test_one_with_cuda_is_told_where_the_toolkit_is(self):
+        tells = ('message(STATUS "toolkit ${CUDA_TOOLKIT_ROOT_DIR}, nvcc ${CMAKE_CUDA_COMPILER}, nvrtc '
+                 '${CUDA_nvrtc_LIBRARY}, for $ENV{TORCH_CUDA_ARCH_LIST}")\n')
+        folder, nvcc = self.nvcc("#$ TOP={folder}/toolkit/../toolkit")
+        toolkit = folder / "toolkit"
+        succeeded, output = self.configure("2.11.0", script=tells, CUDACXX=nvcc)
+        self.assertTrue(succeeded, output)
+        self.assertIn(f"toolkit {toolkit}, nvcc {toolkit}/bin/nvcc", output)
+        self.assertIn("for 7.5;8.0;9.0+PTX", output)
+        self.assertNotIn("NOTFOUND", output)
+        _, output = self.configure("2.11.0", script=tells, CUDACXX=nvcc, TORCH_CUDA_ARCH_LIST="9.0")
+        self.assertIn("for 9.0", output)
+
+    def test_an_nvcc_that_is_none_does_not_keep_one_without_cuda_away(self):
+        _, nvcc = self.nvcc("hello")
+        succeeded, output = self.configure("2.11.0", CUDACXX=nvcc)
+        self.assertTrue(succeeded, output)
+        self.assertIn("does not say where its CUDA Toolkit is", output)
 
 
 if __name__ == "__main__":

@@ -9,25 +9,24 @@
 
 Both sides begin from the same weights and batch, with the same number of threads and the worker's
 allocator setting, and live as long as the measurement; only one works at a time, in the order
-A B B A, which gives one ratio. The script is contiguous float32, or with --against bfloat16
-autocast with channels last, both as PyTorch sets them up (on a GPU float32 convolutions are in
-TF32); the worker is measured in each of the variants: its precision, and
-whether the teacher's logits come out of a warm cache. TF32 is among them on a GPU, bfloat16 there and
-on a CPU where oneDNN has instructions for it. Prints the losses of the first step, the seconds per step, the median ratio
-with its range, and the peak memory of both processes (with --device cuda: of their tensors). The ratio of
-processor times says more than that of the times where other programs use the machine; with one
-thread (--threads 1) it hardly depends on them.
+A B B A, which gives one ratio. The script computes in what --against names: float32; tf32, which is
+float32 as PyTorch sets it up (on a GPU its convolutions are in TF32; on a CPU the same as float32);
+or bfloat16, under autocast with channels last. The worker is measured in each of the variants: its
+precision, and whether the teacher's logits come out of a warm cache. TF32 is among them on a GPU,
+bfloat16 there and on a CPU where oneDNN has instructions for it. Prints the losses of the first step, the seconds per step, the
+median ratio with its range, and the peak memory of both processes (with --device cuda: of their
+tensors); --json writes them to a file, too. The ratio of processor times says more than that of the
+times where other programs use the machine; with one thread (--threads 1) it hardly depends on them.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
-
-import torch
 
 SCRIPT = pathlib.Path(__file__).with_name("plain_descent_step.py")
 CLASSES = 10  # of the images that the program draws
@@ -73,17 +72,26 @@ class Side:
         self.process.wait()
 
 
+def has_bfloat16(device):
+    """Whether it pays there."""
+    if device == "cuda":
+        return True
+    import torch  # seconds, which a caller that names its variants does not wait for
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def span(values, digits):
     return (f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to "
             f"{max(values):.{digits}f})")
 
 
 def measure(program, variant, width, options):
+    """Prints what it finds; returns it, too."""
     arguments, tolerance = VARIANTS[variant]
     batch, threads, steps, pairs = options.batch, options.threads, options.steps, options.pairs
     if options.against == "bfloat16":
         tolerance = 3e-2
-    elif options.device == "cuda":
+    if options.device == "cuda" and (options.against == "tf32" or variant.startswith("tf32")):
         tolerance = max(tolerance, TF32)
     with tempfile.TemporaryDirectory() as folder:
         ours = Side([program, folder, f"resnet18@{width}", batch, threads, *arguments,
@@ -120,6 +128,10 @@ def measure(program, variant, width, options):
                   flush=True)
         for side in (plain, ours):
             side.close()
+        return {"width": width, "variant": variant, "against": options.against, "batch": batch,
+                "device": options.device, "ratios": [a / b for a, b in zip(times[plain], times[ours])],
+                "worker_s": times[ours], "script_s": times[plain],
+                "worker_peak_mib": ours.peak_kib / 1024, "script_peak_mib": plain.peak_kib / 1024}
 
 
 def main():
@@ -128,12 +140,13 @@ def main():
     parser.add_argument("--widths", type=int, nargs="+", default=[64, 16])
     parser.add_argument("--variants", choices=VARIANTS, nargs="+")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--against", choices=["float32", "bfloat16"], default="float32",
-                        help="what the script computes in")
+    parser.add_argument("--against", choices=["float32", "tf32", "bfloat16"],
+                        default="float32", help="what the script computes in")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, help="steps at a time (3; on a GPU 100)")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
     parser.add_argument("--smoke", action="store_true", help="only shows that both run and agree")
     options = parser.parse_args()
     if options.steps is None:
@@ -142,15 +155,16 @@ def main():
         options.widths, options.batch, options.threads = [4], 16, 1
         options.steps, options.pairs = 2, 1
         options.variants = [name for name in VARIANTS if not name.startswith("tf32")]
-    fast = options.device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     if not options.variants:
+        fast = has_bfloat16(options.device)
         slow = (() if fast else ("bfloat16",)) + (() if options.device == "cuda" else ("tf32",))
         options.variants = [name for name in VARIANTS if not name.startswith(slow)]
         if not fast:
             print("bfloat16: left out, this processor has no instructions for it")
-    for width in options.widths:
-        for variant in options.variants:
-            measure(options.program, variant, width, options)
+    found = [measure(options.program, variant, width, options)
+             for width in options.widths for variant in options.variants]
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

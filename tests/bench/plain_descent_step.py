@@ -1,8 +1,8 @@
 """SNL's descent step as a plain PyTorch script has it: eager, the teacher in evaluation mode under
-no_grad, the mask by its formula, Adam with PyTorch's defaults; contiguous in float32, or under
-autocast in bfloat16 with channels last.
+no_grad, the mask by its formula, Adam with PyTorch's defaults; contiguous in float32, with
+convolutions in TF32 where that is asked for, or under autocast in bfloat16 with channels last.
 
-    python3 plain_descent_step.py FOLDER WIDTH CLASSES THREADS float32|bfloat16 cpu|cuda
+    python3 plain_descent_step.py FOLDER WIDTH CLASSES THREADS float32|tf32|bfloat16 cpu|cuda
 
 reads FOLDER/start.safetensors, prints a line and answers every line "STEPS" on stdin as
 descent_step_bench.cc does. ResNet18 (SNL's: no ReLU behind the stem) of base width WIDTH.
@@ -46,7 +46,8 @@ def peak_kib(device):
 def main(folder, width, classes, threads, precision, device):
     torch.set_num_threads(threads)
     if device == "cuda":
-        torch.backends.cudnn.benchmark = True  # TF32 in convolutions stays PyTorch's default: on
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"  # PyTorch's default: on
     tensors, _ = files.load(pathlib.Path(folder) / "start.safetensors")
     images, labels = tensors.pop("batch.images"), tensors.pop("batch.labels")
     narrow = precision == "bfloat16"

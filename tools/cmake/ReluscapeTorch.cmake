@@ -7,6 +7,7 @@ if(NOT Torch_DIR AND NOT CMAKE_PREFIX_PATH AND NOT DEFINED ENV{Torch_DIR}
   list(APPEND CMAKE_PREFIX_PATH ${wheel})
 endif()
 
+include(${CMAKE_CURRENT_LIST_DIR}/ReluscapeCuda.cmake)
 find_package(Torch QUIET)
 if(NOT Torch_FOUND)
   message(FATAL_ERROR
@@ -36,6 +37,10 @@ file(CREATE_LINK ${RELUSCAPE_PROTOBUF_HEADERS}/google ${protobuf_first}/google S
 add_library(reluscape_torch INTERFACE)
 target_include_directories(reluscape_torch SYSTEM INTERFACE ${protobuf_first})
 target_link_libraries(reluscape_torch INTERFACE ${TORCH_LIBRARIES})
+if(TARGET torch_cuda)
+  # What LibTorch itself needs of cuBLAS, cuDNN and others need not lie where this is built.
+  target_link_options(reluscape_torch INTERFACE -Wl,--allow-shlib-undefined)
+endif()
 
 # Installs a program that links LibTorch. CMAKE_INSTALL_RPATH_USE_LINK_PATH leaves out what lies
 # inside the source tree, as .deps does.

@@ -55,12 +55,12 @@ std::string Count(int64_t number, const std::string& noun) {
 }
 
 // libgomp reads it when it is loaded. A thread that waits for the others of its task spins 300,000
-// turns by default before it sleeps; where tasks share cores it takes them from those it waits for.
-// Measured in docs/benchmarks.md. What the user has set stays.
+// turns by default before it sleeps; where something else needs the cores it takes them from those
+// it waits for. docs/benchmarks.md has what was measured. What the user has set stays.
 std::vector<std::pair<std::string, std::string>> WorkerEnvironment() {
   constexpr char kTurns[] = "GOMP_SPINCOUNT";
   if (std::getenv(kTurns) != nullptr) return {};
-  return {{kTurns, "10000"}};
+  return {{kTurns, "1000"}};
 }
 
 // What CUDA would show to this process, as values of CUDA_VISIBLE_DEVICES.

@@ -462,6 +462,7 @@ TEST_F(StoreTest, NextTaskIsOldestJobLaterStageOwnCandidate) {
     const JobId first = t.InsertJob(TestJob("first")).value();
     const TestTasks a = InsertTestTasks(t, first, "a");
     const TestTasks b = InsertTestTasks(t, first, "b");
+    const TestTasks d = InsertTestTasks(t, first, "d", /*more_macs=*/1);
     const JobId second = t.InsertJob(TestJob("second")).value();
     const TestTasks c = InsertTestTasks(t, second, "c");
 
@@ -486,8 +487,9 @@ TEST_F(StoreTest, NextTaskIsOldestJobLaterStageOwnCandidate) {
       ASSERT_TRUE(t.UpdateTask(*next).ok());
     };
     for (const TaskRow& expected :
-         {b.fine_tunes[0], b.fine_tunes[1], a.fine_tunes[0], a.fine_tunes[1], b.linearize,
-          a.linearize, a.pretrain, c.fine_tunes[0], c.fine_tunes[1], c.linearize, c.pretrain}) {
+         {d.linearize, b.linearize, a.linearize, d.fine_tunes[0], d.fine_tunes[1], b.fine_tunes[0],
+          b.fine_tunes[1], a.fine_tunes[0], a.fine_tunes[1], d.pretrain, a.pretrain, c.linearize,
+          c.fine_tunes[0], c.fine_tunes[1], c.pretrain}) {
       expect_next(expected);
     }
     EXPECT_EQ(t.NextQueuedTask("w", kNow).value(), std::nullopt) << "only another data set is left";

@@ -152,9 +152,11 @@ struct TestTasks {
   std::vector<TaskRow> fine_tunes;
 };
 
-inline TestTasks InsertTestTasks(Transaction& t, JobId job, const std::string& name = "net") {
+inline TestTasks InsertTestTasks(Transaction& t, JobId job, const std::string& name = "net",
+                                 int64_t more_macs = 0) {
   TestTasks tasks;
   tasks.candidate = TestCandidate(job, name);
+  tasks.candidate.macs += more_macs;
   tasks.candidate.id = t.InsertCandidate(tasks.candidate).value();
   tasks.pretrain = TestTask(tasks.candidate, Stage::kPretrain);
   tasks.pretrain.id = t.InsertTask(tasks.pretrain).value();

@@ -413,7 +413,8 @@ absl::StatusOr<std::optional<TaskRow>> Transaction::NextQueuedTask(const std::st
     Query row(db_,
               "SELECT " TASK_COLUMNS
               "FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = ?3 AND " MAY_BE_LEASED
-              " ORDER BY CASE t.stage WHEN 'fine-tune' THEN 0 WHEN 'linearize' THEN 1 ELSE 2 END,"
+              " ORDER BY CASE t.stage WHEN 'linearize' THEN 0 WHEN 'fine-tune' THEN 1 ELSE 2 END,"
+              " (SELECT c.macs FROM candidates c WHERE c.candidate_id = t.candidate_id) DESC,"
               " NOT EXISTS (SELECT 1 FROM tasks mine"
               "   WHERE mine.candidate_id = t.candidate_id AND mine.worker = ?1),"
               " t.candidate_id, t.budget DESC LIMIT 1",

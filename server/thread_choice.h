@@ -12,10 +12,11 @@
 
 namespace reluscape {
 
-// A network's multiply-accumulates per image for each thread of a Task. Two threads instead of one
-// do as many steps per second at resnet18@4 (2.2 million MACs) and 1.47 times as many at
-// resnet18@16 (35 million), batch 128: half of what a second Task on that core would do (AMD EPYC
-// of family 25 model 17, 2 cores, LibTorch 2.13.0, 2026-11-30).
+// A network's multiply-accumulates per image for each thread of a Task. Where a second Task could
+// use the core, a second thread pays less the smaller the network is: with batches of 128, two
+// descents of one thread took 2.0 times as many steps together as one of two threads at resnet18@4
+// (2.3 million MACs), and 1.4 times as many at resnet18@16 (35 million; AMD EPYC of family 25 model
+// 17, 2 cores, LibTorch 2.13.0, 2026-11-30). Between the two lies this: an assumption.
 inline constexpr int64_t kMacsPerThread = 10'000'000;
 
 // As job.proto allows.

@@ -266,10 +266,10 @@ class Transaction {
   absl::StatusOr<std::vector<TaskRow>> ListExpiredTasks(Time now);
   // The QUEUED Task that `worker` should work on next, of a RUNNING Job of which it may take Tasks
   // (placement_v in storage/schema) and that waits for no pause to end: the oldest Job first; in it
-  // what was begun is finished before a pretrain begins, a linearize before fine-tunes, since others
-  // wait for it. Of one Stage the network of the most MACs first, so that no long Task is left for
-  // the end, when other Workers have nothing more to do; then a Candidate that this Worker has
-  // worked on; then the oldest Candidate, largest Budget. One of which this Worker has lost an
+  // what was begun is finished before a pretrain begins, a linearize before fine-tunes, since
+  // others wait for it. Of one Stage the network of the most MACs first, so that no long Task is
+  // left for the end, when other Workers have nothing more to do; then a Candidate that this Worker
+  // has worked on; then the oldest Candidate, largest Budget. One of which this Worker has lost an
   // Attempt is left to a Worker that may take it and has not. With `only` of that Job alone.
   absl::StatusOr<std::optional<TaskRow>> NextQueuedTask(const std::string& worker, Time steady_now,
                                                         JobId only = {});

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/status_macros.h"
 
 namespace reluscape {
 namespace {
@@ -32,8 +33,9 @@ absl::StatusOr<std::shared_ptr<const DataSet>> SharedData::Load(const v1::DataRe
   }
   absl::StatusOr<DataSet> loaded =
       LoadDataSet(request.data(), request.split_seed(), path, stop, cache_folder);
+  const absl::Status status = loaded.status();
   std::shared_ptr<const DataSet> set;
-  if (loaded.ok()) {
+  if (status.ok()) {
     const bool is_known = known != nullptr && known->data_hash == loaded->data_hash &&
                           known->split_hash == loaded->split_hash;
     set = is_known ? known : std::make_shared<const DataSet>(*std::move(loaded));
@@ -44,7 +46,7 @@ absl::StatusOr<std::shared_ptr<const DataSet>> SharedData::Load(const v1::DataRe
   if (set != nullptr) request_ = request;
   set_ = set;
   changed_.NotifyAll();
-  if (set == nullptr) return loaded.status();
+  RETURN_IF_ERROR(status);
   return set;
 }
 

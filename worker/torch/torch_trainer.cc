@@ -287,8 +287,8 @@ class TorchTrainer final : public Trainer {
     if (!teacher_cache_ || teacher_cache_key_ != key) {
       teacher_cache_.reset();  // two at a time may be too much
       const int64_t views = TrainingImages::ViewsPerImage(augmentation);
-      teacher_cache_.emplace(data_->train.count(), views, task.data().classes(), TeacherCacheBytes(),
-                             device_);
+      teacher_cache_.emplace(data_->train.count(), views, task.data().classes(),
+                             TeacherCacheBytes(), device_);
       LogInfo("room for the teacher's logits: ", teacher_cache_->bytes() >> 20, " MiB");
       teacher_cache_key_ = std::move(key);
     }

@@ -346,7 +346,7 @@ TEST_F(RunJobTest, WhatIsWrongHereEndsTheStartAndCostsNoAttempt) {
     const absl::Status status = Run().status();
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(std::string(status.message()), HasSubstr("scripted failure; the same command"));
-    EXPECT_EQ(Task(0, 1).state(), "QUEUED");
+    EXPECT_EQ(Task(1, 1).state(), "QUEUED");
   }
   options_.fail_stage.reset();
   EXPECT_EQ(*Run(), JobState::kFinished);

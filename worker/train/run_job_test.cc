@@ -406,7 +406,7 @@ TEST_F(RunJobTest, OtherJobsOfTheFolderWaitForTheirOwnCommand) {
   EXPECT_THAT(tasks_, SizeIs(6));
   const std::unique_ptr<DataFolder> folder = Open(path_);
   EXPECT_EQ(folder->reader().GetJob(JobId{1})->job().state(), "RUNNING");
-  EXPECT_THAT(*ReadFile(path_ / "epochs.csv", 1 << 24), HasSubstr("\r\n1,1,0,"));
+  EXPECT_THAT(*ReadFile(path_ / "epochs.csv", 1 << 24), HasSubstr("\r\n1,5,0,"));
 }
 
 TEST_F(RunJobTest, TwoProcessesDoNotShareAFolder) {

@@ -99,7 +99,8 @@ class UpTest : public ::testing::Test {
     std::filesystem::permissions(folder_ / name, std::filesystem::perms::owner_all);
   }
 
-  void Up(std::vector<std::string> words = {}) {
+  // Of one core it is one worker, however many the machine has.
+  void Up(std::vector<std::string> words = {"--threads", "1"}) {
     words.insert(words.begin(), {"up", "--data-dir", (folder_ / "data").string()});
     std::filesystem::remove(folder_ / "up.log");  // of an earlier `up`: it says that it is up
     const absl::StatusOr<pid_t> pid = StartChild({.program = folder_ / "reluscape",
@@ -265,7 +266,7 @@ TEST_F(UpTest, AWorkerThatIsUnfitOnlyWhenItIsStartedAgainEndsAll) {
   Script("reluscape-worker",
          absl::StrCat("#!/bin/sh\n[ -e \"$0.ran\" ] && { echo 'the device is gone'; exit 8; }\n",
                       "touch \"$0.ran\"\n", kWorker));
-  Up({"--workers", "1"});
+  Up();
   WaitUntilUp();
   kill(std::stoi(FirstWorker()), SIGKILL);
   EXPECT_EQ(WaitForEnd(), 8);

@@ -457,7 +457,10 @@ absl::Status Coordinator::HandOut(Transaction& transaction, TaskBook& book,
       if (obstacle.empty()) obstacle = lost_.WhyNot(input, steady_now);
     }
     if (obstacle.empty()) {
-      ASSIGN_OR_RETURN(const int64_t threads, ThreadsOf(task->job, transaction, book));
+      int64_t threads = needs.threads();
+      if (threads == 0) {
+        ASSIGN_OR_RETURN(threads, SetThreads(task->job, transaction, book));
+      }
       ASSIGN_OR_RETURN(const int64_t beside, transaction.CountThreadsBeside(worker.id()));
       // Not another Job's smaller Task in its place: such ones would keep it from ever beginning.
       if (!HaveRoom(worker.cores(), threads, beside)) break;

@@ -36,9 +36,8 @@ int64_t ChooseThreads(const std::vector<SharedCores>& cores, int64_t tasks, int6
   return threads;
 }
 
-absl::StatusOr<int64_t> ThreadsOf(JobId id, Transaction& transaction, TaskBook& book) {
+absl::StatusOr<int64_t> SetThreads(JobId id, Transaction& transaction, TaskBook& book) {
   ASSIGN_OR_RETURN(JobRow job, transaction.GetJob(id));
-  if (job.spec.threads() > 0) return job.spec.threads();
   ASSIGN_OR_RETURN(const std::vector<SharedCores> list, transaction.ListConnectedCores());
   ASSIGN_OR_RETURN(const std::vector<CandidateId> candidates, transaction.ListCandidates(id));
   int64_t macs = 0;

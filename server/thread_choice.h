@@ -27,9 +27,9 @@ inline constexpr int64_t kMostThreads = 1024;
 // 1, which is also the answer where there are no cores (Workers on GPUs).
 int64_t ChooseThreads(const std::vector<SharedCores>& cores, int64_t tasks, int64_t macs);
 
-// Those of the Job, which are chosen now, stored with it and told as an event where its submitter
-// left them open: by the Workers that are connected and the number and size of its Candidates.
-absl::StatusOr<int64_t> ThreadsOf(JobId job, Transaction& transaction, TaskBook& book);
+// Of a Job whose submitter left them open and that has none yet: chosen by the Workers that are
+// connected and the number and size of its Candidates, stored with it and told as an event.
+absl::StatusOr<int64_t> SetThreads(JobId job, Transaction& transaction, TaskBook& book);
 
 // Whether a Task of so many threads may begin on a Worker of `cores` cores (0: on another device)
 // beside others' Tasks that have `beside` threads. One that needs more than there are runs alone.

@@ -143,7 +143,9 @@ class TorchTrainer final : public Trainer {
     if (deterministic) RETURN_IF_ERROR(CheckCublasWorkspace());
     const DeterministicKernels kernels(deterministic);
     const v1::StagesSpec::Precision precision = PrecisionOf(task);
-    const Tf32Products products(precision == v1::StagesSpec::TF32);
+    // On a CPU they mean nothing, and Tasks run beside each other in one process there.
+    std::optional<Tf32Products> products;
+    if (device_.is_cuda()) products.emplace(precision == v1::StagesSpec::TF32);
     const TaskFault refused{.kind = v1::Failure::REFUSED};
     const TaskFault of_data{.kind = v1::Failure::DATA};
     ASSIGN_OR_RETURN(const Network network, WithFault(ParseNetwork(task), refused));

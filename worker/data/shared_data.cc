@@ -30,24 +30,27 @@ absl::StatusOr<std::shared_ptr<const DataSet>> SharedData::Load(const v1::DataRe
     if (known != nullptr && begun_ > asked) return known;
     reading_ = true;
     ++begun_;
+    request_.reset();
   }
+  // Also where memory runs out: others wait for it.
+  const Reading reading(*this);
   absl::StatusOr<DataSet> loaded =
       LoadDataSet(request.data(), request.split_seed(), path, stop, cache_folder);
-  const absl::Status status = loaded.status();
-  std::shared_ptr<const DataSet> set;
-  if (status.ok()) {
-    const bool is_known = known != nullptr && known->data_hash == loaded->data_hash &&
-                          known->split_hash == loaded->split_hash;
-    set = is_known ? known : std::make_shared<const DataSet>(*std::move(loaded));
-  }
+  RETURN_IF_ERROR(loaded.status());
+  const bool is_known = known != nullptr && known->data_hash == loaded->data_hash &&
+                        known->split_hash == loaded->split_hash;
+  std::shared_ptr<const DataSet> set =
+      is_known ? known : std::make_shared<const DataSet>(*std::move(loaded));
   const MutexLock lock(mutex_);
-  reading_ = false;
-  request_.reset();
-  if (set != nullptr) request_ = request;
+  request_ = request;
   set_ = set;
-  changed_.NotifyAll();
-  RETURN_IF_ERROR(status);
   return set;
+}
+
+SharedData::Reading::~Reading() {
+  const MutexLock lock(data_.mutex_);
+  data_.reading_ = false;
+  data_.changed_.NotifyAll();
 }
 
 }  // namespace reluscape

@@ -26,6 +26,18 @@ class SharedData {
                                                       const std::stop_token& stop) EXCLUDES(mutex_);
 
  private:
+  // The reading of one caller, until it is destroyed.
+  class Reading {
+   public:
+    explicit Reading(SharedData& data) : data_(data) {}
+    ~Reading();
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+
+   private:
+    SharedData& data_;
+  };
+
   Mutex mutex_;
   CondVar changed_;
   bool reading_ GUARDED_BY(mutex_) = false;

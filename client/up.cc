@@ -28,6 +28,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "base/counted.h"
 #include "base/exit_codes.h"
 #include "base/file_lock.h"
 #include "base/files.h"
@@ -49,10 +50,6 @@ constexpr std::chrono::seconds kStopTimeout{10};
 constexpr std::chrono::seconds kStable{60};
 constexpr int64_t kMaxLogBytes = int64_t{16} * 1024 * 1024;
 constexpr size_t kTailLines = 5;
-
-std::string Count(int64_t number, const std::string& noun) {
-  return absl::StrCat(number, " ", noun, number == 1 ? "" : "s");
-}
 
 // libgomp reads it when it is loaded. A thread that waits for the others of its task spins 300,000
 // turns by default before it sleeps; where something else needs the cores it takes them from those
@@ -318,11 +315,11 @@ class Installation {
       workers_.push_back(std::move(worker));
     }
     for (Worker& worker : workers_) RETURN_IF_ERROR(Start(worker));
-    out_ << "Reluscape is up with " << Count(workers_wanted_, "worker");
+    out_ << "Reluscape is up with " << Counted(workers_wanted_, "worker");
     if (workers_wanted_ > 0 && HasGpus()) {
-      out_ << " (" << Count(std::ssize(gpus_), "GPU") << " found)";
+      out_ << " (" << Counted(std::ssize(gpus_), "GPU") << " found)";
     } else if (workers_wanted_ > 0) {
-      out_ << " on " << Count(cores_, "CPU core");
+      out_ << " on " << Counted(cores_, "CPU core");
     }
     out_ << "\n  coordinator  127.0.0.1:" << grpc_port_
          << "\n  dashboard    http://127.0.0.1:" << http_port_ << "/\n  state        "

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 
@@ -18,10 +19,6 @@ int64_t RunBeside(const std::vector<SharedCores>& cores, int64_t threads) {
     tasks += std::min(shared.workers, std::max<int64_t>(shared.cores / threads, 1));
   }
   return tasks;
-}
-
-std::string Count(int64_t number, const std::string& noun) {
-  return absl::StrCat(number, " ", noun, number == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -57,12 +54,12 @@ absl::StatusOr<int64_t> SetThreads(JobId id, Transaction& transaction, TaskBook&
   }
   const std::string where =
       cores == 0 ? "no connected worker computes on a CPU"
-                 : absl::StrCat(Count(workers, "worker"), " on ", Count(cores, "CPU core"));
+                 : absl::StrCat(Counted(workers, "worker"), " on ", Counted(cores, "CPU core"));
   EventRow event;
   event.kind = "job.threads";
   event.job = id;
   event.detail =
-      absl::StrCat(Count(threads, "CPU thread"), " for each task: ", Count(tasks, "candidate"),
+      absl::StrCat(Counted(threads, "CPU thread"), " for each task: ", Counted(tasks, "candidate"),
                    ", the largest of ", macs, " MACs; ", where);
   LogInfo("job ", id.value, ": ", event.detail);
   RETURN_IF_ERROR(book.Record(std::move(event)));

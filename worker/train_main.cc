@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "base/counted.h"
 #include "base/exit_codes.h"
 #include "base/flags.h"
 #include "base/log.h"
@@ -127,7 +128,7 @@ absl::StatusOr<Trainers> MakeTrainers(
     ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, make_trainer());
     trainers.push_back(std::move(trainer));
   }
-  LogInfo("works with ", workers, workers == 1 ? " worker" : " workers", " on ", info.device(),
+  LogInfo("works with ", Counted(workers, "worker"), " on ", info.device(),
           info.cores() > 0 ? absl::StrCat(", ", info.cores(), " threads at most") : std::string());
   return trainers;
 }

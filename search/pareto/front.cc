@@ -8,10 +8,6 @@
 namespace reluscape {
 namespace {
 
-bool IsFinite(const Objectives& point) {
-  return std::all_of(point.begin(), point.end(), [](double value) { return std::isfinite(value); });
-}
-
 // Two objectives, O(n log n): in lexicographic order a point is dominated exactly by a smaller
 // first value with a second one no larger, or by the same first value with a smaller second one.
 void SweepTwo(const std::vector<Objectives>& points, const std::vector<size_t>& order,
@@ -43,6 +39,10 @@ void Scan(const std::vector<Objectives>& points, const std::vector<size_t>& orde
 
 }  // namespace
 
+bool AllFinite(const Objectives& point) {
+  return std::all_of(point.begin(), point.end(), [](double value) { return std::isfinite(value); });
+}
+
 bool Dominates(const Objectives& a, const Objectives& b) {
   if (a.size() != b.size()) return false;
   bool better = false;
@@ -58,7 +58,7 @@ std::vector<bool> OnFront(const std::vector<Objectives>& points) {
   std::vector<size_t> order;
   bool two = true;
   for (size_t i = 0; i < points.size(); ++i) {
-    if (!IsFinite(points[i])) continue;
+    if (!AllFinite(points[i])) continue;
     order.push_back(i);
     two &= points[i].size() == 2;
   }

@@ -8,6 +8,8 @@ namespace reluscape {
 // have the same number of values.
 using Objectives = std::vector<double>;
 
+bool AllFinite(const Objectives& point);
+
 // Whether `a` is nowhere worse than `b` and somewhere better.
 bool Dominates(const Objectives& a, const Objectives& b);
 

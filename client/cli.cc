@@ -22,6 +22,8 @@
 #include "client/estimate_flags.h"
 #include "client/example_job.h"
 #include "client/export.h"
+#include "client/published.h"
+#include "client/space.h"
 #include "client/terminal.h"
 #include "client/up.h"
 #include "client/watch.h"
@@ -47,13 +49,16 @@ struct Arguments {
   std::string out_folder;
   bool force = false;
   bool folded = false;
+  bool example_search = false;
   std::string example_data;
   int64_t example_classes = 0;
   int64_t example_side = 0;
+  SpaceOptions space;
   DescribeOptions describe;
   EqualizeOptions equalize;
   EstimateOptions estimate;
   CalibrateOptions calibrate;
+  PublishedOptions published;
   UpOptions up;
 };
 
@@ -235,11 +240,20 @@ void AddJobCommands(CLI::App& app, Arguments& arguments) {
 
 void AddLocalCommands(CLI::App& app, Arguments& arguments) {
   CLI::App* example = app.add_subcommand("example-job", "Print a job file to begin with");
+  example->add_flag("--search", arguments.example_search, "of a job that searches a space");
   example->add_option("--data", arguments.example_data, "data set instead of \"synthetic\"");
   example->add_option("--classes", arguments.example_classes, "its number of classes")
       ->check(CLI::Range(2, 100000));
   example->add_option("--side", arguments.example_side, "side of its images in pixels")
       ->check(CLI::Range(8, 256));
+
+  CLI::App* space = app.add_subcommand(
+      "space", "Show what the search space of a job file holds and would cost; trains nothing");
+  space->add_option("FILE", arguments.space.file, "job file (docs/search.md); - reads stdin")
+      ->required();
+  AddJson(*space, arguments);
+  space->add_flag("--csv", arguments.csv, "print a line per network and budget (RFC 4180)")
+      ->excludes("--json");
 
   CLI::App* describe =
       app.add_subcommand("describe", "Count a network's ReLUs, MACs and parameters");
@@ -298,6 +312,19 @@ void AddLocalCommands(CLI::App& app, Arguments& arguments) {
   AddJson(*equalize, arguments);
 }
 
+void AddPublished(CLI::App& app, Arguments& arguments) {
+  CLI::App* published = app.add_subcommand(
+      "published", "Show the accuracies at ReLU counts that other papers have printed");
+  PublishedOptions& options = arguments.published;
+  published->add_option("--data", options.data_set, "only of this data set");
+  published->add_option("--method", options.method, "only of this method: SNL, SENet, ...");
+  CLI::Option* format =
+      published->add_option("--format", options.format, "text, markdown, latex, csv or json")
+          ->check(CLI::IsMember({"text", "markdown", "latex", "csv", "json"}))
+          ->capture_default_str();
+  published->add_flag("--json", arguments.json, "the same as --format json")->excludes(format);
+}
+
 void AddCalibrate(CLI::App& app, CalibrateOptions& options) {
   CLI::App* calibrate = app.add_subcommand(
       "calibrate", "Measure this machine and write a hardware profile for estimate");
@@ -335,7 +362,8 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
   if (chosen("up")) return RunUp(arguments.up, out, err);
   if (chosen("example-job")) {
     const absl::StatusOr<std::string> job =
-        ExampleJob(arguments.example_data, arguments.example_classes, arguments.example_side);
+        ExampleJob(arguments.example_search, arguments.example_data, arguments.example_classes,
+                   arguments.example_side);
     out << job.value_or("");
     return code_of(job.status());
   }
@@ -343,9 +371,19 @@ absl::StatusOr<int> Run(const CLI::App& app, Arguments& arguments, std::ostream&
     arguments.describe.json = arguments.json;
     return code_of(Describe(arguments.describe, out));
   }
+  if (chosen("space")) {
+    arguments.space.format = arguments.csv    ? SpaceFormat::kCsv
+                             : arguments.json ? SpaceFormat::kJson
+                                              : SpaceFormat::kText;
+    return code_of(ShowSpace(arguments.space, out));
+  }
   if (chosen("equalize")) {
     arguments.equalize.json = arguments.json;
     return code_of(Equalize(arguments.equalize, out));
+  }
+  if (chosen("published")) {
+    if (arguments.json) arguments.published.format = "json";
+    return code_of(PrintPublished(arguments.published, out));
   }
   if (chosen("estimate")) return code_of(EstimatePrivateInference(arguments.estimate, out));
   if (chosen("calibrate")) return code_of(Calibrate(arguments.calibrate, out));
@@ -434,6 +472,7 @@ int RunClient(int argc, char** argv, std::ostream& out, std::ostream& err) {
   AddLocalCommands(app, arguments);
   AddEstimate(app, arguments.estimate);
   AddCalibrate(app, arguments.calibrate);
+  AddPublished(app, arguments);
   if (const int status = ParseFlags(app, argc, argv); status >= 0) return status;
   const absl::StatusOr<int> code = Run(app, arguments, out, err);
   out.flush();

@@ -1,8 +1,6 @@
 #include "client/commands.h"
 
-#include <array>
 #include <filesystem>
-#include <iostream>
 #include <random>
 
 #include "absl/strings/ascii.h"
@@ -12,6 +10,7 @@
 #include "base/status_macros.h"
 #include "client/data_copies.h"
 #include "client/format.h"
+#include "client/job_text.h"
 #include "client/listings.h"
 #include "client/results_table.h"
 #include "search/export/pretrained_job.h"
@@ -19,23 +18,6 @@
 
 namespace reluscape {
 namespace {
-
-// As the coordinator's (job_service.proto).
-constexpr int64_t kMaxJobFileBytes = 4 << 20;
-
-absl::StatusOr<std::string> ReadJobFile(const std::string& file) {
-  if (file != "-") return ReadFile(file, kMaxJobFileBytes);
-  std::string text;
-  std::array<char, 65536> piece{};
-  while (std::cin.read(piece.data(), piece.size()) || std::cin.gcount() > 0) {
-    text.append(piece.data(), static_cast<size_t>(std::cin.gcount()));
-    if (static_cast<int64_t>(text.size()) > kMaxJobFileBytes) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "standard input: more than the ", kMaxJobFileBytes, " bytes that a job file may have"));
-    }
-  }
-  return text;
-}
 
 std::string NewRequestId() {
   std::random_device source;
@@ -66,7 +48,7 @@ absl::Status NotAValidJob(const SubmitOptions& options, const absl::Status& stat
 
 absl::StatusOr<int64_t> Submit(Connection& connection, const SubmitOptions& options,
                                std::ostream& out) {
-  ASSIGN_OR_RETURN(const std::string text, ReadJobFile(options.file));
+  ASSIGN_OR_RETURN(const std::string text, ReadJobText(options.file));
   const std::filesystem::path folder = options.file == "-"
                                            ? std::filesystem::path()
                                            : std::filesystem::path(options.file).parent_path();

@@ -49,9 +49,8 @@ absl::StatusOr<NamedArchitecture> Sized(const EqualizeOptions& options, const Ba
   ASSIGN_OR_RETURN(network.architecture.base_channels,
                    LargestBaseChannels(network.architecture,
                                        {.relus = options.max_relus, .macs = options.max_macs}));
-  const std::vector<double>& multipliers = network.architecture.multipliers;
-  network.name = HybReNetName(std::vector<int64_t>(multipliers.begin(), multipliers.end()),
-                              network.architecture.base_channels, backbone.name);
+  network.name = HybReNetName(network.architecture.multipliers, network.architecture.base_channels,
+                              backbone.name);
   return network;
 }
 

@@ -77,17 +77,6 @@ std::vector<std::string> TermNames(const Estimate& estimate) {
   return names;
 }
 
-void PrintRemarks(const std::vector<std::string>& remarks, TableFormat format, std::ostream& out) {
-  if (remarks.empty()) return;
-  out << '\n';
-  for (const std::string& remark : remarks) {
-    out << (format == TableFormat::kMarkdown ? "- "
-            : format == TableFormat::kLatex  ? "% "
-                                             : "")
-        << Printable(remark) << '\n';
-  }
-}
-
 void AddTermRemarks(const char* name, const Phase& phase, std::vector<std::string>& remarks) {
   for (const TimeTerm& time : phase.terms) {
     if (time.standing == Standing::kSourced) continue;
@@ -284,7 +273,7 @@ void PrintBreakdown(const EstimateRow& row, TableFormat format, std::ostream& ou
   if (format == TableFormat::kText) out << '\n';
   out << RenderTable({{""}, {"offline", true}, {"online", true}, {"total", true}},
                      BreakdownRows(estimate), format);
-  PrintRemarks(RemarksOf(row), format, out);
+  out << RenderRemarks(RemarksOf(row), format);
 }
 
 void PrintComparison(const std::vector<EstimateRow>& rows, TableFormat format, std::ostream& out) {
@@ -355,7 +344,7 @@ void PrintComparison(const std::vector<EstimateRow>& rows, TableFormat format, s
                      "reduction; neither offline work nor linear layers nor the link are in it"));
   }
   out << RenderTable(columns, cells, format);
-  PrintRemarks(remarks, format, out);
+  out << RenderRemarks(remarks, format);
 }
 
 void PrintLayers(const std::vector<EstimateRow>& rows, TableFormat format, std::ostream& out) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// The job file that `reluscape example-job` prints: client/example_job.json, put into the program
-// at build time.
+// The job files that `reluscape example-job` prints: client/example_job.json and, of a job that
+// searches a space, client/example_search.json, put into the program at build time.
 
 #include <string>
 
@@ -9,10 +9,12 @@
 
 namespace reluscape {
 
-// The file as it is.
+// The files as they are.
 const char* ExampleJobText();
+const char* ExampleSearchText();
 
-// The example with another data set. `classes` and `side` are left out where they are 0.
-absl::StatusOr<std::string> ExampleJob(const std::string& data_set, int64_t classes, int64_t side);
+// An example, perhaps with another data set. `classes` and `side` are left out where they are 0.
+absl::StatusOr<std::string> ExampleJob(bool search, const std::string& data_set, int64_t classes,
+                                       int64_t side);
 
 }  // namespace reluscape

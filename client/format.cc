@@ -24,6 +24,10 @@ std::string Percent(double fraction, int decimals) {
   return absl::StrFormat("%.*f", decimals, 100 * fraction);
 }
 
+std::string HypervolumeText(double hypervolume) {
+  return hypervolume == 0 ? "0" : absl::StrFormat("%.4f", hypervolume);
+}
+
 std::string Seconds(double seconds) {
   if (!std::isfinite(seconds)) return "?";
   int decimals = 0;

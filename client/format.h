@@ -14,6 +14,9 @@ std::string WithSeparators(int64_t value);
 // A fraction as per cent with `decimals` digits: 0.8125 -> "81.2" (no sign of its own).
 std::string Percent(double fraction, int decimals = 1);
 
+// A part of the box of a hypervolume, to four decimals; "0" for 0.
+std::string HypervolumeText(double hypervolume);
+
 // Three significant digits at least, no exponent: 0.0123, 1.23, 12.3, 123.
 std::string Seconds(double seconds);
 

@@ -55,7 +55,8 @@ TEST(ExampleJobTest, IsValidAsItIs) {
 }
 
 TEST(ExampleJobTest, TakesAnotherDataSet) {
-  const absl::StatusOr<std::string> text = ExampleJob("cifar10", /*classes=*/0, /*side=*/0);
+  const absl::StatusOr<std::string> text =
+      ExampleJob(/*search=*/false, "cifar10", /*classes=*/0, /*side=*/0);
   ASSERT_TRUE(text.ok()) << text.status();
   const v1::JobSpec spec = ExpectValid(*text);
   EXPECT_EQ(spec.data().set(), "cifar10");
@@ -66,7 +67,8 @@ TEST(ExampleJobTest, TakesAnotherDataSet) {
 }
 
 TEST(ExampleJobTest, TakesClassesAndSideOfAnUnknownDataSet) {
-  const absl::StatusOr<std::string> text = ExampleJob("mine", /*classes=*/7, /*side=*/48);
+  const absl::StatusOr<std::string> text =
+      ExampleJob(/*search=*/false, "mine", /*classes=*/7, /*side=*/48);
   ASSERT_TRUE(text.ok()) << text.status();
   const v1::JobSpec spec = ExpectValid(*text);
   EXPECT_EQ(spec.data().classes(), 7);

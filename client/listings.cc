@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -52,6 +53,56 @@ std::string CriticalityText(const v1::Criticality& network) {
                       absl::StrJoin(network.order(), ","), " (exponent ",
                       ExactNumber(network.exponent()), ", baseline ", network.baseline(), ")\n",
                       table.ToString());
+}
+
+// What the search of a Job did last, and what its Front dominates.
+std::string SearchText(const v1::Job& job) {
+  std::string text;
+  if (job.has_strategy()) {
+    absl::StrAppend(&text, "search by ", job.strategy(), ": ",
+                    job.search_message().empty() ? "no network was chosen yet"
+                                                 : Printable(job.search_message()),
+                    "\n");
+  }
+  if (job.has_hypervolume()) {
+    absl::StrAppend(&text, "hypervolume of the front: ", HypervolumeText(job.hypervolume()), "\n");
+  }
+  return text;
+}
+
+// Why the search chose each network.
+std::string ChoicesText(const v1::JobDetail& detail) {
+  if (!detail.job().has_strategy()) return "";
+  std::map<int64_t, double> gains;  // of all Results of a Candidate
+  for (const v1::HypervolumePoint& point : detail.hypervolumes()) {
+    gains[point.candidate()] += point.gain();
+  }
+  TextTable table(
+      {{"candidate", true}, {"network"}, {"results known", true}, {"why"}, {"came to", true}});
+  for (const v1::Candidate& candidate : detail.candidates()) {
+    const auto gain = gains.find(candidate.candidate());
+    table.AddRow(
+        {absl::StrCat(candidate.candidate()), candidate.name(),
+         candidate.has_results_seen() ? absl::StrCat("to ", candidate.results_seen()) : "-",
+         candidate.reason().empty() ? candidate.origin() : candidate.reason(),
+         gain == gains.end() ? "-" : absl::StrCat("+", HypervolumeText(gain->second))});
+  }
+  return absl::StrCat("\n", table.ToString());
+}
+
+std::string SpaceLines(const v1::Preview::Space& space) {
+  std::string text = absl::StrCat(
+      "space of ", WithSeparators(space.networks()), " networks",
+      space.listed()
+          ? ""
+          : absl::StrCat(" among ", WithSeparators(space.looked_at()), " drawn combinations"),
+      "; ", space.strategy(), " chooses, ", WithSeparators(space.seeds()),
+      " of them are of DeepReShape's rule\n");
+  for (const auto& [reason, count] :
+       std::map<std::string, int64_t>(space.left_out().begin(), space.left_out().end())) {
+    absl::StrAppend(&text, "left out: ", WithSeparators(count), " (", reason, ")\n");
+  }
+  return text;
 }
 
 std::string Epochs(const v1::Task& task) {
@@ -179,6 +230,7 @@ std::string JobText(const v1::JobDetail& detail) {
     absl::StrAppend(&text, "archived ", LocalTime(job.archived_at_ms()), ": keeps ", KeptText(job),
                     "; nothing can be added to it\n");
   }
+  absl::StrAppend(&text, SearchText(job));
   if (!job.message().empty()) {
     absl::StrAppend(&text, Printable(job.message()), "\n");
   } else if (!job.obstacles().empty()) {
@@ -222,6 +274,7 @@ std::string JobText(const v1::JobDetail& detail) {
                     task.message()});
     }
   }
+  absl::StrAppend(&text, ChoicesText(detail));
   for (const v1::Criticality& network : detail.criticality()) {
     absl::StrAppend(&text, "\n", CriticalityText(network));
   }
@@ -272,7 +325,8 @@ std::string PreviewText(const v1::Preview& preview) {
                   WithSeparators(network.parameters()), BudgetList(network.budgets()),
                   network.origin()});
   }
-  std::string text = table.ToString();
+  std::string text = preview.networks().empty() ? "" : table.ToString();
+  if (preview.has_space()) absl::StrAppend(&text, SpaceLines(preview.space()));
   std::vector<std::string> stages;
   for (const char* stage : {"pretrain", "linearize", "fine-tune"}) {
     if (const auto found = preview.tasks().find(stage); found != preview.tasks().end()) {
@@ -281,7 +335,9 @@ std::string PreviewText(const v1::Preview& preview) {
   }
   absl::StrAppend(&text, "\n", WithSeparators(preview.candidates()),
                   preview.candidates() == 1 ? " candidate" : " candidates",
-                  "; tasks: ", absl::StrJoin(stages, ", "), "; recipe ", preview.recipe(), "\n");
+                  preview.has_space() ? " before the search" : "",
+                  stages.empty() ? "" : absl::StrCat("; tasks: ", absl::StrJoin(stages, ", ")),
+                  "; recipe ", preview.recipe(), "\n");
   for (const std::string& note : preview.notes()) {
     absl::StrAppend(&text, "note: ", Printable(note), "\n");
   }

@@ -92,4 +92,14 @@ std::string RenderTable(const std::vector<TextTable::Column>& columns, const Row
   return "";
 }
 
+std::string RenderRemarks(const std::vector<std::string>& remarks, TableFormat format) {
+  if (remarks.empty() || format == TableFormat::kCsv) return "";
+  const std::string before = format == TableFormat::kMarkdown ? "- "
+                             : format == TableFormat::kLatex  ? "% "
+                                                              : "";
+  std::string text = "\n";
+  for (const std::string& remark : remarks) absl::StrAppend(&text, before, Printable(remark), "\n");
+  return text;
+}
+
 }  // namespace reluscape

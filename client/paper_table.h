@@ -17,4 +17,8 @@ enum class TableFormat { kText, kMarkdown, kLatex, kCsv };
 std::string RenderTable(const std::vector<TextTable::Column>& columns,
                         const std::vector<std::vector<std::string>>& rows, TableFormat format);
 
+// Lines to stand below such a table, after an empty one: a list in Markdown, comments in LaTeX. ""
+// where there are none, and as CSV.
+std::string RenderRemarks(const std::vector<std::string>& remarks, TableFormat format);
+
 }  // namespace reluscape

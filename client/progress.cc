@@ -154,6 +154,10 @@ std::vector<std::string> ProgressLines::Update(const v1::JobDetail& detail) {
       seen = {task.state(), task.attempt(), tenths};
     }
   }
+  if (job.search_message() != search_message_ && !job.search_message().empty()) {
+    lines.push_back(absl::StrCat("search: ", Printable(job.search_message())));
+  }
+  search_message_ = job.search_message();
   if (job.message() != job_message_ && !job.message().empty() && job.state() == "RUNNING") {
     lines.push_back(Printable(job.message()));
   }
@@ -188,6 +192,9 @@ std::vector<std::string> ProgressBlock(const v1::JobDetail& detail, int64_t widt
   const TimeLeft left = JobTimeLeft(detail);
   std::string summary = absl::StrCat(TaskSummary(detail.job()), ", ", detail.job().results(),
                                      detail.job().results() == 1 ? " result" : " results");
+  if (detail.job().has_hypervolume()) {
+    absl::StrAppend(&summary, ", hypervolume ", HypervolumeText(detail.job().hypervolume()));
+  }
   if (left.seconds > 0) {
     absl::StrAppend(&summary, left.complete ? ", about " : ", more than ", Duration(left.seconds),
                     " left");

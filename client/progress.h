@@ -50,6 +50,7 @@ class ProgressLines {
   bool epochs_;
   std::string job_state_;
   std::string job_message_;
+  std::string search_message_;
   std::set<std::string> obstacles_;  // that were told and are still there
   std::map<int64_t, Seen> tasks_;
 };

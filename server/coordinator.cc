@@ -13,11 +13,13 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "search/vocabulary/messages.h"
+#include "server/hypervolumes.h"
 #include "server/job_planner.h"
 #include "server/lease_policy.h"
 #include "server/order_sources.h"
 #include "server/pricing.h"
 #include "server/report_checks.h"
+#include "server/reuse.h"
 #include "server/task_book.h"
 #include "server/task_description.h"
 #include "server/task_graph.h"
@@ -44,6 +46,8 @@ constexpr int64_t kRemovedAtOnce = 500;
 constexpr int64_t kSweptAtOnce = 250;
 // How long after a pass the next one begins, unless files are old sooner.
 constexpr Milliseconds kSweepInterval{3600 * 1000};
+// Networks of one Job that one call of Explore chooses.
+constexpr int kMostChosenAtOnce = 16;
 
 bool HasReportOf(const Checked<v1::SynchronizeRequest>& request, const TaskRow& task) {
   return std::any_of(request->reports().begin(), request->reports().end(),
@@ -127,6 +131,7 @@ Coordinator::Coordinator(const CoordinatorOptions& options, Store& store,
       metrics_(options.metrics == nullptr ? BuiltInMetrics() : *options.metrics),
       looks_(artifacts),
       lost_(artifacts, looks_, folder_id_),
+      explorer_(store, metrics_),
       // Workers that were without a coordinator until now report first what they have stored.
       next_sweep_(clock.Steady() + 2 * options.lease_time) {}
 
@@ -152,6 +157,9 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
     RETURN_IF_ERROR(transaction.PutFact(kFolderFact, folder_id));
     RETURN_IF_ERROR(transaction.BeginSession(clock.Steady()));
     ASSIGN_OR_RETURN(repriced, pricer.PriceStale(transaction));
+    if (repriced == 0) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::vector<JobId> jobs, transaction.ListJobsWithHypervolumes());
+    for (const JobId job : jobs) RETURN_IF_ERROR(RecomputeHypervolumes(transaction, job));
     return absl::OkStatus();
   });
   RETURN_IF_ERROR(prepared);
@@ -219,6 +227,7 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const Checked<v1::JobSpec>& sp
     RETURN_IF_ERROR(CheckPretrainedFiles(*spec, artifacts_));
     const Time now = clock_.Now();
     TaskBook book(transaction, clock_);
+    ResultPricer pricer(metrics_);
     plan.job.request_id = request_id;
     plan.job.created_at = now;
     ASSIGN_OR_RETURN(const JobId job, transaction.InsertJob(plan.job));
@@ -240,9 +249,11 @@ absl::StatusOr<SubmitOutcome> Coordinator::Submit(const Checked<v1::JobSpec>& sp
           RETURN_IF_ERROR(book.Record(task, "task.queued", TaskText(task)));
         }
       }
+      plan.job.id = job;
+      RETURN_IF_ERROR(ReuseResults(plan.job, candidate, transaction, book, pricer).status());
     }
     outcome.job = job;
-    return absl::OkStatus();
+    return book.FinishJobIfDone(job);
   });
   RETURN_IF_ERROR(stored);
   return outcome;
@@ -258,6 +269,11 @@ absl::StatusOr<AddedBudgets> Coordinator::AddBudgets(JobId id, const v1::Budgets
     known = std::move(job.spec);
     return absl::OkStatus();
   }));
+  if (known.candidates().has_space()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "job ", id.value, " searches a space by its budgets; submit another job with these and ",
+        "\"reuse_results\": true"));
+  }
   v1::JobSpec spec = known;
   // An entry that stands there already is no second one.
   const auto append = [](const auto& added, auto& list) {
@@ -500,8 +516,54 @@ absl::StatusOr<v1::SynchronizeResponse> Coordinator::Answer(Transaction& transac
     ASSIGN_OR_RETURN(const std::vector<v1::DataRequest> wanted,
                      transaction.ListWantedData(id, kMostOpenRequests, only_));
     SetList(response.mutable_open(), wanted);
+    // A search is choosing its next Task.
+    ASSIGN_OR_RETURN(const std::vector<JobId> searching, transaction.ListSearchingJobs());
+    if (!searching.empty()) {
+      response.set_next_call_ms(std::min(options_.sync_interval, explore_interval()).count());
+    }
   }
   return response;
+}
+
+absl::Status Coordinator::Explore() {
+  const MutexLock exploring(explore_mutex_);
+  std::vector<JobId> jobs;
+  const absl::Status listed = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(jobs, transaction.ListSearchingJobs());
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(listed);
+  JobId only;
+  {
+    const MutexLock hold(mutex_);
+    only = only_;
+  }
+  for (const JobId job : jobs) {
+    if (only && job != only) continue;
+    bool more = true;
+    for (int step = 0; more && step < kMostChosenAtOnce; ++step) {
+      ASSIGN_OR_RETURN(more, ExploreOn(job));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Coordinator::ExploreOn(JobId id) {
+  ASSIGN_OR_RETURN(const std::optional<SearchStep> step, explorer_.Next(id, clock_.Now()));
+  if (!step) return false;
+  const MutexLock hold(mutex_);
+  const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(JobRow job, transaction.GetJob(id));
+    if (!IsSearching(job)) return absl::OkStatus();  // it was cancelled meanwhile
+    TaskBook book(transaction, clock_);
+    if (!step->chosen) return EndSearch(job, step->ended, transaction, book);
+    ASSIGN_OR_RETURN(const CandidateRow candidate,
+                     AddChosen(job, *step->chosen, transaction, book));
+    ResultPricer pricer(metrics_);
+    return ReuseResults(job, candidate, transaction, book, pricer).status();
+  });
+  RETURN_IF_ERROR(stored);
+  return step->chosen.has_value();
 }
 
 absl::Status Coordinator::Tick() {
@@ -629,7 +691,7 @@ absl::StatusOr<int64_t> Coordinator::ChooseData(JobId job, const std::string& da
   const absl::Status stored = store_.Transact([&](Transaction& transaction) -> absl::Status {
     TaskBook book(transaction, clock_);
     ASSIGN_OR_RETURN(candidates, reluscape::ChooseData(job, data_hash, transaction, book));
-    return absl::OkStatus();
+    return RecomputeHypervolumes(transaction, job);
   });
   RETURN_IF_ERROR(stored);
   if (candidates > 0) look_for_unused_ = true;

@@ -22,6 +22,7 @@
 #include "server/archive.h"
 #include "server/artifact_looks.h"
 #include "server/data_choice.h"
+#include "server/explorer.h"
 #include "server/lost_files.h"
 #include "server/report_intake.h"
 #include "server/retry.h"
@@ -106,6 +107,14 @@ class Coordinator {
   absl::StatusOr<v1::SynchronizeResponse> Synchronize(
       const Checked<v1::SynchronizeRequest>& request);
 
+  // Chooses networks for the Jobs that search a space, where Workers wait for Tasks of them, and
+  // ends searches that have come to a limit. May take seconds; other calls go on meanwhile. Call it
+  // every explore_interval(), from a thread of its own.
+  absl::Status Explore();
+  Milliseconds explore_interval() const {
+    return std::min(Milliseconds(200), options_.sync_interval / 2);
+  }
+
   // Returns expired Leases to the queue or fails their Tasks, looks after lost files and, a part of
   // the artifact folder at a time, removes old files that no row names. Call it every
   // tick_interval(), from when Workers can call on. Where the last call was more than half a lease
@@ -123,6 +132,9 @@ class Coordinator {
 
   Coordinator(const CoordinatorOptions& options, Store& store, const ArtifactFolder& artifacts,
               const Clock& clock, std::unique_ptr<FileLock> folder_lock, std::string folder_id);
+
+  // Does the next step of a Job's search. Whether there may be another.
+  absl::StatusOr<bool> ExploreOn(JobId job) REQUIRES(explore_mutex_) EXCLUDES(mutex_);
 
   // The parts of Tick.
   absl::Status LookAfterLeases() EXCLUDES(mutex_);
@@ -159,6 +171,9 @@ class Coordinator {
   // have come between a commit and the removal of its files.
   bool look_for_unused_ GUARDED_BY(mutex_) = true;
   Time looked_at_ GUARDED_BY(mutex_);
+
+  Mutex explore_mutex_;  // taken before mutex_
+  Explorer explorer_ GUARDED_BY(explore_mutex_);
 
   Mutex sweep_mutex_;  // taken before mutex_
   std::optional<FolderSweep> sweep_ GUARDED_BY(sweep_mutex_);

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "reluscape/v1/views.pb.h"
 #include "search/cost/metric.h"
+#include "search/strategy/candidates.h"
 #include "search/vocabulary/job.h"
 #include "server/order_sources.h"
 #include "storage/store.h"
@@ -21,6 +22,9 @@ struct JobPlan {
   std::vector<int64_t> teachers;         // of each candidate: a place in `candidates`, -1 = none
   v1::Preview preview;
 };
+
+// A Candidate of a network; without id, Job, teacher and replicate.
+CandidateRow RowOf(const ProposedNetwork& network, const v1::JobSpec& spec);
 
 // INVALID_ARGUMENT with one line per wrong field. Writes nothing. `orders`: what the order_from_job
 // of `spec` come to. `metrics`: what objectives and limits may name.

@@ -4,12 +4,14 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
@@ -73,26 +75,31 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--log-level", options.log_level, "debug, info, warning or error");
 }
 
-// Calls Coordinator::Tick every `interval` until it is destroyed.
+// Does `work` every `interval` until it is destroyed.
 class Ticker {
  public:
-  Ticker(Coordinator& coordinator, Milliseconds interval)
-      : interval_(interval),
-        thread_([this, &coordinator](const std::stop_token& stop) { Loop(coordinator, stop); }) {}
+  // `name`: of the work, for the log.
+  Ticker(std::string name, Milliseconds interval, std::function<absl::Status()> work)
+      : name_(std::move(name)),
+        interval_(interval),
+        work_(std::move(work)),
+        thread_([this](const std::stop_token& stop) { Loop(stop); }) {}
 
  private:
-  void Loop(Coordinator& coordinator, const std::stop_token& stop) {
+  void Loop(const std::stop_token& stop) {
     const std::stop_callback wake(stop, [this] { changed_.NotifyAll(); });
     while (!stop.stop_requested()) {
-      if (const absl::Status status = coordinator.Tick(); !status.ok()) {
-        LogError("looking after the leases failed, trying again: ", std::string(status.message()));
+      if (const absl::Status status = work_(); !status.ok()) {
+        LogError(name_, " failed, trying again: ", std::string(status.message()));
       }
       MutexLock lock(mutex_);
       if (!stop.stop_requested()) changed_.WaitFor(mutex_, interval_);
     }
   }
 
+  const std::string name_;
   const Milliseconds interval_;
+  const std::function<absl::Status()> work_;
   Mutex mutex_;
   CondVar changed_;
   std::jthread thread_;
@@ -138,7 +145,10 @@ absl::Status Serve(const Options& options, const std::stop_token& stop) {
   rpc_options.port = options.grpc_port;
   ASSIGN_OR_RETURN(const std::unique_ptr<RpcServer> rpc,
                    RpcServer::Start(rpc_options, *coordinator, database, artifacts));
-  const Ticker ticker(*coordinator, coordinator->tick_interval());
+  const Ticker ticker("looking after the leases", coordinator->tick_interval(),
+                      [&] { return coordinator->Tick(); });
+  const Ticker explorer("choosing networks", coordinator->explore_interval(),
+                        [&] { return coordinator->Explore(); });
 
   // Whoever started this process finds the ports here; the pid tells it from an older file.
   RETURN_IF_ERROR(WriteFileAtomically(

@@ -8,6 +8,7 @@
 #include "base/foreign_text.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "server/hypervolumes.h"
 #include "server/lease_policy.h"
 #include "server/report_checks.h"
 #include "server/task_description.h"
@@ -297,6 +298,9 @@ absl::Status ReportIntake::TakeResult(TaskRow& task, const v1::TaskReport& repor
   ASSIGN_OR_RETURN(const ResultId id, transaction_.InsertResult(row));
 
   RETURN_IF_ERROR(pricer_.Price(transaction_, job, id, candidate.network, result));
+  // With the device time of this report.
+  RETURN_IF_ERROR(transaction_.UpdateTask(task));
+  RETURN_IF_ERROR(RecordHypervolume(transaction_, job, id));
   EventRow event;
   event.kind = "result";
   event.job = task.job;

@@ -264,6 +264,7 @@ absl::Status TaskBook::FinishJobIfDone(JobId id) {
     all += count;
   }
   ASSIGN_OR_RETURN(JobRow job, transaction_.GetJob(id));
+  if (job.state != JobState::kRunning || IsSearching(job)) return absl::OkStatus();
   const int64_t failed = counts[TaskState::kFailed];
   job.state = failed > 0 ? JobState::kFailed : JobState::kFinished;
   job.finished_at = now_;

@@ -47,6 +47,9 @@ class TaskBook {
   // Cancels all live Tasks. The Job is RUNNING.
   absl::Status CancelJob(JobRow& job);
 
+  // Ends the Job where no Task of it is live and its search, if it has one, has ended.
+  absl::Status FinishJobIfDone(JobId job);
+
   // The present time by the wall clock, of everything that this book writes.
   Time now() const { return now_; }
 
@@ -64,7 +67,6 @@ class TaskBook {
   absl::StatusOr<Inputs> InputsOf(CandidateId candidate);
   // After it has failed: what would have learnt from its network cannot begin.
   absl::Status CancelStudents(const TaskRow& task);
-  absl::Status FinishJobIfDone(JobId job);
 
   Transaction& transaction_;
   const Time now_;

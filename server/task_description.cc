@@ -1,6 +1,7 @@
 #include "server/task_description.h"
 
 #include "base/status_macros.h"
+#include "search/vocabulary/recipe.h"
 
 namespace reluscape {
 
@@ -18,6 +19,12 @@ absl::StatusOr<v1::TaskDescription> DescribeTask(Transaction& transaction, const
   d.set_network(candidate.network);
   *d.mutable_data() = job.spec.data();
   *d.mutable_settings() = job.spec.stages();
+  // A search may choose it per network; the Job's recipe is that of all others.
+  if (d.settings().has_linearize() &&
+      d.settings().linearize().replacement() != candidate.replacement) {
+    d.mutable_settings()->mutable_linearize()->set_replacement(candidate.replacement);
+    d.set_recipe(RecipeHash(d.settings()));
+  }
   d.set_seed(static_cast<int64_t>(task.seed));
   d.set_split_seed(static_cast<int64_t>(job.split_seed));
   if (IsSet(task.checkpoint)) *d.mutable_checkpoint() = task.checkpoint;

@@ -100,6 +100,23 @@ absl::StatusOr<v1::JobDetail> ResultReader::GetJob(JobId job) {
     row.Step();
     detail.set_artifact_files(row.Int());
     detail.set_artifact_bytes(row.Int());
+    Query box(*db_, "SELECT hypervolume_box FROM jobs WHERE job_id = ?", job);
+    box.Step();
+    box.Json(*detail.mutable_hypervolume_box());
+    Query grown(*db_,
+                "SELECT h.result, r.candidate_id, h.trainings, h.device_seconds, h.hypervolume,"
+                " h.gain FROM hypervolume_v h JOIN results r ON r.result_id = h.result"
+                " WHERE h.job = ? ORDER BY h.result",
+                job);
+    while (grown.Step()) {
+      v1::HypervolumePoint& point = *detail.add_hypervolumes();
+      point.set_result(grown.Int());
+      point.set_candidate(grown.Int());
+      point.set_trainings(grown.Int());
+      point.set_device_seconds(grown.Real());
+      point.set_hypervolume(grown.Real());
+      point.set_gain(grown.Real());
+    }
     return detail;
   });
 }

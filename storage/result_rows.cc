@@ -83,7 +83,8 @@ std::string MessageOf(SqliteDb& db, const v1::Job& job) {
                           " copies of data set ", job.data_set(), " that differ; `reluscape data ",
                           job.job(), "` lists them, and with --use HASH says which one counts");
     }
-    if (CountIn(job, TaskState::kQueued) > 0 && CountIn(job, TaskState::kLeased) == 0) {
+    if ((job.searching() || CountIn(job, TaskState::kQueued) > 0) &&
+        CountIn(job, TaskState::kLeased) == 0) {
       return WaitOf(db, job);
     }
   }
@@ -134,8 +135,8 @@ absl::Status ReadJob(SqliteDb& db, JobId id, v1::JobDetail& detail) {
               "SELECT v.job, v.name, v.state, v.created_at_ms, v.finished_at_ms,"
               " v.unsealed_at_ms, v.data_set, v.recipe, v.candidates, v.results, v.kind,"
               " coalesce(j.data_hash_stated, j.data_hash_chosen), j.spec, v.archived_at_ms,"
-              " v.keeps, v.threads"
-              " FROM jobs_v v JOIN jobs j ON j.job_id = v.job WHERE j.job_id = ?",
+              " v.keeps, v.threads, v.strategy, v.search_ended_at_ms, v.search_message,"
+              " v.hypervolume FROM jobs_v v JOIN jobs j ON j.job_id = v.job WHERE j.job_id = ?",
               id);
     if (!row.Step()) return absl::NotFoundError(absl::StrCat("there is no job ", id.value));
     job.set_job(row.Int());
@@ -154,6 +155,11 @@ absl::Status ReadJob(SqliteDb& db, JobId id, v1::JobDetail& detail) {
     if (const auto at = row.OptionalInt()) job.set_archived_at_ms(*at);
     job.set_keeps(row.Text());
     job.set_threads(row.Int());
+    if (const std::string strategy = row.Text(); !strategy.empty()) job.set_strategy(strategy);
+    const bool ended = row.OptionalInt().has_value();
+    job.set_searching(job.has_strategy() && IsRunning(job) && !ended);
+    job.set_search_message(row.Text());
+    if (const auto hypervolume = row.OptionalReal()) job.set_hypervolume(*hypervolume);
   }
   {
     Query row(db, "SELECT objective FROM job_objectives WHERE job_id = ? ORDER BY position", id);
@@ -167,7 +173,9 @@ absl::Status ReadJob(SqliteDb& db, JobId id, v1::JobDetail& detail) {
     }
   }
   for (v1::DataCopy& copy : ReadDataCopies(db, id)) *job.add_data_copies() = std::move(copy);
-  if (IsRunning(job) && CountIn(job, TaskState::kQueued) > 0) ReadObstacles(db, job);
+  if (IsRunning(job) && (job.searching() || CountIn(job, TaskState::kQueued) > 0)) {
+    ReadObstacles(db, job);
+  }
   job.set_message(MessageOf(db, job));
   return absl::OkStatus();
 }
@@ -177,7 +185,8 @@ absl::Status ReadCandidate(SqliteDb& db, CandidateId id, v1::Candidate& c) {
     Query row(db,
               "SELECT candidate, job, name, network, network_hash, replicate, relus,"
               " relus_with_stem, macs, parameters, role, measured_section, teacher, origin,"
-              " pretrained_file, pretrained_sha256 FROM candidates_v WHERE candidate = ?",
+              " pretrained_file, pretrained_sha256, replacement, results_seen, reason"
+              " FROM candidates_v WHERE candidate = ?",
               id);
     if (!row.Step()) return absl::NotFoundError(absl::StrCat("there is no candidate ", id.value));
     c.set_candidate(row.Int());
@@ -194,10 +203,11 @@ absl::Status ReadCandidate(SqliteDb& db, CandidateId id, v1::Candidate& c) {
     if (const auto section = row.OptionalInt()) c.set_measured_section(*section);
     if (const auto teacher = row.OptionalInt()) c.set_teacher(*teacher);
     c.set_origin(row.Text());
-    if (!row.NextIsNull()) {
-      c.set_pretrained_file(row.Text());
-      c.set_pretrained_sha256(row.Text());
-    }
+    if (const std::string file = row.Text(); !file.empty()) c.set_pretrained_file(file);
+    if (const std::string hash = row.Text(); !hash.empty()) c.set_pretrained_sha256(hash);
+    c.set_replacement(row.Text());
+    if (const auto seen = row.OptionalInt()) c.set_results_seen(*seen);
+    c.set_reason(row.Text());
   }
   {
     Query row(
@@ -251,7 +261,8 @@ absl::StatusOr<v1::ResultList> ReadResults(SqliteDb& db, JobId job) {
               " seed_fine_tune, seed_split, recipe, m.provenance, v.data_hash, v.split_hash,"
               " v.seconds_pretrain,"
               " v.seconds_linearize, v.seconds_fine_tune, v.worker, v.attempt, v.created_at_ms,"
-              " origin, v.weights_removed_at_ms FROM results_v v"
+              " origin, v.weights_removed_at_ms, v.replacement, v.reused_from,"
+              " v.hypervolume_gain FROM results_v v"
               " JOIN results r ON r.result_id = v.result"
               " LEFT JOIN task_provenance m ON m.task_id = r.task_id WHERE job = ?"
               " ORDER BY recipe, v.data_hash, v.split_hash, v.relus, result",
@@ -285,6 +296,9 @@ absl::StatusOr<v1::ResultList> ReadResults(SqliteDb& db, JobId job) {
       r.set_created_at_ms(row.Int());
       r.set_origin(row.Text());
       if (const auto at = row.OptionalInt()) r.set_weights_removed_at_ms(*at);
+      r.set_replacement(row.Text());
+      if (const auto from = row.OptionalInt()) r.set_reused_from(*from);
+      if (const auto gain = row.OptionalReal()) r.set_hypervolume_gain(*gain);
       results[r.result()] = &r;
     }
   }

@@ -180,6 +180,15 @@ v1::JobSpec::Retention Query::RetentionOf() {
   throw SQLite::Exception("unknown retention " + name, SQLITE_CORRUPT);
 }
 
+v1::LinearizeSpec::Replacement Query::ReplacementOf() {
+  const std::string name = Text();
+  v1::LinearizeSpec::Replacement replacement{};
+  if (v1::LinearizeSpec::Replacement_Parse(absl::AsciiStrToUpper(name), &replacement)) {
+    return replacement;
+  }
+  throw SQLite::Exception("unknown replacement " + name, SQLITE_CORRUPT);
+}
+
 CandidateRole Query::CandidateRoleOf() {
   const std::string name = Text();
   for (const CandidateRole role : {CandidateRole::kSearch, CandidateRole::kTeacher,

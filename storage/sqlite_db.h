@@ -116,6 +116,7 @@ class Query {
   v1::JobSpec::Kind JobKindOf();
   v1::JobSpec::Retention RetentionOf();
   CandidateRole CandidateRoleOf();
+  v1::LinearizeSpec::Replacement ReplacementOf();
   // Two columns.
   v1::Artifact Artifact() {
     v1::Artifact artifact;

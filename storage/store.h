@@ -43,8 +43,17 @@ struct JobRow {
   std::optional<Time> finished_at;
   std::optional<Time> unsealed_at;
   std::optional<Time> archived_at;
-  v1::JobSpec::Retention keeps = v1::JobSpec::ALL;  // of its weights
+  v1::JobSpec::Retention keeps = v1::JobSpec::ALL;    // of its weights
+  std::optional<v1::HypervolumeBox> hypervolume_box;  // none: it makes no Front
+  std::optional<Time> search_ended_at;
+  std::string search_message;  // what its search did last, or why it has ended
 };
+
+// Whether `job` may still choose networks of its space.
+inline bool IsSearching(const JobRow& job) {
+  return job.state == JobState::kRunning && job.spec.candidates().has_space() &&
+         !job.search_ended_at.has_value();
+}
 
 struct CandidateRow {
   CandidateId id;  // set by InsertCandidate
@@ -69,6 +78,12 @@ struct CandidateRow {
   // As the job file names it; empty where its weights are trained.
   std::string pretrained_file;
   v1::Artifact pretrained;
+  v1::LinearizeSpec::Replacement replacement = v1::LinearizeSpec::IDENTITY;
+  // Of one that a search has chosen: its point of the space, the newest Result that the search knew
+  // (0: none), and why.
+  std::vector<int> point;
+  ResultId results_seen;
+  std::string reason;
 };
 
 struct TaskRow {
@@ -128,6 +143,30 @@ struct ResultRow {
   double seconds_linearize = 0;  // of the descent up to the Snapshot
   double seconds_fine_tune = 0;
   Time created_at;
+};
+
+// A stored Result as a search and the hypervolume see it.
+struct FoundResult {
+  ResultId id;
+  CandidateId candidate;
+  std::string data_hash;
+  std::string split_hash;
+  v1::ResultReport report;
+  // By the Job's objectives; without value where a metric has none.
+  std::vector<std::optional<double>> objectives;
+  bool within_limits = true;  // keeps to the Job's hard limits
+  double seconds_pretrain = 0;
+  double seconds_linearize = 0;  // of the descent up to its Snapshot
+  double seconds_fine_tune = 0;
+};
+
+// The hypervolume of a Job's Front when a Result arrived.
+struct HypervolumeRow {
+  ResultId result;
+  double hypervolume = 0;
+  double gain = 0;
+  int64_t trainings = 0;
+  double device_seconds = 0;
 };
 
 // What a cost was computed with. Many Results share one, which is why rows point to it.
@@ -216,7 +255,8 @@ class Transaction {
   absl::StatusOr<JobId> InsertJob(const JobRow& job);
   absl::StatusOr<JobRow> GetJob(JobId job);
   absl::StatusOr<std::optional<JobId>> FindJobByRequest(const std::string& request_id);
-  // Writes state, finished_at, unsealed_at, archived_at, keeps, spec and chosen_data_hash.
+  // Writes state, finished_at, unsealed_at, archived_at, keeps, spec, chosen_data_hash,
+  // search_ended_at and search_message.
   absl::Status UpdateJob(const JobRow& job);
   // With everything that belongs to it, events too. Its artifacts stay known until they are found
   // unused.
@@ -234,8 +274,8 @@ class Transaction {
 
   absl::StatusOr<CandidateId> InsertCandidate(const CandidateRow& candidate);
   absl::StatusOr<CandidateRow> GetCandidate(CandidateId candidate);
-  // Of a Job, oldest first.
-  absl::StatusOr<std::vector<CandidateId>> ListCandidates(JobId job);
+  // Of a Job, oldest first, with ids above `after`.
+  absl::StatusOr<std::vector<CandidateId>> ListCandidates(JobId job, CandidateId after = {});
   // Beside those that the Candidate has. ALREADY_EXISTS for one of these.
   absl::Status InsertBudgets(CandidateId candidate, const std::vector<int64_t>& budgets);
   // Writes data_hash and split_hash.
@@ -266,6 +306,7 @@ class Transaction {
   absl::StatusOr<std::vector<TaskRow>> ListExpiredTasks(Time now);
   // The QUEUED Task that `worker` should work on next, of a RUNNING Job of which it may take Tasks
   // (placement_v in storage/schema) and that waits for no pause to end: the oldest Job first; in it
+  // the first seed of everything before the second of anything; of one seed
   // what was begun is finished before a pretrain begins, a linearize before fine-tunes, since
   // others wait for it. Of one Stage the network of the most MACs first, so that no long Task is
   // left for the end, when other Workers have nothing more to do; then a Candidate that this Worker
@@ -330,6 +371,36 @@ class Transaction {
   absl::StatusOr<std::vector<PricedResult>> ListPricedResults();
   // What was reported of it.
   absl::StatusOr<v1::ResultReport> GetReport(ResultId result);
+
+  // RUNNING Jobs whose search has not ended, oldest first.
+  absl::StatusOr<std::vector<JobId>> ListSearchingJobs();
+  // Connected Workers without a Lease that may take Tasks of `job`, less its QUEUED Tasks.
+  absl::StatusOr<int64_t> CountIdleWorkers(JobId job);
+  // Of `job`, oldest first, with ids above `after`; with `raising` those alone that have raised the
+  // hypervolume.
+  absl::StatusOr<std::vector<FoundResult>> ListFoundResults(JobId job, ResultId after,
+                                                            bool raising = false);
+  // Results of `job` with ids up to `last`.
+  absl::StatusOr<int64_t> CountResults(JobId job, ResultId last);
+  // Candidates of `job` that have a Result.
+  absl::StatusOr<int64_t> CountTrainings(JobId job);
+  // Jobs whose Results have hypervolumes.
+  absl::StatusOr<std::vector<JobId>> ListJobsWithHypervolumes();
+  // Of all Tasks of `job`.
+  absl::StatusOr<double> SumDeviceSeconds(JobId job);
+  absl::Status PutHypervolume(const HypervolumeRow& row);
+  // By Result.
+  absl::StatusOr<std::vector<HypervolumeRow>> ListHypervolumes(JobId job);
+  // The oldest Candidate with the network, images, recipe and seeds of `candidate`, which is of
+  // `job` and was not inserted, whose Results have all of its Budgets and are there with their
+  // weights. `data_hash`: of the images that `job` will be trained on.
+  absl::StatusOr<std::optional<CandidateId>> FindReusable(const JobRow& job,
+                                                          const CandidateRow& candidate,
+                                                          const std::string& data_hash);
+  // Copies what `source` has found to `target`, whose Tasks are SUCCEEDED then. The Results, oldest
+  // first.
+  absl::StatusOr<std::vector<ResultId>> ReuseCandidate(CandidateId source, CandidateId target,
+                                                       Time at);
 
   // Remembers that a user has stored `artifact`, so that it can be removed where no Job names it.
   absl::Status PutUpload(const v1::Artifact& artifact, Time at);

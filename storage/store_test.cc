@@ -369,6 +369,7 @@ void FillTables(Transaction& t, JobId job) {
   ASSERT_TRUE(t.InsertSnapshot(snapshot).ok());
   const ResultId result = t.InsertResult(TestResult(tasks.fine_tunes[0], 500, 0.5)).value();
   ASSERT_TRUE(t.PutCosts(result, "set", {TestCost("toy.online_s@wan", 2.0)}).ok());
+  ASSERT_TRUE(t.PutHypervolume({.result = result, .hypervolume = 0.5, .gain = 0.5}).ok());
   v1::SectionCriticality section;
   section.set_section(1);
   section.set_rank(1);

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "search/vocabulary/job.h"
 #include "search/vocabulary/json.h"
@@ -62,9 +63,12 @@ absl::StatusOr<JobId> Transaction::InsertJob(const JobRow& job) {
   return Guard(db_, [&]() -> absl::StatusOr<JobId> {
     Query(db_,
           "INSERT INTO jobs (request_id, state, recipe, split_seed, spec, created_at_ms,"
-          " finished_at_ms, unsealed_at_ms, data_hash_chosen) VALUES (?,?,?,?,?,?,?,?,?)",
+          " finished_at_ms, unsealed_at_ms, data_hash_chosen, hypervolume_box,"
+          " search_ended_at_ms, search_message) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
           OrNull(job.request_id), job.state, job.recipe, job.split_seed, MessageToJson(job.spec),
-          job.created_at, job.finished_at, job.unsealed_at, OrNull(job.chosen_data_hash))
+          job.created_at, job.finished_at, job.unsealed_at, OrNull(job.chosen_data_hash),
+          OrNull(job.hypervolume_box ? MessageToJson(*job.hypervolume_box) : ""),
+          job.search_ended_at, job.search_message)
         .Run();
     return JobId{db_.LastInsertId()};
   });
@@ -74,8 +78,8 @@ absl::StatusOr<JobRow> Transaction::GetJob(JobId id) {
   return Guard(db_, [&]() -> absl::StatusOr<JobRow> {
     Query row(db_,
               "SELECT job_id, request_id, state, recipe, split_seed, spec, created_at_ms,"
-              " finished_at_ms, unsealed_at_ms, data_hash_chosen, archived_at_ms, keeps FROM jobs"
-              " WHERE job_id = ?",
+              " finished_at_ms, unsealed_at_ms, data_hash_chosen, archived_at_ms, keeps,"
+              " hypervolume_box, search_ended_at_ms, search_message FROM jobs WHERE job_id = ?",
               id);
     if (!row.Step()) return NoSuch("job", id);
     JobRow job;
@@ -97,6 +101,11 @@ absl::StatusOr<JobRow> Transaction::GetJob(JobId id) {
     job.chosen_data_hash = row.Text();
     job.archived_at = row.OptionalTime();
     job.keeps = row.RetentionOf();
+    v1::HypervolumeBox box;
+    row.Json(box);
+    if (box.axes_size() > 0) job.hypervolume_box = std::move(box);
+    job.search_ended_at = row.OptionalTime();
+    job.search_message = row.Text();
     return job;
   });
 }
@@ -113,9 +122,11 @@ absl::Status Transaction::UpdateJob(const JobRow& job) {
   return Guard(db_, [&]() -> absl::Status {
     Query(db_,
           "UPDATE jobs SET state = ?, finished_at_ms = ?, unsealed_at_ms = ?, spec = ?,"
-          " data_hash_chosen = ?, archived_at_ms = ?, keeps = ? WHERE job_id = ?",
+          " data_hash_chosen = ?, archived_at_ms = ?, keeps = ?, search_ended_at_ms = ?,"
+          " search_message = ? WHERE job_id = ?",
           job.state, job.finished_at, job.unsealed_at, MessageToJson(job.spec),
-          OrNull(job.chosen_data_hash), job.archived_at, NameOf(job.keeps), job.id)
+          OrNull(job.chosen_data_hash), job.archived_at, NameOf(job.keeps), job.search_ended_at,
+          job.search_message, job.id)
         .Run();
     if (db_.Changes() != 1) return NoSuch("job", job.id);
     return absl::OkStatus();
@@ -193,12 +204,14 @@ absl::StatusOr<CandidateId> Transaction::InsertCandidate(const CandidateRow& c) 
     Query(db_,
           "INSERT INTO candidates (job_id, name, network, network_hash, replicate, relus,"
           " relus_with_stem, macs, parameters, data_hash, split_hash, role, measured_section,"
-          " teacher_id, origin, pretrained_file, pretrained_sha256)"
-          " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+          " teacher_id, origin, pretrained_file, pretrained_sha256, replacement, point,"
+          " results_seen, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
           c.job, c.name, c.network, c.network_hash, c.replicate, c.relus, c.relus_with_stem, c.macs,
           c.parameters, OrNull(c.data_hash), OrNull(c.split_hash), CandidateRoleName(c.role),
           c.measured_section, OrNull(c.teacher), c.origin, OrNull(c.pretrained_file),
-          OrNull(c.pretrained.sha256()))
+          OrNull(c.pretrained.sha256()), NameOf(c.replacement),
+          OrNull(c.point.empty() ? "" : absl::StrCat("[", absl::StrJoin(c.point, ","), "]")),
+          c.point.empty() ? std::nullopt : std::optional<int64_t>(c.results_seen.value), c.reason)
         .Run();
     const CandidateId id{db_.LastInsertId()};
     RETURN_IF_ERROR(InsertBudgets(id, c.budgets));
@@ -213,8 +226,8 @@ absl::StatusOr<CandidateRow> Transaction::GetCandidate(CandidateId id) {
               "SELECT candidate_id, job_id, name, network, network_hash, replicate, relus,"
               " relus_with_stem, macs, parameters, data_hash, split_hash, role, measured_section,"
               " teacher_id, origin, pretrained_file, pretrained_sha256,"
-              " (SELECT bytes FROM artifacts WHERE sha256 = pretrained_sha256)"
-              " FROM candidates WHERE candidate_id = ?",
+              " (SELECT bytes FROM artifacts WHERE sha256 = pretrained_sha256), replacement,"
+              " coalesce(results_seen, 0), reason FROM candidates WHERE candidate_id = ?",
               id);
     if (!row.Step()) return NoSuch("candidate", id);
     c.id = row.IdOf<CandidateId>();
@@ -235,6 +248,14 @@ absl::StatusOr<CandidateRow> Transaction::GetCandidate(CandidateId id) {
     c.origin = row.Text();
     c.pretrained_file = row.Text();
     c.pretrained = row.Artifact();
+    c.replacement = row.ReplacementOf();
+    c.results_seen = row.IdOf<ResultId>();
+    c.reason = row.Text();
+    Query point(db_,
+                "SELECT p.value FROM candidates c, json_each(c.point) p WHERE c.candidate_id = ?"
+                " ORDER BY p.key",
+                id);
+    while (point.Step()) c.point.push_back(static_cast<int>(point.Int()));
     Query budgets(
         db_, "SELECT budget FROM candidate_budgets WHERE candidate_id = ? ORDER BY budget DESC",
         id);
@@ -243,11 +264,13 @@ absl::StatusOr<CandidateRow> Transaction::GetCandidate(CandidateId id) {
   });
 }
 
-absl::StatusOr<std::vector<CandidateId>> Transaction::ListCandidates(JobId job) {
+absl::StatusOr<std::vector<CandidateId>> Transaction::ListCandidates(JobId job, CandidateId after) {
   return Guard(db_, [&]() -> absl::StatusOr<std::vector<CandidateId>> {
     std::vector<CandidateId> ids;
-    Query row(db_, "SELECT candidate_id FROM candidates WHERE job_id = ? ORDER BY candidate_id",
-              job);
+    Query row(db_,
+              "SELECT candidate_id FROM candidates WHERE job_id = ? AND candidate_id > ?"
+              " ORDER BY candidate_id",
+              job, after);
     while (row.Step()) ids.push_back(row.IdOf<CandidateId>());
     return ids;
   });
@@ -410,15 +433,17 @@ absl::StatusOr<std::optional<TaskRow>> Transaction::NextQueuedTask(const std::st
       if (!row.Step()) return std::optional<TaskRow>();
       job = row.IdOf<JobId>();
     }
-    Query row(db_,
-              "SELECT " TASK_COLUMNS
-              "FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = ?3 AND " MAY_BE_LEASED
-              " ORDER BY CASE t.stage WHEN 'linearize' THEN 0 WHEN 'fine-tune' THEN 1 ELSE 2 END,"
-              " (SELECT c.macs FROM candidates c WHERE c.candidate_id = t.candidate_id) DESC,"
-              " NOT EXISTS (SELECT 1 FROM tasks mine"
-              "   WHERE mine.candidate_id = t.candidate_id AND mine.worker = ?1),"
-              " t.candidate_id, t.budget DESC LIMIT 1",
-              worker, steady_now, job);
+    Query row(
+        db_,
+        "SELECT " TASK_COLUMNS
+        "FROM tasks t WHERE t.state = 'QUEUED' AND t.job_id = ?3 AND " MAY_BE_LEASED
+        " ORDER BY (SELECT c.replicate FROM candidates c WHERE c.candidate_id = t.candidate_id),"
+        " CASE t.stage WHEN 'linearize' THEN 0 WHEN 'fine-tune' THEN 1 ELSE 2 END,"
+        " (SELECT c.macs FROM candidates c WHERE c.candidate_id = t.candidate_id) DESC,"
+        " NOT EXISTS (SELECT 1 FROM tasks mine"
+        "   WHERE mine.candidate_id = t.candidate_id AND mine.worker = ?1),"
+        " t.candidate_id, t.budget DESC LIMIT 1",
+        worker, steady_now, job);
     if (!row.Step()) return std::optional<TaskRow>();
     return std::optional<TaskRow>(ReadTask(row));
   });
@@ -574,6 +599,7 @@ absl::Status Transaction::ForgetFindings(CandidateId candidate) {
 #define OF_ITS_TASKS " WHERE task_id IN (SELECT task_id FROM tasks WHERE candidate_id = ?)"
     for (const char* sql :
          {"DELETE FROM result_costs" OF_ITS_RESULTS, "DELETE FROM result_price_sets" OF_ITS_RESULTS,
+          "DELETE FROM result_hypervolumes" OF_ITS_RESULTS,
           "DELETE FROM sealed_test_accuracy" OF_ITS_RESULTS,
           "DELETE FROM results WHERE candidate_id = ?",
           "DELETE FROM snapshots WHERE candidate_id = ?", "DELETE FROM stage_progress" OF_ITS_TASKS,

@@ -270,8 +270,9 @@ absl::StatusOr<std::vector<v1::DataRequest>> Transaction::ListWantedData(const s
               " LEFT JOIN worker_data d ON d.worker = ?1 AND " OF_THE_IMAGES
               " WHERE j.state = 'RUNNING' AND ?3 IN (0, j.job_id) AND (d.data_hash IS NULL"
               "   OR d.data_hash <> coalesce(j.data_hash_stated, j.data_hash_chosen))"
-              " AND EXISTS (SELECT 1 FROM tasks t"
+              " AND (EXISTS (SELECT 1 FROM tasks t"
               "   WHERE t.state = 'QUEUED' AND t.job_id = j.job_id)"
+              "  OR (j.strategy IS NOT NULL AND j.search_ended_at_ms IS NULL))"
               " GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY max(d.worker IS NOT NULL), 8 LIMIT ?2",
               worker, most, only);
     while (row.Step()) wanted.push_back(ReadRequest(row));

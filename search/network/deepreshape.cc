@@ -25,10 +25,10 @@ bool Within(const NetworkCounts& counts, const SizeLimit& limit) {
 
 NamedArchitecture HybReNet(const Backbone& backbone, const std::vector<int64_t>& multipliers,
                            int64_t base_channels) {
-  NamedArchitecture result = {.name = HybReNetName(multipliers, base_channels, backbone.name),
-                              .architecture = backbone.architecture};
+  NamedArchitecture result = {.name = "", .architecture = backbone.architecture};
   result.architecture.base_channels = base_channels;
   result.architecture.multipliers.assign(multipliers.begin(), multipliers.end());
+  result.name = HybReNetName(result.architecture.multipliers, base_channels, backbone.name);
   return result;
 }
 

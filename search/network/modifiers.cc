@@ -9,7 +9,8 @@ namespace reluscape {
 namespace {
 
 std::string AllowedModifiers() {
-  std::vector<std::string> keys = {"scale", "resolution", "no-stem-relu", "imagenet-stem"};
+  std::vector<std::string> keys = {"scale", "resolution", "no-stem-relu", "imagenet-stem",
+                                   "blocks"};
   for (const ArchitectureField& field : ArchitectureFields()) {
     if (!field.required) keys.push_back(field.key);
   }
@@ -78,7 +79,7 @@ void ApplyModifier(const std::string& modifier, Architecture& architecture, Fiel
     architecture.stem_relu = false;
   } else {
     const ArchitectureField* field = FindField(key == "scale" ? "channel-scale" : key);
-    if (field == nullptr || field->required) {
+    if (field == nullptr || (field->required && key != "blocks")) {
       errors.Add("modifier", Quoted("+" + modifier), AllowedModifiers());
       return;
     }

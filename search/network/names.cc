@@ -242,9 +242,11 @@ std::string CanonicalText(const Architecture& architecture) {
   return text;
 }
 
-std::string HybReNetName(const std::vector<int64_t>& multipliers, int64_t base_channels,
+std::string HybReNetName(const std::vector<double>& multipliers, int64_t base_channels,
                          const std::string& backbone) {
-  return absl::StrCat(kHybReNetPrefix, absl::StrJoin(multipliers, "x"), "x@", base_channels,
+  const std::string texts = absl::StrJoin(
+      multipliers, "x", [](std::string* out, double one) { out->append(FormatDecimal(one)); });
+  return absl::StrCat(kHybReNetPrefix, texts, "x@", base_channels,
                       backbone == kDefaultBackbone ? "" : ":" + backbone);
 }
 

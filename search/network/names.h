@@ -16,6 +16,7 @@
 //   +scale:0.5        DeepReDuce's channel reshaping (channel-scale)
 //   +resolution:0.5   DeepReDuce's resolution reshaping: multiplies the stem's stride by int(1/R)
 //   +no-stem-relu     takes a backbone's ReLU behind the stem away
+//   +blocks:3x4x6x3   other blocks per section than the backbone's
 //   +imagenet-stem    7x7 stem of stride 2 with a 3x3 max pool of stride 2 behind it
 // A canonical text is the family and its fields; those at their defaults are left out:
 //   basic:side=32:classes=100:m=16:blocks=2x2x2x2:multipliers=5x5x3[:stem-relu=yes]...
@@ -74,9 +75,9 @@ absl::StatusOr<Architecture> ParseCanonicalText(const std::string& text);
 // One line that holds the whole description; the parsers read it back.
 std::string CanonicalText(const Architecture& architecture);
 
-// "hrn-5x5x3x@16", "hrn-4x6x3x@16:resnet34": the name that ParseArchitecture turns into this
+// "hrn-5x5x3x@16", "hrn-4x6.5x3x@16:resnet34": the name that ParseArchitecture turns into this
 // network.
-std::string HybReNetName(const std::vector<int64_t>& multipliers, int64_t base_channels,
+std::string HybReNetName(const std::vector<double>& multipliers, int64_t base_channels,
                          const std::string& backbone);
 
 }  // namespace reluscape

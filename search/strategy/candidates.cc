@@ -7,19 +7,12 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "search/strategy/budgets.h"
 #include "search/strategy/collector.h"
 #include "search/vocabulary/messages.h"
 
 namespace reluscape {
 namespace {
-
-// The part of `relus` that `fraction` is, rounded down.
-int64_t FractionOf(double fraction, int64_t relus) {
-  const double product = fraction * static_cast<double>(relus);
-  // 0.29 is a little below 29 / 100: without the margin, 0.29 of 100 ReLUs would be 28.
-  return static_cast<int64_t>(
-      std::floor(product * (1 + 4 * std::numeric_limits<double>::epsilon())));
-}
 
 // Every Budget below 1 or not below the count of some network is one error, which names the
 // network with the fewest ReLUs.
@@ -65,13 +58,7 @@ void ResolveBudgets(const v1::BudgetsSpec& budgets, std::vector<ProposedNetwork>
   if (!errors.empty()) return;
   for (ProposedNetwork& network : networks) {
     if (network.role != CandidateRole::kSearch) continue;
-    network.budgets = ListOf(budgets.relus());
-    for (const double fraction : budgets.fractions()) {
-      network.budgets.push_back(FractionOf(fraction, network.counts.relus));
-    }
-    std::sort(network.budgets.begin(), network.budgets.end(), std::greater<>());
-    network.budgets.erase(std::unique(network.budgets.begin(), network.budgets.end()),
-                          network.budgets.end());
+    network.budgets = BudgetsOf(budgets, network.counts.relus);
   }
 }
 
@@ -104,7 +91,7 @@ Proposal ProposeNetworks(const v1::JobSpec& spec, FieldErrors& errors,
   for (int i = 0; i < candidates.deepreduce_size(); ++i) collector.AddDeepReduce(i);
   Proposal proposal = collector.Take();
   const auto networks = static_cast<int64_t>(proposal.networks.size());
-  if (network_errors.empty() && networks == 0) {
+  if (network_errors.empty() && networks == 0 && !candidates.has_space()) {
     network_errors.Add("candidates",
                        proposal.notes.empty() ? "no network"
                                               : absl::StrCat("no network that is left (",
@@ -121,8 +108,9 @@ Proposal ProposeNetworks(const v1::JobSpec& spec, FieldErrors& errors,
     errors.Add(error.field, error.found, error.allowed);
   }
   FieldErrors budget_errors;
-  const bool linearizes = spec.kind() != v1::JobSpec::CRITICALITY &&
-                          candidates.networks_size() + candidates.deepreshape_size() > 0;
+  const bool linearizes =
+      spec.kind() != v1::JobSpec::CRITICALITY &&
+      (candidates.networks_size() + candidates.deepreshape_size() > 0 || candidates.has_space());
   if (linearizes) ResolveBudgets(spec.budgets(), proposal.networks, budget_errors);
   for (const FieldError& error : budget_errors.errors()) {
     errors.Add(error.field, error.found, error.allowed);

@@ -44,6 +44,8 @@ struct ProposedNetwork {
   // As the job file names it; empty where its weights are trained.
   std::string pretrained_file;
   v1::Artifact pretrained;
+  // What its removed ReLUs become; unspecified: as the Job's stages.linearize says.
+  v1::LinearizeSpec::Replacement replacement = v1::LinearizeSpec::REPLACEMENT_UNSPECIFIED;
 };
 
 struct Proposal {

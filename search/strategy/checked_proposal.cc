@@ -23,7 +23,7 @@ void CheckTasks(const v1::JobSpec& spec, const Proposal& proposal, FieldErrors& 
     // Counts are far below overflow: ProposeNetworks limits networks, replicates and Budgets.
     tasks += spec.candidates().replicates() * (2 + static_cast<int64_t>(network.budgets.size()));
   }
-  if (proposal.networks.empty()) {
+  if (proposal.networks.empty() && !spec.candidates().has_space()) {
     errors.Add("candidates", "no network is left", "at least one within the limits");
   }
   if (tasks > kMaxTasks) {

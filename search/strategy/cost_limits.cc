@@ -8,95 +8,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "search/cost/kept_relus.h"
-#include "search/cost/metric_pricer.h"
+#include "search/strategy/network_costs.h"
 #include "search/vocabulary/messages.h"
 #include "search/vocabulary/objective.h"
 
 namespace reluscape {
 namespace {
-
-// `relus` in the first layers that hold them, from the input or from the output on.
-PricedNetwork Concentrated(const NetworkLayers& layers, int64_t relus, bool from_input) {
-  PricedNetwork network = KeepAllRelus(layers);
-  for (size_t k = 0; k < network.kept.size(); ++k) {
-    const size_t i = from_input ? k : network.kept.size() - 1 - k;
-    if (layers.nonlinear[i].kind != NonlinearKind::kRelu) continue;
-    network.kept[i] = std::min(network.kept[i], relus);
-    relus -= network.kept[i];
-  }
-  return network;
-}
-
-// What one metric says of a Budget wherever its ReLUs are.
-struct Outlook {
-  std::optional<double> proportional;  // empty: no value
-  double lowest = 0;                   // of all that were looked at
-  std::string reason;                  // without value
-};
-
-// The costs of one network at any Budget.
-class NetworkCosts {
- public:
-  NetworkCosts(const ProposedNetwork& network, const MetricCatalog& catalog,
-               const std::vector<CostMetric>& metrics, v1::LinearizeSpec::Replacement replacement)
-      : metrics_(metrics), replacement_(replacement) {
-    absl::StatusOr<std::unique_ptr<MetricPricer>> pricer =
-        MetricPricer::Create(catalog, metrics, network.network);
-    if (pricer.ok()) {
-      pricer_ = *std::move(pricer);
-    } else {
-      reason_ = std::string(pricer.status().message());
-    }
-  }
-
-  Outlook At(const std::string& metric, int64_t budget) {
-    Look(budget);
-    if (!reason_.empty()) return {.proportional = {}, .reason = reason_};
-    size_t place = 0;
-    while (place < metrics_.size() && metrics_[place].Text() != metric) ++place;
-    if (place == metrics_.size()) return {.proportional = {}, .reason = "it is not known"};
-    Outlook outlook;
-    for (size_t spread = 0; spread < prices_.size(); ++spread) {
-      const MetricPrice& price = prices_[spread][place];
-      if (spread == 0) {
-        if (!price.value) return {.proportional = {}, .reason = std::string(price.note)};
-        outlook.proportional = outlook.lowest = *price.value;
-      } else if (price.value) {
-        outlook.lowest = std::min(outlook.lowest, *price.value);
-      }
-    }
-    return outlook;
-  }
-
- private:
-  void Look(int64_t budget) {
-    if (pricer_ == nullptr || budget == budget_) return;
-    budget_ = budget;
-    prices_.clear();
-    const absl::StatusOr<PricedNetwork> spread = KeepRelus(pricer_->layers(), budget);
-    if (!spread.ok()) {
-      reason_ = std::string(spread.status().message());
-      return;
-    }
-    prices_.push_back(Price(*spread));
-    for (const bool from_input : {true, false}) {
-      prices_.push_back(Price(Concentrated(pricer_->layers(), budget, from_input)));
-    }
-  }
-
-  std::vector<MetricPrice> Price(PricedNetwork network) {
-    if (replacement_ == v1::LinearizeSpec::POLYNOMIAL) MakeRestPolynomials(network);
-    return pricer_->Price(network);
-  }
-
-  const std::vector<CostMetric>& metrics_;
-  const v1::LinearizeSpec::Replacement replacement_;  // of the ReLUs that a Budget removes
-  std::unique_ptr<MetricPricer> pricer_;
-  std::string reason_;  // why nothing can be priced
-  int64_t budget_ = -1;
-  std::vector<std::vector<MetricPrice>> prices_;  // at budget_: in proportion, at both ends
-};
 
 class Checker {
  public:
@@ -151,15 +68,16 @@ class Checker {
         std::find(spec_.candidates().networks().begin(), spec_.candidates().networks().end(),
                   network.name) != spec_.candidates().networks().end();
     if (network.budgets.empty()) return true;
-    NetworkCosts costs(network, catalog_, metrics_, spec_.stages().linearize().replacement());
+    NetworkCosts costs(network.network, catalog_, metrics_,
+                       spec_.stages().linearize().replacement());
     for (int i = 0; i < spec_.objectives_size(); ++i) {
       const std::string& name = spec_.objectives(i);
       if (name.find('.') == std::string::npos) continue;
-      const Outlook outlook = costs.At(name, network.budgets.front());
-      if (outlook.proportional) continue;
+      const CostBand band = costs.At(name, network.budgets.front());
+      if (band.proportional) continue;
       return Refuse(
           network, named, absl::StrCat("objectives[", i, "]"),
-          absl::StrCat(name, " gives no value for ", network.name, " (", outlook.reason, ")"),
+          absl::StrCat(name, " gives no value for ", network.name, " (", band.reason, ")"),
           "a metric that can price every network");
     }
     for (size_t i = 0; i < limits_.size(); ++i) {
@@ -174,16 +92,16 @@ class Checker {
     std::vector<int64_t> kept;
     bool told = false;
     for (const int64_t budget : network.budgets) {
-      const Outlook outlook = costs.At(limit.metric, budget);
-      if (!outlook.proportional) {
+      const CostBand band = costs.At(limit.metric, budget);
+      if (!band.proportional) {
         return Refuse(network, named, field,
                       absl::StrCat(limit.metric, " gives no value for ", network.name, " (",
-                                   outlook.reason, ")"),
+                                   band.reason, ")"),
                       "a metric that can price every network");
       }
       const std::string estimate = absl::StrCat(network.name, " at budget ", budget, ": ",
-                                                limit.metric, " is ", *outlook.proportional);
-      if (outlook.lowest > limit.at_most) {
+                                                limit.metric, " is ", *band.proportional);
+      if (band.lowest > limit.at_most) {
         if (!named) {
           Note(absl::StrCat(estimate, ", above the limit of ", limit.at_most,
                             ": the budget is left out."));
@@ -195,7 +113,7 @@ class Checker {
         }
         continue;
       }
-      if (*outlook.proportional > limit.at_most) {
+      if (*band.proportional > limit.at_most) {
         Note(absl::StrCat(estimate, ", above the limit of ", limit.at_most,
                           ", if its layers keep ReLUs in proportion; it stays, because another "
                           "distribution may keep to it."));

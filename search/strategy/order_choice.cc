@@ -4,14 +4,11 @@
 #include "absl/strings/str_join.h"
 
 namespace reluscape {
-namespace {
 
 const std::vector<int64_t>& PublishedOrder() {
   static const std::vector<int64_t> order = {3, 2, 4, 1};
   return order;
 }
-
-}  // namespace
 
 std::optional<OrderChoice> ChooseOrder(const std::string& field, const std::string& backbone,
                                        int64_t sections, const std::vector<int64_t>& given,

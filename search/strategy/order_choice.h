@@ -23,6 +23,10 @@ struct MeasuredOrder {
 // By the path of the generator that asks for it: "candidates.deepreshape[0]".
 using MeasuredOrders = std::map<std::string, MeasuredOrder>;
 
+// 3, 2, 4, 1: of networks of four sections (DeepReShape, arXiv 2304.10593, recalled for
+// ResNet18-like networks, not verified).
+const std::vector<int64_t>& PublishedOrder();
+
 struct OrderChoice {
   std::vector<int64_t> order;
   std::string source;  // "given", "published default", "measured by job 12 on resnet18@8"
@@ -33,8 +37,7 @@ struct OrderChoice {
 //    for one that was not found: nothing without another error, for whoever looked for it has
 //    reported why. No entry: nobody looked for it, since there is no coordinator.
 //  * `given` is not empty: that; whether it is a permutation is for the generator to check.
-//  * else the published default, which four sections have: 3, 2, 4, 1 (DeepReShape, arXiv
-//    2304.10593, recalled for ResNet18-like networks, not verified).
+//  * else the published default, which four sections have.
 // Adds an error, and answers nothing, where the sections do not fit or there is no default.
 std::optional<OrderChoice> ChooseOrder(const std::string& field, const std::string& backbone,
                                        int64_t sections, const std::vector<int64_t>& given,

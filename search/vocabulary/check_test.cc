@@ -35,8 +35,10 @@ std::string ErrorsOf(const std::string& json) {
 
 TEST(FillDefaultsTest, FieldsThatAreLeftOutTakeTheirDefaultAndOthersStay) {
   const auto limits = FromJson<v1::LimitsSpec>(R"({"max_macs": 7})");
-  EXPECT_EQ(limits, BareFromJson<v1::LimitsSpec>(
-                        R"({"max_attempts": 3, "max_macs": 7, "max_parameters": 0})"));
+  EXPECT_EQ(limits,
+            BareFromJson<v1::LimitsSpec>(
+                R"({"max_attempts": 3, "max_macs": 7, "max_parameters": 0, "max_trainings": 0,
+                            "max_device_hours": 0, "max_wall_hours": 0})"));
   const auto sgd = FromJson<v1::SgdSpec>(R"({"nesterov": true, "momentum": 0})");
   EXPECT_TRUE(sgd.nesterov());
   EXPECT_EQ(sgd.momentum(), 0) << "0 was given";

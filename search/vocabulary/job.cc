@@ -13,6 +13,9 @@
 namespace reluscape {
 namespace {
 
+// The hypervolume of one more, accuracy, is that of four (search/pareto/hypervolume.h).
+constexpr int kMaxSearchObjectives = 3;
+
 struct KnownDataSet {
   const char* name;
   int64_t classes;
@@ -83,10 +86,11 @@ void CheckOrder(const Generator& generator, const std::string& path, FieldErrors
 
 void CheckCandidates(const v1::CandidatesSpec& candidates, FieldErrors& errors) {
   if (candidates.networks_size() + candidates.deepreshape_size() + candidates.deepreduce_size() ==
-      0) {
+          0 &&
+      !candidates.has_space()) {
     errors.Add("candidates", "no network",
                "at least one entry in networks (\"resnet18@8\"), deepreshape ({}) or deepreduce "
-               "({})");
+               "({}), or a space");
   }
   for (int i = 0; i < candidates.deepreshape_size(); ++i) {
     CheckOrder(candidates.deepreshape(i), absl::StrCat("candidates.deepreshape[", i, "]"), errors);
@@ -96,11 +100,45 @@ void CheckCandidates(const v1::CandidatesSpec& candidates, FieldErrors& errors) 
   }
 }
 
+// What a search needs, and what nothing but a search has.
+void CheckSearch(const v1::JobSpec& spec, FieldErrors& errors) {
+  const v1::LimitsSpec& limits = spec.limits();
+  if (!spec.candidates().has_space()) {
+    const auto refuse = [&](bool given, const char* field, const std::string& found) {
+      if (given) errors.Add(field, found, "nothing without candidates.space");
+    };
+    refuse(spec.has_search(), "search", "an object");
+    refuse(limits.max_trainings() > 0, "limits.max_trainings",
+           absl::StrCat(limits.max_trainings()));
+    refuse(limits.max_device_hours() > 0, "limits.max_device_hours",
+           absl::StrCat(limits.max_device_hours()));
+    refuse(limits.max_wall_hours() > 0, "limits.max_wall_hours",
+           absl::StrCat(limits.max_wall_hours()));
+    return;
+  }
+  if (spec.candidates().replicates() > 1) {
+    errors.Add("candidates.replicates", absl::StrCat(spec.candidates().replicates()),
+               "1 in a job with candidates.space, which spends its trainings on networks");
+  }
+  if (spec.objectives_size() > kMaxSearchObjectives) {
+    errors.Add("objectives", absl::StrCat(spec.objectives_size(), " entries"),
+               absl::StrCat("1 to ", kMaxSearchObjectives,
+                            " in a job with candidates.space, beside accuracy"));
+  }
+  const bool ends = spec.search().strategy() == v1::SearchSpec::ENUMERATE ||
+                    spec.search().strategy() == v1::SearchSpec::DEEPRESHAPE;
+  if (!ends && limits.max_trainings() == 0 && limits.max_device_hours() == 0 &&
+      limits.max_wall_hours() == 0) {
+    errors.Add("limits", "no end of the search",
+               "max_trainings (40), max_device_hours (8) or max_wall_hours (12)");
+  }
+}
+
 // Budgets are needed exactly where a network is linearized.
 void CheckBudgets(const v1::JobSpec& spec, FieldErrors& errors) {
   const bool linearizes =
       spec.candidates().networks_size() + spec.candidates().deepreshape_size() > 0 ||
-      spec.candidates().deepreduce_size() == 0;
+      spec.candidates().has_space() || spec.candidates().deepreduce_size() == 0;
   if (!spec.has_budgets()) {
     if (linearizes) {
       errors.Add("budgets", "nothing", "an object such as {\"fractions\": [0.2, 0.05]}");
@@ -155,6 +193,8 @@ void RefuseForCriticality(const v1::JobSpec& spec, FieldErrors& errors) {
          entries(candidates.deepreshape_size()));
   refuse(candidates.deepreduce_size() > 0, "candidates.deepreduce",
          entries(candidates.deepreduce_size()));
+  refuse(candidates.has_space(), "candidates.space", "an object");
+  refuse(spec.has_search() && !candidates.has_space(), "search", "an object");
   refuse(spec.has_budgets(), "budgets", "an object");
   refuse(spec.objectives_size() > 0, "objectives", entries(spec.objectives_size()));
   refuse(spec.stages().has_linearize(), "stages.linearize", "an object");
@@ -195,6 +235,7 @@ std::optional<Checked<v1::JobSpec>> Checked<v1::JobSpec>::From(v1::JobSpec spec,
   } else if (spec.has_criticality()) {
     own.Add("criticality", "an object", "nothing in a job of kind search");
   }
+  if (spec.candidates().has_space()) spec.mutable_search();
   if (spec.has_data()) CompleteData(*spec.mutable_data(), own);
   v1::StagesSpec stages = CheckedStages(spec.stages(), "stages", own);
   spec.clear_stages();  // they are told of once
@@ -205,6 +246,7 @@ std::optional<Checked<v1::JobSpec>> Checked<v1::JobSpec>::From(v1::JobSpec spec,
     CompleteObjectives(spec, own);
     CompleteCostLimits(*spec.mutable_limits(), own);
   }
+  if (!criticality) CheckSearch(spec, own);
   if (spec.has_candidates()) CheckCandidates(spec.candidates(), own);
   *spec.mutable_stages() = std::move(stages);
   DropWhatDoesNotRun(spec);

@@ -97,7 +97,35 @@ INSTANTIATE_TEST_SUITE_P(
                "data.train_images: found -5; allowed: 0 to 1000000000"},
         BadJob{"NoNetwork", R"("candidates": {})",
                "candidates: found no network; allowed: at least one entry in networks "
-               "(\"resnet18@8\"), deepreshape ({}) or deepreduce ({})"},
+               "(\"resnet18@8\"), deepreshape ({}) or deepreduce ({}), or a space"},
+        BadJob{"SearchWithoutSpace", R"("search": {"strategy": "random"})",
+               "search: found an object; allowed: nothing without candidates.space"},
+        BadJob{"MaxTrainingsWithoutSpace", R"("limits": {"max_trainings": 3})",
+               "limits.max_trainings: found 3; allowed: nothing without candidates.space"},
+        BadJob{"SearchWithoutEnd", R"("candidates": {"space": {}})",
+               "limits: found no end of the search; allowed: max_trainings (40), max_device_hours "
+               "(8) or max_wall_hours (12)"},
+        BadJob{
+            "SearchWithReplicates",
+            R"("candidates": {"space": {}, "replicates": 2}, "search": {"strategy": "enumerate"})",
+            "candidates.replicates: found 2; allowed: 1 in a job with candidates.space, which "
+            "spends its trainings on networks"},
+        BadJob{
+            "SearchOfFiveObjectives",
+            R"("candidates": {"space": {}}, "search": {"strategy": "enumerate"},
+                  "objectives": ["relus", "macs", "parameters", "papers.online_s"])",
+            "objectives: found 4 entries; allowed: 1 to 3 in a job with candidates.space, beside "
+            "accuracy"},
+        BadJob{
+            "UnknownStrategy",
+            R"("candidates": {"space": {}}, "search": {"strategy": "tpe"},
+                  "limits": {"max_trainings": 3})",
+            "search.strategy: found \"tpe\"; allowed: enumerate, deepreshape, random, evolution, "
+            "nsga2, ehvi"},
+        BadJob{"SpaceOfACriticalityJob",
+               R"("kind": "criticality", "candidates": {"networks": ["resnet18@4"], "space": {}},
+                  "budgets": null)",
+               "candidates.space: found an object; allowed: nothing in a job of kind criticality"},
         BadJob{"EmptyNetwork", R"("candidates": {"networks": ["a", ""]})",
                "candidates.networks[1]: found 0 characters; allowed: 1 to 4000 characters"},
         BadJob{"Replicates", R"("candidates": {"networks": ["a"], "replicates": 101})",

@@ -75,12 +75,14 @@ INSTANTIATE_TEST_SUITE_P(
                 R"({"stages": {"pretrain": {"schedule": "schedule_unspecified"}}})",
                 "stages.pretrain.schedule: found \"schedule_unspecified\"; allowed: constant, "
                 "cosine, one_cycle, cosine_epochs, steps"},
-        BadText{"MisspelledField", R"({"limits": {"max_atempts": 2}})",
-                "limits.max_atempts: found an unknown field; allowed: max_attempts (did you mean "
-                "that?), or another of: max_attempts, max_macs, max_parameters, costs"},
+        BadText{
+            "MisspelledField", R"({"limits": {"max_atempts": 2}})",
+            "limits.max_atempts: found an unknown field; allowed: max_attempts (did you mean "
+            "that?), or another of: max_attempts, max_macs, max_parameters, costs, max_trainings, "
+            "max_device_hours, max_wall_hours"},
         BadText{"UnknownField", R"({"limits": {"colour": 2}})",
                 "limits.colour: found an unknown field; allowed: max_attempts, max_macs, "
-                "max_parameters, costs"},
+                "max_parameters, costs, max_trainings, max_device_hours, max_wall_hours"},
         BadText{"RepeatedKey", R"({"seed": 1, "seed": 2})",
                 "seed: found the same key again; allowed: each key once"},
         BadText{"NotAnObject", "[1]", "job: found a list; allowed: an object"},

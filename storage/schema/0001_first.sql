@@ -29,6 +29,9 @@ CREATE TABLE jobs (
   data_hash_chosen TEXT,        -- by which copy of its data set it goes, as `reluscape data` chose
   archived_at_ms INTEGER,       -- since when only the weights of keeps are there
   keeps TEXT NOT NULL DEFAULT 'all' CHECK (keeps IN ('all', 'results', 'front', 'nothing')),
+  hypervolume_box TEXT,         -- HypervolumeBox of views.proto, as JSON; NULL: it makes no front
+  search_ended_at_ms INTEGER,   -- since when no more networks are chosen; NULL also: it never chose
+  search_message TEXT NOT NULL DEFAULT '',  -- what the search did last, or why it has ended
 
   -- What is joined or asked for of spec.
   name TEXT NOT NULL GENERATED ALWAYS AS (spec ->> '$.name') STORED,
@@ -43,6 +46,7 @@ CREATE TABLE jobs (
   test_images INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.test_images') STORED,
   recipe_short TEXT NOT NULL GENERATED ALWAYS AS (substr(recipe, 1, 12)) STORED,
   data_hash_stated TEXT GENERATED ALWAYS AS (spec ->> '$.data.hash') STORED,
+  strategy TEXT GENERATED ALWAYS AS (spec ->> '$.search.strategy') STORED,  -- NULL: a list alone
   threads INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.threads') STORED
 ) STRICT;
 
@@ -70,9 +74,16 @@ CREATE TABLE candidates (
   -- The content itself goes when the job is archived.
   pretrained_file TEXT,
   pretrained_sha256 TEXT,
-  UNIQUE (job_id, network_hash, replicate)
+  replacement TEXT NOT NULL,   -- what its removed ReLUs become: identity, polynomial
+  -- Of one that a search has chosen: its choices, as a JSON array of their numbers; the newest
+  -- result that the search knew then (0: none); and why.
+  point TEXT,
+  results_seen INTEGER,
+  reason TEXT NOT NULL DEFAULT '',
+  UNIQUE (job_id, network_hash, replacement, replicate)
 ) STRICT;
 
+CREATE INDEX candidates_by_network ON candidates (network_hash);
 CREATE INDEX candidates_by_teacher ON candidates (teacher_id) WHERE teacher_id IS NOT NULL;
 CREATE INDEX candidates_by_pretrained ON candidates (pretrained_sha256)
   WHERE pretrained_sha256 IS NOT NULL;
@@ -175,6 +186,7 @@ CREATE TABLE results (
   attempt INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL,
   weights_removed_at_ms INTEGER,  -- when the job was archived without them
+  reused_from INTEGER,  -- the result of an earlier job that it is a copy of; nothing was trained
 
   -- What is joined, sorted or asked for of report.
   budget INTEGER NOT NULL GENERATED ALWAYS AS (report ->> '$.budget') STORED,
@@ -187,8 +199,17 @@ CREATE TABLE results (
   UNIQUE (candidate_id, budget)
 ) STRICT;
 
-CREATE INDEX results_by_job ON results (job_id);
+CREATE INDEX results_by_job ON results (job_id, result_id);
 CREATE INDEX results_by_artifact ON results (artifact_sha256);
+
+-- The hypervolume of the job's front in the units of its hypervolume_box, when the result arrived.
+CREATE TABLE result_hypervolumes (
+  result_id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE,
+  hypervolume REAL NOT NULL,
+  gain REAL NOT NULL,             -- by how much the result raised it
+  trainings INTEGER NOT NULL,     -- networks with a result so far
+  device_seconds REAL NOT NULL    -- that the job's tasks had taken
+) STRICT;
 
 -- Test accuracies lie apart, so that no view or listing shows them by accident: whoever looks
 -- before the job is unsealed selects on the test set.

@@ -22,7 +22,12 @@ SELECT
   j.kind,
   j.archived_at_ms,
   j.keeps,
-  j.threads
+  j.threads,
+  j.strategy,
+  j.search_ended_at_ms,
+  j.search_message,
+  (SELECT max(h.hypervolume) FROM results r JOIN result_hypervolumes h USING (result_id)
+   WHERE r.job_id = j.job_id) AS hypervolume
 FROM jobs j;
 
 CREATE VIEW candidates_v AS
@@ -52,7 +57,11 @@ SELECT
   c.teacher_id AS teacher,
   c.origin,
   c.pretrained_file,
-  c.pretrained_sha256
+  c.pretrained_sha256,
+  c.replacement,
+  c.point,
+  c.results_seen,
+  c.reason
 FROM candidates c;
 
 -- A number of the report is REAL only by a cast: JSON has 1 for 1.0.
@@ -105,14 +114,31 @@ SELECT
   c.origin,
   coalesce((SELECT sum(l.value ->> 'polynomials') FROM json_each(r.report, '$.layers') l), 0)
     AS polynomials,
-  r.weights_removed_at_ms
+  r.weights_removed_at_ms,
+  c.replacement,
+  r.reused_from,
+  h.hypervolume,
+  h.gain AS hypervolume_gain
 FROM results r
 JOIN jobs j ON j.job_id = r.job_id
 JOIN candidates c ON c.candidate_id = r.candidate_id
 JOIN tasks f ON f.task_id = r.task_id
 JOIN tasks p ON p.candidate_id = r.candidate_id AND p.stage = 'pretrain' AND p.budget = 0
 LEFT JOIN tasks d ON d.candidate_id = r.candidate_id AND d.stage = 'linearize' AND d.budget = 0
-LEFT JOIN task_provenance m ON m.task_id = r.task_id;
+LEFT JOIN task_provenance m ON m.task_id = r.task_id
+LEFT JOIN result_hypervolumes h ON h.result_id = r.result_id;
+
+-- How each job's front has grown, result by result.
+CREATE VIEW hypervolume_v AS
+SELECT
+  r.job_id AS job,
+  h.result_id AS result,
+  r.created_at_ms,
+  h.trainings,
+  h.device_seconds,
+  h.hypervolume,
+  h.gain
+FROM result_hypervolumes h JOIN results r USING (result_id);
 
 -- Which files of the artifact folder each job's rows name.
 CREATE VIEW job_artifacts_v AS

@@ -198,19 +198,19 @@ async function main() {
   });
 
   await step("every axis draws, linear and logarithmic", async () => {
-    const axes = await page.$$eval(".controls option", (options) => options.map((o) => o.value));
+    const axes = await page.$$eval(".front .controls option", (options) => options.map((o) => o.value));
     assert.ok(axes.includes("relus") && axes.includes("papers.online_s"), axes.join());
     assert.ok(axes.includes("cheetah.online_s@wan") && axes.includes("ckks.seconds@mpcnn_cpu"), axes.join());
     for (const axis of axes) {
-      await page.selectOption(".controls select", axis);
+      await page.selectOption(".front .controls select", axis);
       // A cost of 0, as a phase that a protocol does not have, has no place on a logarithmic axis.
-      const linearOnly = await page.locator(".controls input").isDisabled();
+      const linearOnly = await page.locator(".front .controls input").isDisabled();
       const zero = (result) => (result.costs[axis]?.value ?? 1) <= 0;
       assert.equal(linearOnly, front.results.some(zero), axis);
       for (const log of linearOnly ? [false] : [false, true]) {
-        if (!linearOnly) await page.setChecked(".controls input", log);
+        if (!linearOnly) await page.setChecked(".front .controls input", log);
         assert.equal(await page.locator("a.dot").count(), RESULTS, axis);
-        const ticks = await page.locator(".axis-x .tick").count();
+        const ticks = await page.locator(".front .axis-x .tick").count();
         assert.ok(ticks >= 2, `${axis}, log ${log}: ${ticks} ticks`);
         const bad = await page.$$eval("a.dot", (dots) =>
           dots.filter((dot) => /NaN|Infinity/.test(dot.getAttribute("transform"))).length,
@@ -218,7 +218,7 @@ async function main() {
         assert.equal(bad, 0, axis);
       }
     }
-    await page.selectOption(".controls select", "relus");
+    await page.selectOption(".front .controls select", "relus");
   });
 
   let dot = null;
@@ -283,7 +283,7 @@ async function main() {
   await step("dots work from the keyboard", async () => {
     await goto(page, `#/jobs/${first}`);
     await page.waitForSelector("a.dot");
-    await page.focus(".controls input");
+    await page.focus(".front .controls input");
     await page.keyboard.press("Tab");
     const label = await page.evaluate(() => document.activeElement.getAttribute("aria-label"));
     assert.match(label, /ReLUs, validation accuracy [0-9.]+ %/);
@@ -326,6 +326,63 @@ async function main() {
       await phone.waitForSelector(ready);
       await noOverflow(phone, name);
       await shoot(phone, `${name}-380`);
+    }
+    await phone.context().close();
+  });
+
+  await step("a search says what it does, why it chose a network and how its front has grown", async () => {
+    const phone = await open({ width: 380, height: 800 });
+    for (const shown of [page, phone]) {
+      // The server's own document of a list, as it were that of a search.
+      await shown.route(`**/api/jobs/${first}`, async (route) => {
+        const response = await route.fetch();
+        const json = await response.json();
+        Object.assign(json.job, {
+          strategy: "ehvi",
+          searching: true,
+          search_message: `hrn: gain 0.0021 in 41 s ${HOSTILE}`,
+          hypervolume: 0.4,
+        });
+        json.hypervolume_box = {
+          axes: [{ objective: "relus", best: 1500, reference: 30720 }],
+          reference_accuracy: 0.1,
+        };
+        const gains = [0.2, 0, 0.1, 0.1];
+        json.hypervolumes = gains.map((gain, i) => ({
+          result: front.results[i].result,
+          candidate: front.results[i].candidate,
+          trainings: 1 + Math.floor(i / 2),
+          device_seconds: 1800 * (i + 1),
+          hypervolume: gains.slice(0, i + 1).reduce((sum, one) => sum + one, 0),
+          gain,
+        }));
+        Object.assign(json.candidates[0], { results_seen: 0, reason: "drawn", replacement: "polynomial" });
+        await route.fulfill({ response, json });
+      });
+      await goto(shown, `#/jobs/${first}`);
+      await shown.waitForSelector("a.rise");
+      assert.equal(await shown.locator("a.rise").count(), 3, "a mark per result that raised it");
+      const text = await shown.locator("main").innerText();
+      for (const part of ["ehvi", "searching", "0.4000", "50.0 % of it", HOSTILE, "before any result: drawn", "polynomial", "chance (10.0 %)"]) {
+        assert.ok(text.includes(part), `${part} in ${text}`);
+      }
+      const ends = [];
+      for (const over of ["trainings", "device_hours"]) {
+        await shown.selectOption(".hypervolume select", over);
+        const drawn = await shown.getAttribute(".growth-line", "d");
+        assert.ok(!/NaN|Infinity/.test(drawn), drawn);
+        ends.push(await shown.locator(".hypervolume .axis-x .tick").last().textContent());
+      }
+      assert.deepEqual(ends, ["2", "2"], "two networks, two device hours");
+      await shown.focus(".hypervolume select");
+      await shown.keyboard.press("Tab");
+      const label = await shown.evaluate(() => document.activeElement.getAttribute("aria-label"));
+      assert.match(label, /raised the hypervolume by 0\.2000 to 0\.2000, after 1 network/);
+      assert.ok(await shown.isVisible(".hypervolume .tooltip"));
+      assert.equal(await shown.evaluate(() => window.hacked), undefined);
+      await noOverflow(shown, "a search");
+      await shoot(shown, `search-${shown === page ? 1280 : 380}`);
+      await shown.unrouteAll({ behavior: "wait" });
     }
     await phone.context().close();
   });

@@ -137,6 +137,7 @@ absl::StatusOr<JobState> JobRun::Watch(const std::stop_token& stop) {
   const Clock& clock = folder_.clock();
   Coordinator& coordinator = folder_.coordinator();
   Time next_tick = clock.Steady();
+  Time next_explore = next_tick;
   Time next_look = next_tick;
   Time next_idle_look = next_tick;
   News news = News::kNone;  // since the last look
@@ -145,10 +146,14 @@ absl::StatusOr<JobState> JobRun::Watch(const std::stop_token& stop) {
       RETURN_IF_ERROR(coordinator.Tick());
       next_tick = clock.Steady() + coordinator.tick_interval();
     }
+    if (clock.Steady() >= next_explore) {
+      RETURN_IF_ERROR(coordinator.Explore());
+      next_explore = clock.Steady() + coordinator.explore_interval();
+    }
     const Time due = news == News::kNone   ? next_tick
                      : news == News::kIdle ? next_idle_look
                                            : next_look;
-    news = std::max(WaitForNews(std::min(due, next_tick) - clock.Steady()), news);
+    news = std::max(WaitForNews(std::min({due, next_tick, next_explore}) - clock.Steady()), news);
     const std::optional<absl::Status> ended = AgentEnd();
     const Time look = clock.Steady();
     const bool is_due = (news == News::kIdle && look >= next_idle_look) ||

@@ -5,6 +5,7 @@ import {
   bytes,
   count,
   duration,
+  hypervolume,
   metricValue,
   PAPERS,
   percent,
@@ -13,10 +14,11 @@ import {
 } from "./format";
 import { layerBars, polynomials } from "./layer_bars";
 import { progressOf } from "./running";
+import { choiceText, remarksBeside } from "./search_part";
 import { dataSet, stageTitle, stateBadge } from "./states";
 import { TrainingCurves } from "./training_curves";
 import type { View } from "./view";
-import type { Candidate, CandidateDetail, Job, Result } from "./views";
+import type { Candidate, CandidateDetail, Job, JobDetail, Result } from "./views";
 
 export class CandidateView implements View {
   readonly nav = "jobs";
@@ -34,6 +36,7 @@ export class CandidateView implements View {
   );
   private detail: CandidateDetail | null = null;
   private job: Job | null = null; // null: to be fetched
+  private choice: string | null = null;
 
   constructor(private readonly id: number) {}
 
@@ -44,10 +47,10 @@ export class CandidateView implements View {
   async load(signal: AbortSignal): Promise<void> {
     const detail = await getCandidate(this.id, signal);
     // The Job is a large document where it has many Candidates, and of it only the head is shown.
-    const job = this.job ?? (await getJob(detail.candidate.job, signal)).job;
-    this.job = job;
+    // The Results that a search knew when it chose a Candidate are in it already.
+    const job = this.job ?? this.keep(detail, await getJob(detail.candidate.job, signal));
     this.detail = detail;
-    replace(this.head, ...heading(detail.candidate, job));
+    replace(this.head, ...heading(detail.candidate, job, this.choice));
     replace(this.stagesBody, stagesTable(detail.candidate));
     this.curves.update(detail.curves);
     replace(
@@ -56,6 +59,12 @@ export class CandidateView implements View {
         ? [h("p", { class: "empty" }, "No result yet: the first fine-tune gives one.")]
         : detail.results.map((result) => resultCard(result, job))),
     );
+  }
+
+  private keep({ candidate }: CandidateDetail, { job, hypervolumes }: JobDetail): Job {
+    this.choice = choiceText(candidate, hypervolumes);
+    this.job = job;
+    return job;
   }
 
   concerns(event: ServerEvent): boolean {
@@ -79,7 +88,7 @@ function facts(rows: [string, Child][]): HTMLElement {
   );
 }
 
-function heading(candidate: Candidate, job: Job): HTMLElement[] {
+function heading(candidate: Candidate, job: Job, choice: string | null): Child[] {
   return [
     h(
       "p",
@@ -91,6 +100,7 @@ function heading(candidate: Candidate, job: Job): HTMLElement[] {
     ),
     h("h1", {}, candidate.name),
     h("p", { class: "canonical" }, h("code", {}, candidate.network)),
+    choice === null ? null : h("p", { class: "canonical" }, `The search chose it ${choice}`),
     facts([
       ["ReLUs", count(candidate.relus)],
       ["ReLUs with stem", count(candidate.relus_with_stem)],
@@ -98,6 +108,9 @@ function heading(candidate: Candidate, job: Job): HTMLElement[] {
       ["Parameters", count(candidate.parameters)],
       ["Budgets", candidate.budgets.map(count).join(", ")],
       ["Replicate", count(candidate.replicate)],
+      ...(candidate.replacement === "polynomial"
+        ? [["Removed ReLUs", "polynomials"] as [string, string]]
+        : []),
       ["Data set", dataSet(job.data_set)],
       ["Network hash", h("code", {}, shortHash(candidate.network_hash))],
     ]),
@@ -157,6 +170,9 @@ function resultCard(result: Result, job: Job): HTMLElement {
     ["Trimmed, before fine-tune", percent(result.report.accuracy_trimmed)],
     ["Soft, before the trim", percent(result.report.accuracy_soft)],
   ];
+  if (result.hypervolume_gain !== null) {
+    numbers.push(["Raised the hypervolume by", hypervolume(result.hypervolume_gain)]);
+  }
   if (polynomials(result) > 0) {
     numbers.push(["Polynomials in place of ReLUs", count(polynomials(result))]);
   }
@@ -176,6 +192,7 @@ function resultCard(result: Result, job: Job): HTMLElement {
       `${count(result.report.relus)} ReLUs`,
       h("span", { class: "quiet" }, ` at budget ${count(result.report.budget)} `),
       result.on_front ? h("span", { class: "badge on-front" }, "on front") : null,
+      remarksBeside(result),
     ),
     facts(numbers),
     h("h4", {}, "ReLUs per layer"),

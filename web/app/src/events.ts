@@ -22,6 +22,9 @@ const KINDS = [
   "epoch",
   "snapshot",
   "result",
+  "result.reused",
+  "search.chosen",
+  "search.ended",
   "criticality",
   "worker.connected",
 ];

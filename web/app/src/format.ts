@@ -43,6 +43,14 @@ export function percent(fraction: number | null): string {
   return fraction === null ? MISSING : `${(fraction * 100).toFixed(1)} %`;
 }
 
+// A hypervolume, in [0, 1], or by how much it rose: 0.4213; small ones as 1.5e-5.
+export function hypervolume(value: number | null): string {
+  if (value === null) {
+    return MISSING;
+  }
+  return value !== 0 && Math.abs(value) < 0.0005 ? plain(value) : value.toFixed(4);
+}
+
 // 850 ms, 3.42 s, 5 min 20 s, 2 h 05 min.
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) {
@@ -156,6 +164,11 @@ export function metricValue(name: string, value: number): string {
     default:
       return plain(value);
   }
+}
+
+// A value of an objective or axis, short.
+export function axisNumber(axis: string, value: number): string {
+  return parseMetric(axis) === null ? short(value) : metricValue(axis, value);
 }
 
 // An objective or axis as a title with its unit.

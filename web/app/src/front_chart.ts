@@ -1,7 +1,6 @@
 // The Front of a Job: every Result a dot, the Results that the server marks on_front joined by a
 // step line, one line per group of comparable Results. Nothing is ranked here.
-import { axisBottom, axisLeft } from "d3-axis";
-import { scaleLinear, scaleLog, type ScaleContinuousNumeric } from "d3-scale";
+import { scaleLinear, scaleLog } from "d3-scale";
 import { select } from "d3-selection";
 import { curveStepAfter, line, symbol, type SymbolType } from "d3-shape";
 import {
@@ -16,6 +15,7 @@ import { h } from "./dom";
 import {
   axisTitle,
   count,
+  hypervolume,
   inSeconds,
   PAPERS,
   protocolName,
@@ -26,6 +26,8 @@ import {
   shortHash,
 } from "./format";
 import { COLOURS } from "./palette";
+import { remarks } from "./search_part";
+import { SvgPlot, tooltipFacts, type Scale } from "./svg_plot";
 import type { Result } from "./views";
 
 const SYMBOLS: SymbolType[] = [
@@ -38,7 +40,6 @@ const SYMBOLS: SymbolType[] = [
 ];
 // More networks than this have no legend; their dots still say who they are.
 const MAX_LEGEND = 14;
-const MARGIN = { top: 16, right: 18, bottom: 46, left: 52 };
 
 // The axes that Results offer against accuracy, those of the Job's objectives first, cost metrics
 // last.
@@ -183,23 +184,15 @@ export function logTicks(domain: [number, number], room: number): number[] {
 
 export class FrontChart {
   readonly element: HTMLElement;
-  private readonly plot = h("div", { class: "front-plot" });
-  private readonly tooltip = h("div", { class: "tooltip", role: "presentation", hidden: true });
+  private readonly plot = new SvgPlot(["lines", "dots"], () => this.draw());
   private readonly legend = h("ul", { class: "legend" });
   private readonly note = h("p", { class: "quiet note" });
   private readonly axisSelect: HTMLSelectElement;
   private readonly logBox = h("input", { type: "checkbox" });
   private readonly controls: HTMLElement;
-  private readonly svg = select(this.plot)
-    .append("svg")
-    .attr("role", "group")
-    .attr("aria-label", "Front");
-  private readonly resizing: ResizeObserver;
   private results: Result[] = [];
   private objectives: string[] = [];
   private limits: string[] = [];
-  private width = 0;
-  private shownResult: number | null = null;
 
   constructor() {
     this.axisSelect = h("select", { "data-key": "axis", change: () => this.draw() });
@@ -211,30 +204,18 @@ export class FrontChart {
       h("label", {}, "Accuracy against ", this.axisSelect),
       h("label", { class: "check" }, this.logBox, " log scale"),
     );
-    this.plot.append(this.tooltip);
-    this.element = h("div", { class: "front" }, this.controls, this.plot, this.legend, this.note);
-    for (const layer of ["grid", "axis-x", "axis-y", "lines", "dots"]) {
-      this.svg.append("g").attr("class", layer);
-    }
-    this.svg.append("text").attr("class", "title-x");
-    this.svg.append("text").attr("class", "title-y");
-    this.resizing = new ResizeObserver((entries) => {
-      const width = Math.floor(entries[0]?.contentRect.width ?? 0);
-      if (width !== this.width && width > 0) {
-        this.width = width;
-        this.draw();
-      }
-    });
-    this.resizing.observe(this.plot);
-    this.plot.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") {
-        this.hideTooltip();
-      }
-    });
+    this.element = h(
+      "div",
+      { class: "front" },
+      this.controls,
+      this.plot.element,
+      this.legend,
+      this.note,
+    );
   }
 
   close(): void {
-    this.resizing.disconnect();
+    this.plot.close();
   }
 
   update(objectives: string[], limits: string[], results: Result[]): void {
@@ -259,41 +240,50 @@ export class FrontChart {
   private draw(): void {
     const empty = this.results.length === 0;
     this.controls.hidden = empty;
-    this.plot.classList.toggle("is-empty", empty);
+    this.plot.element.classList.toggle("is-empty", empty);
     if (empty) {
       this.note.textContent =
         "No result yet. Each candidate gives one per budget, as its fine-tunes end.";
       this.legend.replaceChildren();
       return;
     }
-    if (this.width === 0) {
-      return; // not laid out yet: the ResizeObserver comes back
+    if (this.plot.width === 0) {
+      return; // not laid out yet
     }
     const axis = this.axisSelect.value;
     const all = dots(this.results, axis);
     const positive = all.every((dot) => dot.x > 0);
     this.logBox.disabled = !positive;
     const log = this.logBox.checked && positive && all.length > 0;
-    const width = this.width;
-    const height = Math.round(Math.min(440, Math.max(260, width * 0.5)));
-    const x: ScaleContinuousNumeric<number, number> = (log ? scaleLog() : scaleLinear())
-      .domain(all.length === 0 ? [0, 1] : padded(all.map((dot) => dot.x), log))
-      .range([MARGIN.left, width - MARGIN.right]);
+    const x: Scale = (log ? scaleLog() : scaleLinear()).domain(
+      all.length === 0 ? [0, 1] : padded(all.map((dot) => dot.x), log),
+    );
     const yDomain: [number, number] =
       all.length === 0 ? [0, 1] : padded(all.map((dot) => dot.y), false);
     const y = scaleLinear()
       .domain([yDomain[0], Math.min(1.005, yDomain[1])])
-      .nice(6)
-      .range([height - MARGIN.bottom, MARGIN.top]);
-    this.svg
-      .attr("width", width)
-      .attr("height", height)
-      .attr("viewBox", `0 0 ${width} ${height}`)
-      .attr(
-        "aria-label",
-        `${all.length} results, validation accuracy against ${axisTitle(axis)}`,
-      );
-    this.drawAxes(x, y, axis, log, width, height);
+      .nice(6);
+    this.plot.size(
+      `${all.length} results, validation accuracy against ${axisTitle(axis)}`,
+      Math.round(Math.min(440, Math.max(260, this.plot.width * 0.5))),
+      x,
+      y,
+    );
+    const seconds = inSeconds(axis);
+    this.plot.drawAxes(
+      {
+        scale: x,
+        title: axisTitle(axis) + (log ? ", log scale" : ""),
+        ticks: log ? logTicks(x.domain() as [number, number], this.plot.room) : this.plot.room,
+        format: (value) => (seconds ? String(Number(value.toPrecision(3))) : short(value)),
+      },
+      {
+        scale: y,
+        title: "Validation accuracy (%)",
+        ticks: 6,
+        format: (value) => String(Number((value * 100).toFixed(1))),
+      },
+    );
 
     const style = this.styles();
     const grouped = groups(this.results).map((group) => ({ group, dots: dots(group.results, axis) }));
@@ -307,7 +297,7 @@ export class FrontChart {
       .x((dot) => x(dot.x))
       .y((dot) => y(dot.y))
       .curve(curveStepAfter);
-    this.svg
+    this.plot.svg
       .select(".lines")
       .selectAll<SVGPathElement, (typeof lines)[number]>("path")
       .data(lines, (entry) => entry.key)
@@ -315,7 +305,7 @@ export class FrontChart {
       .attr("class", (entry) => `front-line dash-${entry.index % 4}`)
       .attr("d", (entry) => path(entry.joined));
 
-    this.svg
+    this.plot.svg
       .select(".dots")
       .selectAll<SVGAElement, Dot>("a")
       // Dots on the front are drawn last, above the others; the order is also that of the Tab key.
@@ -332,9 +322,9 @@ export class FrontChart {
         link.append("path").attr("class", "mark");
         link
           .on("mouseenter", (_event, dot) => this.showTooltip(dot.result.result))
-          .on("mouseleave", () => this.hideTooltip())
+          .on("mouseleave", () => this.plot.hideTooltip())
           .on("focus", (_event, dot) => this.showTooltip(dot.result.result))
-          .on("blur", () => this.hideTooltip());
+          .on("blur", () => this.plot.hideTooltip());
         return link;
       })
       .order()
@@ -352,61 +342,9 @@ export class FrontChart {
       });
     this.drawLegend(style, grouped.map((entry) => entry.group));
     this.drawNote(axis, all.length, lines.length < grouped.length);
-    if (this.shownResult !== null) {
-      this.showTooltip(this.shownResult);
+    if (this.plot.shownResult !== null) {
+      this.showTooltip(this.plot.shownResult);
     }
-  }
-
-  private drawAxes(
-    x: ScaleContinuousNumeric<number, number>,
-    y: ScaleContinuousNumeric<number, number>,
-    axis: string,
-    log: boolean,
-    width: number,
-    height: number,
-  ): void {
-    const room = Math.max(2, Math.floor(width / 72));
-    const seconds = inSeconds(axis);
-    const bottom = axisBottom(x)
-      .tickSizeOuter(0)
-      .tickPadding(8)
-      .tickFormat((value) => (seconds ? String(Number(Number(value).toPrecision(3))) : short(Number(value))));
-    if (log) {
-      bottom.tickValues(logTicks(x.domain() as [number, number], room));
-    } else {
-      bottom.ticks(room);
-    }
-    const left = axisLeft(y)
-      .ticks(6)
-      .tickSizeOuter(0)
-      .tickSize(0)
-      .tickPadding(8)
-      .tickFormat((value) => `${Number((Number(value) * 100).toFixed(1))}`);
-    this.svg
-      .select<SVGGElement>(".axis-x")
-      .attr("transform", `translate(0,${height - MARGIN.bottom})`)
-      .call(bottom);
-    this.svg.select<SVGGElement>(".axis-y").attr("transform", `translate(${MARGIN.left},0)`).call(left);
-    this.svg
-      .select(".grid")
-      .selectAll("line")
-      .data(y.ticks(6))
-      .join("line")
-      .attr("x1", MARGIN.left)
-      .attr("x2", width - MARGIN.right)
-      .attr("y1", (tick) => y(tick))
-      .attr("y2", (tick) => y(tick));
-    this.svg
-      .select(".title-x")
-      .attr("x", (MARGIN.left + width - MARGIN.right) / 2)
-      .attr("y", height - 6)
-      .attr("text-anchor", "middle")
-      .text(axisTitle(axis) + (log ? ", log scale" : ""));
-    this.svg
-      .select(".title-y")
-      .attr("transform", `translate(13,${(MARGIN.top + height - MARGIN.bottom) / 2}) rotate(-90)`)
-      .attr("text-anchor", "middle")
-      .text("Validation accuracy (%)");
   }
 
   // Colour and shape by network name, in order of appearance by name, so that a new Result does
@@ -477,28 +415,12 @@ export class FrontChart {
 
   private showTooltip(id: number): void {
     const result = this.results.find((one) => one.result === id);
-    const dot = this.svg.select<SVGAElement>(`a[data-result="${id}"]`).node();
-    if (result === undefined || dot === null) {
-      this.hideTooltip();
+    if (result === undefined) {
+      this.plot.hideTooltip();
       return;
     }
-    this.shownResult = id;
     const shown = [...new Set([...this.objectives, this.axisSelect.value])];
-    this.tooltip.replaceChildren(h("b", {}, result.name), facts(result, shown));
-    this.tooltip.hidden = false;
-    const frame = this.plot.getBoundingClientRect();
-    const mark = dot.getBoundingClientRect();
-    const size = this.tooltip.getBoundingClientRect();
-    const centre = mark.left + mark.width / 2 - frame.left;
-    const left = Math.min(Math.max(0, centre - size.width / 2), frame.width - size.width);
-    const above = mark.top - frame.top - size.height - 4;
-    const top = above >= -40 ? above : mark.bottom - frame.top + 4;
-    this.tooltip.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
-  }
-
-  private hideTooltip(): void {
-    this.shownResult = null;
-    this.tooltip.hidden = true;
+    this.plot.showTooltip(id, h("b", {}, result.name), facts(result, shown));
   }
 }
 
@@ -519,13 +441,26 @@ function facts(result: Result, shown: string[]): HTMLElement {
     }
   }
   rows.push(["Front", result.on_front ? "on it" : result.off_front]);
-  return h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  if (result.hypervolume_gain !== null && result.hypervolume_gain > 0) {
+    rows.push(["Raised the hypervolume by", hypervolume(result.hypervolume_gain)]);
+  }
+  if (result.replacement === "polynomial") {
+    rows.push(["Removed ReLUs", "polynomials"]);
+  }
+  if (result.reused_from !== null) {
+    rows.push(["Reused from", `result ${result.reused_from}`]);
+  }
+  return tooltipFacts(rows);
 }
 
 // One sentence for screen readers.
 export function describe(result: Result): string {
   return (
     `${result.name}, ${count(result.report.relus)} ReLUs, validation accuracy ` +
-    `${percent(result.report.accuracy_validation)}${result.on_front ? ", on the front" : ""}`
+    [
+      percent(result.report.accuracy_validation),
+      ...(result.on_front ? ["on the front"] : []),
+      ...remarks(result),
+    ].join(", ")
   );
 }

@@ -2,13 +2,15 @@ import { getResults, getJob, getWorkers, type ServerEvent } from "./api";
 import { h, replace, section, table, type Child, type Sorting } from "./dom";
 import { axisTitle, count, duration, short, shortHash, time } from "./format";
 import { FrontChart } from "./front_chart";
+import { HypervolumeChart } from "./hypervolume_chart";
 import { dataChoice, dataHashOf, jobMessage, mustChooseData } from "./job_waiting";
 import { resultsTable } from "./results_table";
 import { running } from "./running";
+import { choiceText, remarksBeside, searchPart } from "./search_part";
 import { criticalityTables } from "./criticality_table";
 import { dataSet, jobState, stageTitle, taskStates } from "./states";
 import type { View } from "./view";
-import type { Candidate, Job, JobDetail, ResultList, Task } from "./views";
+import type { Candidate, HypervolumePoint, Job, JobDetail, ResultList, Task } from "./views";
 import { workersTable } from "./workers_table";
 
 export class JobView implements View {
@@ -17,6 +19,11 @@ export class JobView implements View {
   private readonly chart = new FrontChart();
   private readonly states = h("div", {});
   private readonly runningBody = h("div", {});
+  private readonly growthChart = new HypervolumeChart();
+  private readonly growth = section("Hypervolume", this.growthChart.element);
+  private readonly searchBody = h("div", {});
+  private readonly search = section("Search", this.searchBody);
+  private readonly searchRow = h("div", { class: "columns" }, this.growth, this.search);
   private readonly criticalityBody = h("div", { class: "scroll" });
   private readonly criticality = section("Criticality", this.criticalityBody);
   private readonly resultsBody = h("div", { class: "scroll" });
@@ -46,6 +53,7 @@ export class JobView implements View {
       { class: "page" },
       this.head,
       this.columns,
+      this.searchRow,
       this.criticality,
       section("Results", this.resultsBody),
       section("Candidates", this.candidatesBody),
@@ -75,10 +83,16 @@ export class JobView implements View {
     // A job that has ended leases nothing: the front takes the place of what would run.
     this.columns.classList.toggle("ended", job.state !== "RUNNING");
     replace(this.runningBody, running(candidates));
+    this.growth.hidden = detail.hypervolumes.length === 0;
+    this.search.hidden = job.strategy === null;
+    this.searchRow.hidden = this.growth.hidden && this.search.hidden;
+    this.searchRow.classList.toggle("single", this.growth.hidden || this.search.hidden);
+    this.growthChart.update(detail);
+    replace(this.searchBody, searchPart(detail));
     this.criticality.hidden = job.kind !== "criticality";
     replace(this.criticalityBody, ...criticalityTables(detail.criticality));
     this.drawResults();
-    replace(this.candidatesBody, candidatesTable(candidates));
+    replace(this.candidatesBody, candidatesTable(candidates, detail.hypervolumes));
     const titles = new Map(
       candidates.flatMap((candidate) =>
         candidate.tasks.map((task) => [task.task, `${candidate.name} ${stageTitle(task)}`] as const),
@@ -117,6 +131,7 @@ export class JobView implements View {
 
   close(): void {
     this.chart.close();
+    this.growthChart.close();
   }
 }
 
@@ -169,7 +184,8 @@ function keptText(keeps: string): string {
   }
 }
 
-function candidatesTable(candidates: Candidate[]): HTMLElement {
+function candidatesTable(candidates: Candidate[], points: HypervolumePoint[]): HTMLElement {
+  const searched = candidates.some((candidate) => candidate.results_seen !== null);
   return table(
     "Candidates",
     [
@@ -177,17 +193,31 @@ function candidatesTable(candidates: Candidate[]): HTMLElement {
         title: "Candidate",
         cell: (candidate) =>
           h(
-            "a",
-            { href: `#/candidates/${candidate.candidate}`, "data-key": `candidate ${candidate.candidate}` },
-            candidate.replicate === 0
-              ? candidate.name
-              : `${candidate.name}, replicate ${candidate.replicate}`,
+            "span",
+            {},
+            h(
+              "a",
+              { href: `#/candidates/${candidate.candidate}`, "data-key": `candidate ${candidate.candidate}` },
+              candidate.replicate === 0
+                ? candidate.name
+                : `${candidate.name}, replicate ${candidate.replicate}`,
+            ),
+            remarksBeside(candidate),
           ),
       },
       { title: "ReLUs", number: true, cell: (candidate) => count(candidate.relus) },
       { title: "MACs", number: true, cell: (candidate) => short(candidate.macs) },
       { title: "Parameters", number: true, cell: (candidate) => short(candidate.parameters) },
       { title: "Origin", cell: (candidate) => candidate.origin },
+      ...(searched
+        ? [
+            {
+              title: "Chosen",
+              narrow: "line" as const,
+              cell: (candidate: Candidate) => choiceText(candidate, points) ?? "–",
+            },
+          ]
+        : []),
       { title: "Stages", narrow: "line", cell: (candidate) => stages(candidate.tasks) },
     ],
     candidates,

@@ -1,6 +1,6 @@
 import { getJobs, type ServerEvent } from "./api";
 import { h, progressBar, replace, table } from "./dom";
-import { count, duration, time } from "./format";
+import { count, duration, hypervolume, time } from "./format";
 import { dataSet, jobState, taskTotal } from "./states";
 import type { View } from "./view";
 import type { Job } from "./views";
@@ -44,10 +44,17 @@ function jobsTable(jobs: Job[]): HTMLElement {
         title: "Job",
         cell: (job) =>
           h(
-            "a",
-            { href: `#/jobs/${job.job}`, class: "strong" },
-            h("span", { class: "quiet" }, `${job.job} `),
-            job.name,
+            "span",
+            {},
+            h(
+              "a",
+              { href: `#/jobs/${job.job}`, class: "strong" },
+              h("span", { class: "quiet" }, `${job.job} `),
+              job.name,
+            ),
+            job.strategy === null
+              ? null
+              : h("span", { class: "remarks" }, ` search by ${job.strategy}`),
           ),
       },
       { title: "State", cell: (job) => jobState(job) },
@@ -55,6 +62,9 @@ function jobsTable(jobs: Job[]): HTMLElement {
       { title: "Data set", cell: (job) => dataSet(job.data_set) },
       { title: "Candidates", number: true, cell: (job) => count(job.candidates) },
       { title: "Results", number: true, cell: (job) => count(job.results) },
+      ...(jobs.some((job) => job.hypervolume !== null)
+        ? [{ title: "Hypervolume", number: true, cell: (job: Job) => hypervolume(job.hypervolume) }]
+        : []),
       { title: "Submitted", oneLine: true, cell: (job) => time(job.created_at_ms) },
       {
         title: "Took",

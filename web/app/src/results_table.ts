@@ -1,5 +1,6 @@
 import { h, table, type Column, type Sorting } from "./dom";
 import { axisTitle, count, metricValue, PAPERS, percent } from "./format";
+import { remarksBeside } from "./search_part";
 import type { Result } from "./views";
 
 // Test accuracies are a column only where the Job is unsealed; before, the server sends none.
@@ -14,9 +15,14 @@ export function resultColumns(
       title: "Network",
       cell: (result) =>
         h(
-          "a",
-          { href: `#/candidates/${result.candidate}`, "data-key": `result ${result.result}` },
-          result.name,
+          "span",
+          {},
+          h(
+            "a",
+            { href: `#/candidates/${result.candidate}`, "data-key": `result ${result.result}` },
+            result.name,
+          ),
+          remarksBeside(result),
         ),
       order: (result) => result.name,
     },

@@ -37,6 +37,9 @@ export interface Candidate {
   origin: string;
   pretrained_file: string | null;
   pretrained_sha256: string | null;
+  replacement: string;
+  results_seen: number | null;
+  reason: string;
 }
 
 export interface Job {
@@ -60,6 +63,10 @@ export interface Job {
   archived_at_ms: number | null;
   keeps: string;
   threads: number;
+  strategy: string | null;
+  searching: boolean;
+  search_message: string;
+  hypervolume: number | null;
 }
 
 export interface DataCopy {
@@ -79,6 +86,17 @@ export interface JobDetail {
   criticality: Criticality[];
   artifact_files: number;
   artifact_bytes: number;
+  hypervolume_box: HypervolumeBox;
+  hypervolumes: HypervolumePoint[];
+}
+
+export interface HypervolumePoint {
+  result: number;
+  candidate: number;
+  trainings: number;
+  device_seconds: number;
+  hypervolume: number;
+  gain: number;
 }
 
 export interface Criticality {
@@ -145,6 +163,9 @@ export interface Result {
   created_at_ms: number;
   origin: string;
   weights_removed_at_ms: number | null;
+  replacement: string;
+  reused_from: number | null;
+  hypervolume_gain: number | null;
 }
 
 export interface ResultList {
@@ -152,6 +173,17 @@ export interface ResultList {
   objectives: string[];
   results: Result[];
   cost_limits: string[];
+}
+
+export interface HypervolumeBox {
+  axes: HypervolumeBox_Axis[];
+  reference_accuracy: number;
+}
+
+export interface HypervolumeBox_Axis {
+  objective: string;
+  best: number;
+  reference: number;
 }
 
 export interface CurvePoint {
@@ -226,6 +258,7 @@ export interface Preview {
   tasks: { [key: string]: number };
   recipe: string;
   notes: string[];
+  space: Preview_Space | null;
 }
 
 export interface Preview_Network {
@@ -239,6 +272,17 @@ export interface Preview_Network {
   budgets: number[];
   role: string;
   origin: string;
+}
+
+export interface Preview_Space {
+  combinations: number;
+  listed: boolean;
+  looked_at: number;
+  networks: number;
+  same: number;
+  left_out: { [key: string]: number };
+  strategy: string;
+  seeds: number;
 }
 
 export interface Epoch {

@@ -1,5 +1,5 @@
 // Documents as the gateway sends them.
-import type { CurvePoint, Job, Result, ResultReport, Worker } from "../src/views";
+import type { Candidate, CurvePoint, HypervolumePoint, Job, Result, ResultReport, Worker } from "../src/views";
 
 export function job(changes: Partial<Job>): Job {
   return {
@@ -23,6 +23,10 @@ export function job(changes: Partial<Job>): Job {
     archived_at_ms: null,
     keeps: "all",
     threads: 2,
+    strategy: null,
+    searching: false,
+    search_message: "",
+    hypervolume: null,
     ...changes,
   };
 }
@@ -49,6 +53,43 @@ export function worker(changes: Partial<Worker>): Worker {
     fast_precisions: [],
     ...changes,
   };
+}
+
+export function candidate(changes: Partial<Candidate>): Candidate {
+  return {
+    candidate: 1,
+    job: 1,
+    name: "resnet18@8",
+    network: "resnet in=3x32x32",
+    network_hash: "n".repeat(64),
+    replicate: 0,
+    relus: 30720,
+    relus_with_stem: 38912,
+    macs: 8_000_000,
+    parameters: 170_000,
+    budgets: [1000],
+    tasks: [],
+    role: "search",
+    measured_section: null,
+    teacher: null,
+    origin: "named",
+    pretrained_file: null,
+    pretrained_sha256: null,
+    replacement: "identity",
+    results_seen: null,
+    reason: "",
+    ...changes,
+  };
+}
+
+// A network and a minute per Result: its number and by how much it raises the hypervolume.
+export function growth(...results: [number, number][]): HypervolumePoint[] {
+  let hypervolume = 0;
+  return results.map(([result, gain], i) => {
+    hypervolume += gain;
+    const trainings = i + 1;
+    return { result, candidate: trainings, trainings, device_seconds: 60 * trainings, hypervolume, gain };
+  });
 }
 
 type Changes = Partial<Omit<Result, "report">> & { report?: Partial<ResultReport> };
@@ -111,6 +152,9 @@ export function result({ report, ...changes }: Changes): Result {
     },
     off_front: "",
     weights_removed_at_ms: null,
+    replacement: "identity",
+    reused_from: null,
+    hypervolume_gain: null,
     ...changes,
   };
 }

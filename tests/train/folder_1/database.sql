@@ -8,7 +8,7 @@ CREATE TABLE artifacts (
 INSERT INTO "artifacts" VALUES('016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',14940);
 INSERT INTO "artifacts" VALUES('13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',59964);
 INSERT INTO "artifacts" VALUES('1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db',27380);
-INSERT INTO "artifacts" VALUES('3cf9a0c93a836d220299d32c04ccaacf6b2ccc834d14297a541c592f64ff8c56',240380);
+INSERT INTO "artifacts" VALUES('57a2fe317092011c9a1806db007903d0e9bb6f079098850579a61c02f8da7e0a',240380);
 CREATE TABLE candidate_budgets (
   candidate_id INTEGER NOT NULL REFERENCES candidates ON DELETE CASCADE,
   budget INTEGER NOT NULL,
@@ -39,9 +39,15 @@ CREATE TABLE candidates (
   -- The content itself goes when the job is archived.
   pretrained_file TEXT,
   pretrained_sha256 TEXT,
-  UNIQUE (job_id, network_hash, replicate)
+  replacement TEXT NOT NULL,   -- what its removed ReLUs become: identity, polynomial
+  -- Of one that a search has chosen: its choices, as a JSON array of their numbers; the newest
+  -- result that the search knew then (0: none); and why.
+  point TEXT,
+  results_seen INTEGER,
+  reason TEXT NOT NULL DEFAULT '',
+  UNIQUE (job_id, network_hash, replacement, replicate)
 ) STRICT;
-INSERT INTO "candidates" VALUES(1,1,'resnet20@1','basic:side=32:classes=10:m=1:blocks=3x3x3:multipliers=2x2','9c3c4fe7b01fbedf5186b8866c6cacd6058fb269555be5f9695c0d8718070c5f',0,10752,11776,185384,1229,'5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8','search',0,NULL,'named',NULL,NULL);
+INSERT INTO "candidates" VALUES(1,1,'resnet20@1','basic:side=32:classes=10:m=1:blocks=3x3x3:multipliers=2x2','9c3c4fe7b01fbedf5186b8866c6cacd6058fb269555be5f9695c0d8718070c5f',0,10752,11776,185384,1229,'5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8','search',0,NULL,'named',NULL,NULL,'identity',NULL,NULL,'');
 CREATE TABLE cost_metrics (
   metric_id INTEGER PRIMARY KEY,
   metric TEXT NOT NULL UNIQUE
@@ -192,38 +198,38 @@ CREATE TABLE events (
   worker TEXT NOT NULL,
   detail TEXT NOT NULL
 ) STRICT;
-INSERT INTO "events" VALUES(1,1796099195736,'job.submitted',1,NULL,NULL,NULL,'','first version');
-INSERT INTO "events" VALUES(2,1796099195736,'task.queued',1,1,1,NULL,'','pretrain');
-INSERT INTO "events" VALUES(3,1796099195742,'worker.connected',NULL,NULL,NULL,NULL,'reluscape-train','cpu on vm');
-INSERT INTO "events" VALUES(4,1796099195764,'job.threads',1,NULL,NULL,NULL,'','1 CPU thread for each task: 1 candidate, the largest of 185384 MACs; 1 worker on 1 CPU core');
-INSERT INTO "events" VALUES(5,1796099195764,'task.leased',1,1,1,NULL,'reluscape-train','pretrain, attempt 1');
-INSERT INTO "events" VALUES(6,1796099195862,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 0: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(7,1796099195916,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 1: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(8,1796099195931,'task.succeeded',1,1,1,NULL,'reluscape-train','pretrain');
-INSERT INTO "events" VALUES(9,1796099195931,'task.queued',1,1,2,NULL,'','linearize');
-INSERT INTO "events" VALUES(10,1796099195931,'task.leased',1,1,2,NULL,'reluscape-train','linearize, attempt 1');
-INSERT INTO "events" VALUES(11,1796099196031,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 0: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(12,1796099196118,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 1: validation accuracy 0.075, 10752 ReLUs');
-INSERT INTO "events" VALUES(13,1796099196203,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 2: validation accuracy 0.1, 10752 ReLUs');
-INSERT INTO "events" VALUES(14,1796099196308,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 3: validation accuracy 0.05, 10752 ReLUs');
-INSERT INTO "events" VALUES(15,1796099196404,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 4: validation accuracy 0.05, 10752 ReLUs');
-INSERT INTO "events" VALUES(16,1796099196511,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 5: validation accuracy 0.025, 10752 ReLUs');
-INSERT INTO "events" VALUES(17,1796099196615,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 6: validation accuracy 0.125, 10752 ReLUs');
-INSERT INTO "events" VALUES(18,1796099196695,'snapshot',1,1,2,NULL,'reluscape-train','budget 6451: 10752 ReLUs in epoch 7');
-INSERT INTO "events" VALUES(19,1796099196695,'task.queued',1,1,3,NULL,'','fine-tune of 6451 ReLUs');
-INSERT INTO "events" VALUES(20,1796099196707,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 7: validation accuracy 0.075, 629 ReLUs');
-INSERT INTO "events" VALUES(21,1796099196716,'task.succeeded',1,1,2,NULL,'reluscape-train','linearize');
-INSERT INTO "events" VALUES(22,1796099196716,'task.leased',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, attempt 1');
-INSERT INTO "events" VALUES(23,1796099196802,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 0: validation accuracy 0.1, 6451 ReLUs');
-INSERT INTO "events" VALUES(24,1796099196863,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 1: validation accuracy 0.1, 6451 ReLUs');
-INSERT INTO "events" VALUES(25,1796099196884,'result',1,1,3,1,'reluscape-train','budget 6451: validation accuracy 0.1');
-INSERT INTO "events" VALUES(26,1796099196884,'task.succeeded',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs');
-INSERT INTO "events" VALUES(27,1796099196884,'job.finished',1,NULL,NULL,NULL,'','all 3 tasks succeeded');
+INSERT INTO "events" VALUES(1,1796110912502,'job.submitted',1,NULL,NULL,NULL,'','first version');
+INSERT INTO "events" VALUES(2,1796110912502,'task.queued',1,1,1,NULL,'','pretrain');
+INSERT INTO "events" VALUES(3,1796110912510,'worker.connected',NULL,NULL,NULL,NULL,'reluscape-train','cpu on vm');
+INSERT INTO "events" VALUES(4,1796110912531,'job.threads',1,NULL,NULL,NULL,'','1 CPU thread for each task: 1 candidate, the largest of 185384 MACs; 1 worker on 1 CPU core');
+INSERT INTO "events" VALUES(5,1796110912531,'task.leased',1,1,1,NULL,'reluscape-train','pretrain, attempt 1');
+INSERT INTO "events" VALUES(6,1796110912617,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 0: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(7,1796110912686,'epoch',1,1,1,NULL,'reluscape-train','pretrain, epoch 1: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(8,1796110912699,'task.succeeded',1,1,1,NULL,'reluscape-train','pretrain');
+INSERT INTO "events" VALUES(9,1796110912699,'task.queued',1,1,2,NULL,'','linearize');
+INSERT INTO "events" VALUES(10,1796110912699,'task.leased',1,1,2,NULL,'reluscape-train','linearize, attempt 1');
+INSERT INTO "events" VALUES(11,1796110912806,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 0: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(12,1796110912902,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 1: validation accuracy 0.075, 10752 ReLUs');
+INSERT INTO "events" VALUES(13,1796110912989,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 2: validation accuracy 0.1, 10752 ReLUs');
+INSERT INTO "events" VALUES(14,1796110913076,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 3: validation accuracy 0.05, 10752 ReLUs');
+INSERT INTO "events" VALUES(15,1796110913158,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 4: validation accuracy 0.05, 10752 ReLUs');
+INSERT INTO "events" VALUES(16,1796110913247,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 5: validation accuracy 0.025, 10752 ReLUs');
+INSERT INTO "events" VALUES(17,1796110913337,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 6: validation accuracy 0.125, 10752 ReLUs');
+INSERT INTO "events" VALUES(18,1796110913435,'snapshot',1,1,2,NULL,'reluscape-train','budget 6451: 10752 ReLUs in epoch 7');
+INSERT INTO "events" VALUES(19,1796110913435,'task.queued',1,1,3,NULL,'','fine-tune of 6451 ReLUs');
+INSERT INTO "events" VALUES(20,1796110913439,'epoch',1,1,2,NULL,'reluscape-train','linearize, epoch 7: validation accuracy 0.075, 629 ReLUs');
+INSERT INTO "events" VALUES(21,1796110913462,'task.succeeded',1,1,2,NULL,'reluscape-train','linearize');
+INSERT INTO "events" VALUES(22,1796110913462,'task.leased',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, attempt 1');
+INSERT INTO "events" VALUES(23,1796110913590,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 0: validation accuracy 0.1, 6451 ReLUs');
+INSERT INTO "events" VALUES(24,1796110913622,'epoch',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs, epoch 1: validation accuracy 0.1, 6451 ReLUs');
+INSERT INTO "events" VALUES(25,1796110913644,'result',1,1,3,1,'reluscape-train','budget 6451: validation accuracy 0.1');
+INSERT INTO "events" VALUES(26,1796110913644,'task.succeeded',1,1,3,NULL,'reluscape-train','fine-tune of 6451 ReLUs');
+INSERT INTO "events" VALUES(27,1796110913644,'job.finished',1,NULL,NULL,NULL,'','all 3 tasks succeeded');
 CREATE TABLE facts (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
-INSERT INTO "facts" VALUES('artifact_folder_id','86b9cff8dc17cf59f42f36f8edc45246');
+INSERT INTO "facts" VALUES('artifact_folder_id','54034bc17d5a173e38d2f4ac52ec1c53');
 CREATE TABLE jobs (
   job_id INTEGER PRIMARY KEY AUTOINCREMENT,
   request_id TEXT UNIQUE,  -- chosen by the submitter, NULL if not
@@ -237,6 +243,9 @@ CREATE TABLE jobs (
   data_hash_chosen TEXT,        -- by which copy of its data set it goes, as `reluscape data` chose
   archived_at_ms INTEGER,       -- since when only the weights of keeps are there
   keeps TEXT NOT NULL DEFAULT 'all' CHECK (keeps IN ('all', 'results', 'front', 'nothing')),
+  hypervolume_box TEXT,         -- HypervolumeBox of views.proto, as JSON; NULL: it makes no front
+  search_ended_at_ms INTEGER,   -- since when no more networks are chosen; NULL also: it never chose
+  search_message TEXT NOT NULL DEFAULT '',  -- what the search did last, or why it has ended
 
   -- What is joined or asked for of spec.
   name TEXT NOT NULL GENERATED ALWAYS AS (spec ->> '$.name') STORED,
@@ -251,6 +260,7 @@ CREATE TABLE jobs (
   test_images INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.data.test_images') STORED,
   recipe_short TEXT NOT NULL GENERATED ALWAYS AS (substr(recipe, 1, 12)) STORED,
   data_hash_stated TEXT GENERATED ALWAYS AS (spec ->> '$.data.hash') STORED,
+  strategy TEXT GENERATED ALWAYS AS (spec ->> '$.search.strategy') STORED,  -- NULL: a list alone
   threads INTEGER NOT NULL GENERATED ALWAYS AS (spec ->> '$.threads') STORED
 ) STRICT;
 INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','30622f124833bd3586e319d21946915ff05e48e42331c2eaad5874cf358c7125',8695721360418747,'{
@@ -271,7 +281,8 @@ INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','30622f124833bd3586e319d21946915ff05
     "deepreshape": [],
     "replicates": 1,
     "deepreduce": [],
-    "pretrained": []
+    "pretrained": [],
+    "space": null
   },
   "budgets": {
     "relus": [],
@@ -365,14 +376,33 @@ INSERT INTO "jobs" VALUES(1,NULL,'FINISHED','30622f124833bd3586e319d21946915ff05
     "max_parameters": 0,
     "costs": [
       "papers.online_s <= 10"
-    ]
+    ],
+    "max_trainings": 0,
+    "max_device_hours": 0,
+    "max_wall_hours": 0
   },
   "seed": 7,
   "kind": "search",
   "criticality": null,
   "retention": "all",
-  "threads": 1
-}',1796099195736,1796099196884,NULL,NULL,NULL,'all');
+  "threads": 1,
+  "search": null,
+  "reuse_results": false
+}',1796110912502,1796110913644,NULL,NULL,NULL,'all','{
+  "axes": [
+    {
+      "objective": "relus",
+      "best": 6451,
+      "reference": 12902
+    },
+    {
+      "objective": "cheetah.online_s@wan",
+      "best": 7.751390407239819,
+      "reference": 15.502780814479639
+    }
+  ],
+  "reference_accuracy": 0.1
+}',NULL,'');
 CREATE TABLE lost_attempts (
   task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
@@ -483,6 +513,14 @@ INSERT INTO "result_costs" VALUES(1,89,7,0.0,0);
 INSERT INTO "result_costs" VALUES(1,90,7,0.0,0);
 INSERT INTO "result_costs" VALUES(1,91,21,9.8125050000000032923e+02,1);
 INSERT INTO "result_costs" VALUES(1,92,22,0.1386965,1);
+CREATE TABLE result_hypervolumes (
+  result_id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE,
+  hypervolume REAL NOT NULL,
+  gain REAL NOT NULL,             -- by how much the result raised it
+  trainings INTEGER NOT NULL,     -- networks with a result so far
+  device_seconds REAL NOT NULL    -- that the job's tasks had taken
+) STRICT;
+INSERT INTO "result_hypervolumes" VALUES(1,0.0,0.0,1,1.08210334);
 CREATE TABLE result_price_sets (
   result_id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE,
   price_set TEXT NOT NULL
@@ -503,6 +541,7 @@ CREATE TABLE results (
   attempt INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL,
   weights_removed_at_ms INTEGER,  -- when the job was archived without them
+  reused_from INTEGER,  -- the result of an earlier job that it is a copy of; nothing was trained
 
   -- What is joined, sorted or asked for of report.
   budget INTEGER NOT NULL GENERATED ALWAYS AS (report ->> '$.budget') STORED,
@@ -514,7 +553,7 @@ CREATE TABLE results (
                          THEN report ->> '$.artifact.sha256' END) STORED,
   UNIQUE (candidate_id, budget)
 ) STRICT;
-INSERT INTO "results" VALUES(1,1,1,3,'{"budget":6451,"relus":6451,"layers":[{"layer":"section1.block1.relu1","units":1024,"kept":815,"polynomials":0},{"layer":"section1.block1.relu2","units":1024,"kept":721,"polynomials":0},{"layer":"section1.block2.relu1","units":1024,"kept":935,"polynomials":0},{"layer":"section1.block2.relu2","units":1024,"kept":228,"polynomials":0},{"layer":"section1.block3.relu1","units":1024,"kept":734,"polynomials":0},{"layer":"section1.block3.relu2","units":1024,"kept":356,"polynomials":0},{"layer":"section2.block1.relu1","units":512,"kept":391,"polynomials":0},{"layer":"section2.block1.relu2","units":512,"kept":358,"polynomials":0},{"layer":"section2.block2.relu1","units":512,"kept":324,"polynomials":0},{"layer":"section2.block2.relu2","units":512,"kept":210,"polynomials":0},{"layer":"section2.block3.relu1","units":512,"kept":318,"polynomials":0},{"layer":"section2.block3.relu2","units":512,"kept":147,"polynomials":0},{"layer":"section3.block1.relu1","units":256,"kept":171,"polynomials":0},{"layer":"section3.block1.relu2","units":256,"kept":208,"polynomials":0},{"layer":"section3.block2.relu1","units":256,"kept":102,"polynomials":0},{"layer":"section3.block2.relu2","units":256,"kept":183,"polynomials":0},{"layer":"section3.block3.relu1","units":256,"kept":43,"polynomials":0},{"layer":"section3.block3.relu2","units":256,"kept":207,"polynomials":0}],"accuracy_soft":0.125,"accuracy_trimmed":0.1,"accuracy_validation":0.1,"artifact":{"sha256":"1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db","bytes":27380},"classes":[{"name":"disc","images":4,"correct":0},{"name":"square","images":4,"correct":0},{"name":"triangle","images":4,"correct":0},{"name":"cross","images":4,"correct":4},{"name":"ring","images":4,"correct":0},{"name":"star","images":4,"correct":0},{"name":"crescent","images":4,"correct":0},{"name":"frame","images":4,"correct":0},{"name":"bars","images":4,"correct":0},{"name":"hourglass","images":4,"correct":0}],"accuracy_worst_class":0}','5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8',0.153938026,0.760120136,0.152175168,'reluscape-train',1,1796099196884,NULL);
+INSERT INTO "results" VALUES(1,1,1,3,'{"budget":6451,"relus":6451,"layers":[{"layer":"section1.block1.relu1","units":1024,"kept":815,"polynomials":0},{"layer":"section1.block1.relu2","units":1024,"kept":721,"polynomials":0},{"layer":"section1.block2.relu1","units":1024,"kept":935,"polynomials":0},{"layer":"section1.block2.relu2","units":1024,"kept":228,"polynomials":0},{"layer":"section1.block3.relu1","units":1024,"kept":734,"polynomials":0},{"layer":"section1.block3.relu2","units":1024,"kept":356,"polynomials":0},{"layer":"section2.block1.relu1","units":512,"kept":391,"polynomials":0},{"layer":"section2.block1.relu2","units":512,"kept":358,"polynomials":0},{"layer":"section2.block2.relu1","units":512,"kept":324,"polynomials":0},{"layer":"section2.block2.relu2","units":512,"kept":210,"polynomials":0},{"layer":"section2.block3.relu1","units":512,"kept":318,"polynomials":0},{"layer":"section2.block3.relu2","units":512,"kept":147,"polynomials":0},{"layer":"section3.block1.relu1","units":256,"kept":171,"polynomials":0},{"layer":"section3.block1.relu2","units":256,"kept":208,"polynomials":0},{"layer":"section3.block2.relu1","units":256,"kept":102,"polynomials":0},{"layer":"section3.block2.relu2","units":256,"kept":183,"polynomials":0},{"layer":"section3.block3.relu1","units":256,"kept":43,"polynomials":0},{"layer":"section3.block3.relu2","units":256,"kept":207,"polynomials":0}],"accuracy_soft":0.125,"accuracy_trimmed":0.1,"accuracy_validation":0.1,"artifact":{"sha256":"1f163c7c590cb9694f74e2f0bbc7309bf0192fc3d2415ac5aaf0e8cf7be809db","bytes":27380},"classes":[{"name":"disc","images":4,"correct":0},{"name":"square","images":4,"correct":0},{"name":"triangle","images":4,"correct":0},{"name":"cross","images":4,"correct":4},{"name":"ring","images":4,"correct":0},{"name":"star","images":4,"correct":0},{"name":"crescent","images":4,"correct":0},{"name":"frame","images":4,"correct":0},{"name":"bars","images":4,"correct":0},{"name":"hourglass","images":4,"correct":0}],"accuracy_worst_class":0}','5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989','290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8',0.162654798,0.731057123,0.167932895,'reluscape-train',1,1796110913644,NULL,NULL);
 CREATE TABLE sealed_test_accuracy (
   result_id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE,
   accuracy_test REAL NOT NULL
@@ -532,7 +571,7 @@ CREATE TABLE snapshots (
   created_at_ms INTEGER NOT NULL,
   PRIMARY KEY (candidate_id, budget)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "snapshots" VALUES(1,6451,2,1,'13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',10752,7,0.760120136,1796099196695);
+INSERT INTO "snapshots" VALUES(1,6451,2,1,'13da7e9f1fc3aee041f9b34e9dba9e3faac377e9c1fe88d84a7d1bb1595c11d4',10752,7,0.731057123,1796110913435);
 CREATE TABLE stage_progress (
   task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
   epoch INTEGER NOT NULL,  -- 0-based
@@ -547,26 +586,26 @@ CREATE TABLE stage_progress (
   seconds REAL NOT NULL,
   PRIMARY KEY (task_id, epoch)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "stage_progress" VALUES(1,0,1,1796099195862,3.48367945353190089363e+00,0.1,0.1,4.16666666666666712925e-02,NULL,10752,0.082935046);
-INSERT INTO "stage_progress" VALUES(1,1,1,1796099195916,2.84917561213175440926e+00,6.66666666666666657414e-02,0.1,1.04166666666666678231e-02,NULL,10752,0.055747287);
-INSERT INTO "stage_progress" VALUES(2,0,1,1796099196031,2.07739364624023437489e+02,1.16666666666666668517e-01,0.1,0.001,0.02,10752,0.092212013);
-INSERT INTO "stage_progress" VALUES(2,1,1,1796099196118,2.19186083475748688447e+02,0.1,0.075,0.001,0.024,10752,0.081785122);
-INSERT INTO "stage_progress" VALUES(2,2,1,1796099196204,2.25650957743326813437e+02,0.1,0.1,0.001,0.0288,10752,0.090025312);
-INSERT INTO "stage_progress" VALUES(2,3,1,1796099196308,2.24008687337239592802e+02,8.33333333333333287074e-02,0.05,0.001,0.03456,10752,0.10281027);
-INSERT INTO "stage_progress" VALUES(2,4,1,1796099196404,2.09883750915527343759e+02,1.33333333333333331482e-01,0.05,0.001,0.041472,10752,0.095234571);
-INSERT INTO "stage_progress" VALUES(2,5,1,1796099196512,1.77402297973632812498e+02,0.1,0.025,0.001,0.0497664,10752,0.105084823);
-INSERT INTO "stage_progress" VALUES(2,6,1,1796099196615,1.29952476501464843751e+02,8.33333333333333287074e-02,0.125,0.001,0.065691648,10752,0.103839831);
-INSERT INTO "stage_progress" VALUES(2,7,1,1796099196707,5.01507577896118164053e+01,8.33333333333333287074e-02,0.075,0.001,8.67129753600000136026e-02,629,0.088621638);
-INSERT INTO "stage_progress" VALUES(3,0,1,1796099196802,2.6613826751708984375e+00,0.1,0.1,0.001,NULL,6451,0.062068124);
-INSERT INTO "stage_progress" VALUES(3,1,1,1796099196863,2.71109477678934718269e+00,0.1,0.1,0.0005,NULL,6451,0.060901324);
+INSERT INTO "stage_progress" VALUES(1,0,1,1796110912617,3.48367945353190089363e+00,0.1,0.1,4.16666666666666712925e-02,NULL,10752,0.080284613);
+INSERT INTO "stage_progress" VALUES(1,1,1,1796110912686,2.84917561213175440926e+00,6.66666666666666657414e-02,0.1,1.04166666666666678231e-02,NULL,10752,0.068538594);
+INSERT INTO "stage_progress" VALUES(2,0,1,1796110912807,2.07739364624023437489e+02,1.16666666666666668517e-01,0.1,0.001,0.02,10752,0.101729048);
+INSERT INTO "stage_progress" VALUES(2,1,1,1796110912902,2.19186083475748688447e+02,0.1,0.075,0.001,0.024,10752,0.094511703);
+INSERT INTO "stage_progress" VALUES(2,2,1,1796110912989,2.25650957743326813437e+02,0.1,0.1,0.001,0.0288,10752,0.086052166);
+INSERT INTO "stage_progress" VALUES(2,3,1,1796110913076,2.24008687337239592802e+02,8.33333333333333287074e-02,0.05,0.001,0.03456,10752,0.086179126);
+INSERT INTO "stage_progress" VALUES(2,4,1,1796110913158,2.09883750915527343759e+02,1.33333333333333331482e-01,0.05,0.001,0.041472,10752,0.08274999);
+INSERT INTO "stage_progress" VALUES(2,5,1,1796110913247,1.77402297973632812498e+02,0.1,0.025,0.001,0.0497664,10752,0.088911751);
+INSERT INTO "stage_progress" VALUES(2,6,1,1796110913337,1.29952476501464843751e+02,8.33333333333333287074e-02,0.125,0.001,0.065691648,10752,0.089257757);
+INSERT INTO "stage_progress" VALUES(2,7,1,1796110913440,5.01507577896118164053e+01,8.33333333333333287074e-02,0.075,0.001,8.67129753600000136026e-02,629,0.102814126);
+INSERT INTO "stage_progress" VALUES(3,0,1,1796110913590,2.6613826751708984375e+00,0.1,0.1,0.001,NULL,6451,0.070874038);
+INSERT INTO "stage_progress" VALUES(3,1,1,1796110913622,2.71109477678934718269e+00,0.1,0.1,0.0005,NULL,6451,0.064915862);
 CREATE TABLE task_provenance (
   task_id INTEGER PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
   provenance TEXT NOT NULL  -- Provenance of report.proto, as JSON
 ) STRICT;
-INSERT INTO "task_provenance" VALUES(1,1,'{"build_commit":"8e34cdc87c5b","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
-INSERT INTO "task_provenance" VALUES(2,1,'{"build_commit":"8e34cdc87c5b","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
-INSERT INTO "task_provenance" VALUES(3,1,'{"build_commit":"8e34cdc87c5b","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(1,1,'{"build_commit":"4e67c4e4d82d","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(2,1,'{"build_commit":"4e67c4e4d82d","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
+INSERT INTO "task_provenance" VALUES(3,1,'{"build_commit":"4e67c4e4d82d","torch_version":"2.13.0","device":"cpu","precision":"float32","threads":1,"data_hash":"5dd3dd199aea658d053ccbb1361223fb0fc0b40441a8ccc0dbe243bacd31e989","split_hash":"290424985d7aa05b0c8c9aa1b53dfe51eda8fc08447f328d6de802ef289bdac8","train_images":60,"validation_images":40,"test_images":40}');
 CREATE TABLE tasks (
   task_id INTEGER PRIMARY KEY AUTOINCREMENT,
   job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
@@ -591,9 +630,9 @@ CREATE TABLE tasks (
   UNIQUE (candidate_id, stage, budget),
   CHECK ((state = 'LEASED') = (lease_until_steady_ms IS NOT NULL))
 ) STRICT;
-INSERT INTO "tasks" VALUES(1,1,1,'pretrain',0,2405315635664417,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.153938026,NULL,0,'016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',1796099195764,1796099195931,'');
-INSERT INTO "tasks" VALUES(2,1,1,'linearize',0,1036766600471148,'SUCCEEDED',1,'reluscape-train',NULL,NULL,100,0.779623625,'3cf9a0c93a836d220299d32c04ccaacf6b2ccc834d14297a541c592f64ff8c56',8,NULL,1796099195931,1796099196716,'');
-INSERT INTO "tasks" VALUES(3,1,1,'fine-tune',6451,2216825996837436,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.152175168,NULL,0,NULL,1796099196716,1796099196884,'');
+INSERT INTO "tasks" VALUES(1,1,1,'pretrain',0,2405315635664417,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.162654798,NULL,0,'016560acbc5d7e149146f622a48a97f7e66773cee9515fd593836ca7843fd801',1796110912531,1796110912699,'');
+INSERT INTO "tasks" VALUES(2,1,1,'linearize',0,1036766600471148,'SUCCEEDED',1,'reluscape-train',NULL,NULL,100,0.751515647,'57a2fe317092011c9a1806db007903d0e9bb6f079098850579a61c02f8da7e0a',8,NULL,1796110912699,1796110913462,'');
+INSERT INTO "tasks" VALUES(3,1,1,'fine-tune',6451,2216825996837436,'SUCCEEDED',1,'reluscape-train',NULL,NULL,2,0.167932895,NULL,0,NULL,1796110913462,1796110913644,'');
 CREATE TABLE uploads (
   sha256 TEXT PRIMARY KEY REFERENCES artifacts ON DELETE CASCADE,
   uploaded_at_ms INTEGER NOT NULL  -- the last time
@@ -625,7 +664,7 @@ CREATE TABLE worker_incarnations (
   incarnation TEXT NOT NULL,
   PRIMARY KEY (worker, incarnation)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "worker_incarnations" VALUES('reluscape-train','36b7678cc0135d77-18925');
+INSERT INTO "worker_incarnations" VALUES('reluscape-train','bdef294030810f11-25173');
 CREATE TABLE workers (
   worker TEXT PRIMARY KEY,
   incarnation TEXT NOT NULL,  -- the newest
@@ -649,7 +688,8 @@ CREATE TABLE workers (
   connected INTEGER NOT NULL DEFAULT 0,
   heard_steady_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-INSERT INTO "workers" VALUES('reluscape-train','36b7678cc0135d77-18925','vm',18925,'cpu','2.13.0','8e34cdc87c5b','bfloat16',1796099195743,1796099196954,3,1,'vm/6641aaee-30d7-40d7-8eaf-3fd36b21678f',1,1,'','',0,0,0);
+INSERT INTO "workers" VALUES('reluscape-train','bdef294030810f11-25173','vm',25173,'cpu','2.13.0','4e67c4e4d82d','bfloat16',1796110912510,1796110913718,3,1,'vm/6641aaee-30d7-40d7-8eaf-3fd36b21678f',1,1,'','',0,0,0);
+CREATE INDEX candidates_by_network ON candidates (network_hash);
 CREATE INDEX candidates_by_teacher ON candidates (teacher_id) WHERE teacher_id IS NOT NULL;
 CREATE INDEX candidates_by_pretrained ON candidates (pretrained_sha256)
   WHERE pretrained_sha256 IS NOT NULL;
@@ -660,7 +700,7 @@ CREATE INDEX tasks_by_checkpoint ON tasks (checkpoint_sha256) WHERE checkpoint_s
 CREATE INDEX tasks_by_weights ON tasks (weights_sha256) WHERE weights_sha256 IS NOT NULL;
 CREATE INDEX snapshots_by_task ON snapshots (task_id);
 CREATE INDEX snapshots_by_artifact ON snapshots (artifact_sha256);
-CREATE INDEX results_by_job ON results (job_id);
+CREATE INDEX results_by_job ON results (job_id, result_id);
 CREATE INDEX results_by_artifact ON results (artifact_sha256);
 CREATE INDEX events_by_job ON events (job_id, event_id);
 CREATE INDEX events_by_result ON events (result_id) WHERE result_id IS NOT NULL;

@@ -82,8 +82,9 @@ Best BestOf(const std::vector<const NetworkOutlook*>& networks, const GaussianPr
   }
   std::vector<size_t> order(networks.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return bounds[a] > bounds[b]; });
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return bounds[a] != bounds[b] ? bounds[a] > bounds[b] : a < b;
+  });
   Best best;
   for (size_t i = 0; i < std::min(order.size(), kMostExact); ++i) {
     if (bounds[order[i]] * kRounding <= best.gain) break;

@@ -127,8 +127,9 @@ double ExpectedGain::Of(const std::vector<std::vector<double>>& costs,
     }
     std::vector<size_t> order(count);
     std::iota(order.begin(), order.end(), size_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](size_t a, size_t b) { return errors[a] < errors[b]; });
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      return errors[a] != errors[b] ? errors[a] < errors[b] : a < b;
+    });
     std::vector<bool> before(count, false);
     std::vector<std::vector<double>> others;
     for (const size_t i : order) {
